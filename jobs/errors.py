@@ -1,0 +1,120 @@
+"""What can go wrong, as one family.
+
+JobsError
+├── JobNotFound, EpochNotFound      404
+├── JobFinished, JobNotFinished     409
+├── InvalidCursor                   400
+├── IdempotencyConflict             422
+├── TooManyJobs                     429
+├── DatabaseUnavailable             503
+└── TrainingError                   ends a job as failed; its code and message are stored with the job
+    ├── Diverged
+    ├── DeviceUnavailable
+    ├── GpuOutOfMemory
+    ├── HostOutOfMemory
+    ├── DataMissing, DataDamaged
+    └── InternalError
+
+The docstring of a class is its default message; `code` is the stable word clients see.
+"""
+
+from typing import ClassVar
+
+
+class JobsError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class JobNotFound(JobsError):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+
+class JobFinished(JobsError):
+    """The job has ended, so it can no longer be cancelled."""
+
+    code = "job_finished"
+
+
+class JobNotFinished(JobsError):
+    """The job has not ended yet; cancel it first."""
+
+    code = "job_not_finished"
+
+
+class InvalidCursor(JobsError):
+    """The cursor is not one of ours, or belongs to another sort order."""
+
+    code = "invalid_cursor"
+
+
+class IdempotencyConflict(JobsError):
+    """This Idempotency-Key was used with another body."""
+
+    code = "idempotency_conflict"
+
+
+class TooManyJobs(JobsError):
+    """The quota of unfinished jobs is used up."""
+
+    code = "too_many_jobs"
+
+
+class DatabaseUnavailable(JobsError):
+    """The database cannot be reached; try again soon."""
+
+    code = "database_unavailable"
+
+
+class TrainingError(JobsError):
+    """The training ended with an error."""
+
+    code = "training_error"
+
+
+class Diverged(TrainingError):
+    """The training loss became NaN or infinite."""
+
+    code = "diverged"
+
+
+class DeviceUnavailable(TrainingError):
+    """The job asks for cuda, and the worker that took it has no CUDA device."""
+
+    code = "device_unavailable"
+
+
+class GpuOutOfMemory(TrainingError):
+    """The GPU ran out of memory; a smaller batch_size may fit."""
+
+    code = "gpu_oom"
+
+
+class HostOutOfMemory(TrainingError):
+    """The worker ran out of memory; a smaller batch_size may fit."""
+
+    code = "host_oom"
+
+
+class DataMissing(TrainingError):
+    """An MNIST archive is missing."""
+
+    code = "data_missing"
+
+
+class DataDamaged(TrainingError):
+    """An MNIST archive does not have the checksum it was published with."""
+
+    code = "data_damaged"
+
+
+class InternalError(TrainingError):
+    """The worker met an error it has no name for."""
+
+    code = "internal_error"

@@ -1,0 +1,149 @@
+"""JobSpec: the request body, the stored JSON and the worker's input are this one model."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from activations import catalog
+
+TRAINING_ARCHIVE_IMAGES = 60_000
+ARTICLE_EPOCHS = 100
+
+
+class SpecModel(BaseModel):
+    # strict: "10" is not a number of epochs, and true is not a seed.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Optimizer(SpecModel):
+    """Keras's defaults where the libraries differ: epsilon 1e-7, and rho 0.9 for rmsprop."""
+
+    name: Literal["adam", "sgd", "adamw", "rmsprop"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0, le=1000, description="Step size.", examples=[1e-3])
+    momentum: float | None = Field(None, ge=0, lt=1, description="Only for sgd and rmsprop; null = 0.", examples=[0.9])
+    weight_decay: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Decoupled for adamw (null = 0.004, as Keras), else an L2 term added to the gradient (null = 0).",
+    )
+
+    @model_validator(mode="after")
+    def momentum_needs_an_optimizer_that_has_it(self) -> Self:
+        if self.momentum is not None and self.name not in {"sgd", "rmsprop"}:
+            raise misplaced("/momentum", f"{self.name} has no momentum; sgd and rmsprop have")
+        return self
+
+
+class Clip(SpecModel):
+    """Gradient clipping, tensor by tensor as Keras does it."""
+
+    by: Literal["value", "norm"] = Field(
+        "value", description="value: each element into +-threshold; norm: each tensor scaled down to that L2 norm."
+    )
+    threshold: float = Field(0.5, gt=0, le=1e6, description="The bound, in units of the gradient.")
+
+
+class Dropout(SpecModel):
+    """Fractions dropped in training; alpha dropout after a self-normalizing activation."""
+
+    convolution: float = Field(0.25, ge=0, lt=1, description="After the convolutions and the pooling.")
+    dense: float = Field(0.5, ge=0, lt=1, description="After the hidden dense layer.")
+
+
+class Holdout(SpecModel):
+    """The last fraction of the training archive validates, as Keras takes it; the same for every seed."""
+
+    kind: Literal["holdout"] = "holdout"
+    fraction: float = Field(0.2, ge=0.001, le=0.9, description="Fraction of the 60,000 training images.")
+
+
+class TestSet(SpecModel):
+    """All 60,000 images train; the test set validates after every epoch."""
+
+    kind: Literal["test"] = "test"
+
+
+Validation = Annotated[Holdout | TestSet, Field(discriminator="kind")]
+MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+
+
+class JobSpec(SpecModel):
+    """One training of the article's MNIST CNN."""
+
+    activation: str = Field(description="A name of the catalog, see GET /v1/activations.", examples=["gelu"])
+    parameters: dict[str, float | str] = Field(
+        {}, description="As the activation allows; the catalog's defaults fill the rest.", examples=[{}]
+    )
+    epochs: int = Field(10, ge=1, le=1000, description="Passes over the training images.")
+    batch_size: int = Field(128, ge=1, le=8192, description="Images a step; the last batch of an epoch may be smaller.")
+    optimizer: Optimizer = Optimizer()
+    clip: Clip | None = Field(Clip(), description="null = the gradients as they are.")
+    loss: Literal["binary_crossentropy", "cross_entropy"] = Field(
+        "binary_crossentropy", description="On the ten softmax outputs; binary_crossentropy is the article's."
+    )
+    dropout: Dropout = Dropout()
+    initializer: Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"] = Field(
+        "auto", description="Of the weights; biases start at zero. auto = lecun_normal for selu, else glorot_uniform."
+    )
+    validation: Validation = Holdout()
+    protocol: Literal["article"] | None = Field(
+        None,
+        description="article: the experiment as it was published, in place of `validation`: all 60,000 images train, "
+        "the test set validates, 100 epochs unless `epochs` says otherwise.",
+    )
+    train_samples: int | None = Field(
+        None, ge=128, le=TRAINING_ARCHIVE_IMAGES, description="Train on the first n images only; null = all."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Decides initial weights, data order and dropout.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16 = autocast over float32 parameters, softmax and loss in float32."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = cuda where there is one, else cpu.")
+    diagnostics: bool = Field(default=True, description="Measure each layer on a fixed probe batch after every epoch.")
+    checkpoint_every: int = Field(1, ge=1, le=1000, description="Epochs between checkpoints.")
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=32)] = Field(
+        {}, description="Your own words, to find the job again.", examples=[{"note": "first try"}]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def article_protocol_fills_in_its_own(cls, given: Any) -> Any:  # noqa: ANN401  # whatever a client sent
+        if not isinstance(given, Mapping) or given.get("protocol") != "article":
+            return given
+        if given.get("validation", {"kind": "test"}) != {"kind": "test"}:
+            raise misplaced("/validation", 'protocol "article" validates on the test set; leave `validation` out')
+        return {"epochs": ARTICLE_EPOCHS, **given, "validation": {"kind": "test"}}
+
+    @model_validator(mode="after")
+    def parameters_are_complete_and_within_bounds(self) -> Self:
+        try:
+            complete = catalog.find(self.activation).complete(self.parameters)
+        except catalog.UnknownActivation as error:
+            raise misplaced("/activation", str(error)) from error
+        except catalog.InvalidParameter as error:
+            raise misplaced(f"/parameters/{error.parameter}", str(error)) from error
+        object.__setattr__(self, "parameters", complete)  # frozen to everybody else
+        return self
+
+    @model_validator(mode="after")
+    def train_samples_exist(self) -> Self:
+        available = self.images_left_for_training
+        if self.train_samples is not None and self.train_samples > available:
+            raise misplaced("/train_samples", f"the validation split leaves {available} images for training")
+        return self
+
+    @property
+    def images_left_for_training(self) -> int:
+        """The training archive less the holdout, split as Keras does: floor(n * (1 - fraction))."""
+        if isinstance(self.validation, TestSet):
+            return TRAINING_ARCHIVE_IMAGES
+        return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
+
+
+def misplaced(pointer: str, message: str) -> PydanticCustomError:
+    """An error of a model validator that names the field below the model it concerns (a JSON pointer)."""
+    return PydanticCustomError("invalid_value", "{message}", {"pointer": pointer, "message": message})
