@@ -60,13 +60,13 @@ class Holdout(SpecModel):
     fraction: float = Field(0.2, ge=0.001, le=0.9, description="Fraction of the 60,000 training images.")
 
 
-class TestSet(SpecModel):
+class OnTestSet(SpecModel):
     """All 60,000 images train; the test set validates after every epoch."""
 
     kind: Literal["test"] = "test"
 
 
-Validation = Annotated[Holdout | TestSet, Field(discriminator="kind")]
+Validation = Annotated[Holdout | OnTestSet, Field(discriminator="kind")]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 
@@ -139,7 +139,7 @@ class JobSpec(SpecModel):
     @property
     def images_left_for_training(self) -> int:
         """The training archive less the holdout, split as Keras does: floor(n * (1 - fraction))."""
-        if isinstance(self.validation, TestSet):
+        if isinstance(self.validation, OnTestSet):
             return TRAINING_ARCHIVE_IMAGES
         return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
 
