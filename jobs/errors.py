@@ -1,18 +1,20 @@
 """What can go wrong, as one family.
 
 JobsError
-├── JobNotFound, EpochNotFound      404
+├── JobNotFound                     404
 ├── JobFinished, JobNotFinished     409
 ├── InvalidCursor                   400
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
 ├── DatabaseUnavailable             503
+├── Fenced                          a worker learns that it no longer holds its job
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
     ├── Diverged
     ├── DeviceUnavailable
     ├── GpuOutOfMemory
     ├── HostOutOfMemory
     ├── DataMissing, DataDamaged
+    ├── RepeatedCrash
     └── InternalError
 
 The docstring of a class is its default message; `code` is the stable word clients see.
@@ -72,6 +74,12 @@ class DatabaseUnavailable(JobsError):
     code = "database_unavailable"
 
 
+class Fenced(JobsError):
+    """The lease on the job was lost: another worker may hold it, or it has ended."""
+
+    code = "fenced"
+
+
 class TrainingError(JobsError):
     """The training ended with an error."""
 
@@ -112,6 +120,12 @@ class DataDamaged(TrainingError):
     """An MNIST archive does not have the checksum it was published with."""
 
     code = "data_damaged"
+
+
+class RepeatedCrash(TrainingError):
+    """The worker died again and again while it trained this job."""
+
+    code = "worker_crashed_repeatedly"
 
 
 class InternalError(TrainingError):

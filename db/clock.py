@@ -1,0 +1,53 @@
+"""The database's clock: the only one that is ever compared, because machines disagree."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC, also where the database (SQLite) keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class after(FunctionElement[datetime]):  # noqa: N801  # reads as the SQL function it becomes
+    """The database's time so many seconds from now (negative: ago), as it is when the statement runs."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+def now() -> after:
+    return after(0.0)
+
+
+@compiles(after, "sqlite")
+def after_on_sqlite(element: after, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+    # %f has milliseconds; the zeros make it compare as text with SQLAlchemy's own six digits.
+    seconds = compiler.process(element.clauses, **options)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', ({seconds}) || ' seconds')"
+
+
+@compiles(after, "postgresql")
+def after_on_postgresql(element: after, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+    # clock_timestamp, not now(): a transaction that waited for a lock must not renew a lease in the past.
+    seconds = compiler.process(element.clauses, **options)
+    return f"clock_timestamp() + make_interval(secs => {seconds})"

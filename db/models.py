@@ -1,0 +1,234 @@
+"""The schema. Its constraints say what the job protocol promises, so that no bug can store anything else."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from db.clock import UtcDateTime
+from jobs.state import TERMINAL, JobState
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy reads it once
+        datetime: UtcDateTime(),
+        dict[str, Any]: Json,
+        float: Double(53),
+        str: Text(),
+    }
+
+
+def among(column: str, states: frozenset[JobState] | type[JobState]) -> str:
+    return f"{column} IN ({', '.join(sorted(repr(state.value) for state in states))})"
+
+
+class Job(Base):
+    """A training job. `attempt` is the fencing token: claim raises it, every later write of a worker checks it."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    spec: Mapped[dict[str, Any]]
+    activation: Mapped[str] = mapped_column(String(64))
+    sweep_id: Mapped[str | None] = mapped_column(String(36))
+    retry_of: Mapped[str | None] = mapped_column(String(36))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    run_after: Mapped[datetime]
+    hint_sent_at: Mapped[datetime | None]
+
+    attempt: Mapped[int]
+    lease_owner: Mapped[str | None] = mapped_column(String(255))
+    lease_expires_at: Mapped[datetime | None]
+    crashes: Mapped[int]
+    crashes_without_progress: Mapped[int]
+    event_seq: Mapped[int]
+
+    epochs_total: Mapped[int]
+    epochs_done: Mapped[int]
+    epoch_seconds: Mapped[float | None]
+    """Mean over the epochs so far."""
+    best_epoch: Mapped[int | None]
+    best_val_loss: Mapped[float | None]
+    best_val_accuracy: Mapped[float | None]
+
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_message: Mapped[str | None]
+    test_loss: Mapped[float | None]
+    test_accuracy: Mapped[float | None]
+    test_binary_accuracy: Mapped[float | None]
+    environment: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    )
+
+    __table_args__ = (
+        CheckConstraint(among("state", JobState), name="state_is_known"),
+        CheckConstraint(
+            "(state = 'running') = (lease_owner IS NOT NULL) AND (state = 'running') = (lease_expires_at IS NOT NULL)",
+            name="running_has_a_lease",
+        ),
+        CheckConstraint(f"({among('state', TERMINAL)}) = (finished_at IS NOT NULL)", name="terminal_has_finished_at"),
+        CheckConstraint("state <> 'succeeded' OR epochs_done = epochs_total", name="succeeded_has_all_epochs"),
+        CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="failed_has_an_error"),
+        CheckConstraint("epochs_done BETWEEN 0 AND epochs_total", name="epochs_within_total"),
+        CheckConstraint("epochs_total >= 1 AND attempt >= 0 AND event_seq >= 1", name="counters_in_range"),
+        CheckConstraint("crashes >= crashes_without_progress AND crashes_without_progress >= 0", name="crashes_add_up"),
+        Index(None, "created_at", "id"),
+        Index(None, "activation", "created_at"),
+        Index(None, "sweep_id"),
+        Index(
+            "ix_jobs_queue",
+            "run_after",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_jobs_leases",
+            "lease_expires_at",
+            postgresql_where=text("state = 'running'"),
+            sqlite_where=text("state = 'running'"),
+        ),
+    )
+
+
+class JobMetadata(Base):
+    """The spec's metadata once more, a row a key, so that jobs can be found by it."""
+
+    __tablename__ = "job_metadata"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(String(500))
+
+    __table_args__ = (Index(None, "key", "value"),)
+
+
+class Epoch(Base):
+    __tablename__ = "epochs"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    loss: Mapped[float]
+    accuracy: Mapped[float]
+    binary_accuracy: Mapped[float]
+    val_loss: Mapped[float]
+    val_accuracy: Mapped[float]
+    val_binary_accuracy: Mapped[float]
+    learning_rate: Mapped[float]
+    epoch_seconds: Mapped[float]
+    images_per_second: Mapped[float]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("epoch >= 1", name="epoch_counts_from_one"),)
+
+
+class Layer(Base):
+    """What the probe batch showed of one layer after one epoch; null where a figure has no meaning for the layer."""
+
+    __tablename__ = "layers"
+
+    job_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    layer: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int]
+    gradient_norm: Mapped[float | None]
+    update_ratio: Mapped[float | None]
+    activation_mean: Mapped[float | None]
+    activation_variance: Mapped[float | None]
+    zero_fraction: Mapped[float | None]
+    dead_fraction: Mapped[float | None]
+    saturated_fraction: Mapped[float | None]
+    clipped_fraction: Mapped[float | None]
+
+    __table_args__ = (ForeignKeyConstraint(["job_id", "epoch"], ["epochs.job_id", "epochs.epoch"], ondelete="CASCADE"),)
+
+
+class Event(Base):
+    """What a stream shows, in order: `seq` counts a job's events from 1 without a gap."""
+
+    __tablename__ = "events"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('diagnosis', 'end', 'epoch', 'state')", name="kind_is_known"),
+        Index(
+            "uq_events_one_end",
+            "job_id",
+            unique=True,
+            postgresql_where=text("kind = 'end'"),
+            sqlite_where=text("kind = 'end'"),
+        ),
+    )
+
+
+class Checkpoint(Base):
+    """A file of weights and optimizer state, from which the epoch after `epoch` can be trained."""
+
+    __tablename__ = "checkpoints"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    url: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """A process that trains jobs, as it last reported."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    device: Mapped[str] = mapped_column(String(255))
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    started_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key is stored as its digest only."""
+
+    __tablename__ = "api_keys"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]

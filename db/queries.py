@@ -1,0 +1,205 @@
+"""Reading: one job, a page of jobs, histories, events."""
+
+import base64
+import binascii
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from db.clock import after
+from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
+from jobs.errors import InvalidCursor, JobNotFound
+from jobs.state import JobState
+
+SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
+    "created_at": Job.created_at,
+    "started_at": Job.started_at,
+    "finished_at": Job.finished_at,
+    "best_val_loss": Job.best_val_loss,
+    "best_val_accuracy": Job.best_val_accuracy,
+    "epoch_seconds": Job.epoch_seconds,
+}
+WORKER_LOST_AFTER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job with what belongs to it in other tables."""
+
+    job: Job
+    latest: Epoch | None
+    transitions: Sequence[Event]
+    queue_position: int | None
+    """1 = the next to be claimed; None unless queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    state: JobState | None = None
+    activation: str | None = None
+    sweep_id: str | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    records: Sequence[JobRecord]
+    next_cursor: str | None
+
+
+def find(session: Session, job_id: str) -> Job:
+    """The job's row.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return job
+
+
+def record(session: Session, job_id: str) -> JobRecord:
+    """The job with all that belongs to it. Raises JobNotFound."""
+    return complete(session, [find(session, job_id)])[0]
+
+
+def page(session: Session, filters: Filters, *, sort: str, limit: int, cursor: str | None) -> Page:
+    """`limit` jobs after the cursor, sorted by a SORT_KEYS name, descending after "-"; jobs without the value last.
+
+    Raises:
+        InvalidCursor: the cursor is damaged or was given out for another sort order.
+    """
+    key, descending = SORT_KEYS[sort.removeprefix("-")], sort.startswith("-")
+    statement = narrowed(select(Job), filters)
+    if cursor is not None:
+        statement = statement.where(beyond(key, decode_cursor(cursor, sort), descending=descending))
+    order = (key.desc(), Job.id.desc()) if descending else (key.asc(), Job.id.asc())
+    jobs = session.scalars(statement.order_by(key.is_(None), *order).limit(limit + 1)).all()
+    more = len(jobs) > limit
+    return Page(complete(session, jobs[:limit]), encode_cursor(jobs[limit - 1], sort) if more else None)
+
+
+def narrowed(statement: Select[Job], filters: Filters) -> Select[Job]:
+    for column, wanted in (
+        (Job.state, filters.state),
+        (Job.activation, filters.activation),
+        (Job.sweep_id, filters.sweep_id),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    for key, value in (filters.metadata or {}).items():
+        matching = JobMetadata.job_id == Job.id, JobMetadata.key == key, JobMetadata.value == value
+        statement = statement.where(exists().where(*matching))
+    return statement
+
+
+def beyond(key: InstrumentedAttribute[Any], last: tuple[Any, str], *, descending: bool) -> ColumnElement[bool]:
+    """What comes after the last row seen, in the order of `page`."""
+    value, job_id = last
+    id_beyond = Job.id < job_id if descending else Job.id > job_id
+    if value is None:
+        return and_(key.is_(None), id_beyond)
+    key_beyond = key < value if descending else key > value
+    return or_(key.is_(None), key_beyond, and_(key == value, id_beyond))
+
+
+def encode_cursor(job: Job, sort: str) -> str:
+    value = getattr(job, sort.removeprefix("-"))
+    fields = [sort, value.isoformat() if isinstance(value, datetime) else value, job.id]
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, sort: str) -> tuple[Any, str]:
+    try:
+        fields = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        made_for, value, job_id = fields
+        if sort.endswith("_at") and value is not None:
+            value = datetime.fromisoformat(value)
+        well_formed = isinstance(job_id, str) and isinstance(value, datetime | float | int | None)
+    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
+        raise InvalidCursor from error
+    if made_for != sort or not well_formed or (isinstance(value, datetime) and value.tzinfo is None):
+        raise InvalidCursor
+    return value, job_id
+
+
+def complete(session: Session, jobs: Sequence[Job]) -> list[JobRecord]:
+    ids = [job.id for job in jobs]
+    latest = latest_epochs(session, ids)
+    transitions = state_events(session, ids)
+    positions = queue_positions(session, [job.id for job in jobs if job.state == JobState.QUEUED])
+    return [JobRecord(job, latest.get(job.id), transitions[job.id], positions.get(job.id)) for job in jobs]
+
+
+def latest_epochs(session: Session, ids: Sequence[str]) -> dict[str, Epoch]:
+    of_job = and_(Epoch.job_id == Job.id, Epoch.epoch == Job.epochs_done)
+    return {row.job_id: row for row in session.scalars(select(Epoch).join(Job, of_job).where(Job.id.in_(ids)))}
+
+
+def state_events(session: Session, ids: Sequence[str]) -> dict[str, list[Event]]:
+    statement = select(Event).where(Event.job_id.in_(ids), Event.kind == "state").order_by(Event.seq)
+    grouped: dict[str, list[Event]] = defaultdict(list)
+    for event in session.scalars(statement):
+        grouped[event.job_id].append(event)
+    return grouped
+
+
+def queue_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    if not ids:
+        return {}
+    position = func.row_number().over(order_by=(Job.run_after, Job.id)).label("position")
+    queue = select(Job.id, position).where(Job.state == JobState.QUEUED).subquery()
+    return {row.id: row.position for row in session.execute(select(queue).where(queue.c.id.in_(ids)))}
+
+
+def epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[Epoch]:
+    """The history, oldest first. Raises JobNotFound."""
+    find(session, job_id)
+    return session.scalars(
+        select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch > after_epoch).order_by(Epoch.epoch)
+    ).all()
+
+
+def layers(session: Session, job_id: str, *, epoch: int | None = None) -> Sequence[Layer]:
+    """Layer metrics by epoch, from the input to the output. Raises JobNotFound."""
+    find(session, job_id)
+    of_epoch = [] if epoch is None else [Layer.epoch == epoch]
+    return session.scalars(
+        select(Layer).where(Layer.job_id == job_id, *of_epoch).order_by(Layer.epoch, Layer.position)
+    ).all()
+
+
+def events(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequence[tuple[Event, Epoch | None]]:
+    """The job's next events, each `epoch` event with its metrics."""
+    of_event = and_(
+        Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
+    )
+    rows = session.execute(
+        select(Event, Epoch)
+        .outerjoin(Epoch, of_event)
+        .where(Event.job_id == job_id, Event.seq > after_seq)
+        .order_by(Event.seq)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
+    """Newest first."""
+    return session.scalars(
+        select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(Checkpoint.epoch.desc())
+    ).all()
+
+
+def workers(session: Session) -> Sequence[Worker]:
+    """Those heard of lately."""
+    return session.scalars(
+        select(Worker).where(Worker.last_seen_at > after(-WORKER_LOST_AFTER_SECONDS)).order_by(Worker.id)
+    ).all()

@@ -1,0 +1,89 @@
+"""Opening sessions: short, in a transaction, and with every outage under one name."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from jobs.errors import DatabaseUnavailable
+
+POSTGRESQL = {
+    # A silent server must not hang a request: refused or answered within seconds.
+    "connect_args": {
+        "connect_timeout": 3,
+        "options": "-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000",
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 10_000,
+    },
+    "pool_pre_ping": True,
+    "pool_timeout": 5,
+}
+
+
+class Sessions:
+    """`begin()` for a transaction that writes, `read()` for one that does not.
+
+    Both commit at the end of the block and roll back on an exception.
+
+    Raises:
+        DatabaseUnavailable: from either, when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(read_only=True)
+
+    def begin(self) -> AbstractContextManager[Session]:
+        return transaction(self.engine)
+
+    def read(self) -> AbstractContextManager[Session]:
+        return transaction(self._reader)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable from error
+
+
+def connect(url: str, *, pool_size: int = 20) -> Sessions:
+    """Sessions on the database at this SQLAlchemy URL; nothing is opened before the first one is used."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return Sessions(create_engine(url, pool_size=pool_size, **POSTGRESQL))
+    engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
+    event.listen(engine, "connect", prepare_sqlite)
+    event.listen(engine, "begin", begin_sqlite)
+    return Sessions(engine)
+
+
+def prepare_sqlite(connection: SQLiteConnection, record: Any) -> None:  # noqa: ANN401, ARG001  # SQLAlchemy's hook
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would fail where another wrote between.
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def ensure_folder(url: str) -> None:
+    """Make the folder of a SQLite database, which SQLite itself does not."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,443 @@
+"""The verbs of the job protocol (docs/decisions/0002): what moves a job, each guarded by its own WHERE clause.
+
+The caller owns the transaction. Every verb that a worker uses updates the job row first, which locks it and re-checks
+the lease; only then does it insert. A lease that no longer holds raises Fenced.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from uuid_utils import uuid7
+
+from db.clock import after, now
+from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer
+from jobs.errors import (
+    Fenced,
+    IdempotencyConflict,
+    JobFinished,
+    JobNotFinished,
+    JobNotFound,
+    RepeatedCrash,
+    TooManyJobs,
+    TrainingError,
+)
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from jobs.state import TERMINAL, JobState
+
+MAX_CRASHES_WITHOUT_PROGRESS = 3
+MAX_CRASHES = 20
+LONGEST_BACKOFF_SECONDS = 300
+REAPED_AT_ONCE = 100
+CHECKPOINTS_KEPT = 2
+UNFINISHED = frozenset(JobState) - TERMINAL
+QUOTA_LOCK = 7_310_578  # any number, the same in every process
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's hold on a job; `attempt` fences off every earlier holder."""
+
+    job_id: str
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    lease: Lease
+    spec: JobSpec
+    epochs_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    epoch: int
+    attempt: int
+    url: str
+    sha256: str
+    size_bytes: int
+
+
+# --- clients ---
+
+
+def create(
+    session: Session,
+    spec: JobSpec,
+    *,
+    max_unfinished: int,
+    idempotency_key: str | None = None,
+    retry_of: str | None = None,
+) -> tuple[Job, bool]:
+    """Accept a job; or find the one that this idempotency key made before (then the flag is true).
+
+    Raises:
+        IdempotencyConflict: the key was used with another spec.
+        TooManyJobs: `max_unfinished` jobs are queued or running already.
+    """
+    job = new_job(spec, idempotency_key=idempotency_key, retry_of=retry_of)
+    try:
+        with session.begin_nested():
+            session.add(job)
+            session.flush()
+    except IntegrityError:
+        if idempotency_key is None:
+            raise
+        return replayed(session, job), True
+    check_quota(session, max_unfinished)
+    session.add_all(JobMetadata(job_id=job.id, key=key, value=value) for key, value in spec.metadata.items())
+    emit(session, job.id, 1, "state", state_data(JobState.QUEUED, "accepted"))
+    session.refresh(job)
+    return job, False
+
+
+def new_job(spec: JobSpec, *, idempotency_key: str | None, retry_of: str | None) -> Job:
+    return Job(
+        id=str(uuid7()),
+        state=JobState.QUEUED,
+        spec=spec.model_dump(mode="json"),
+        activation=spec.activation,
+        retry_of=retry_of,
+        idempotency_key=idempotency_key,
+        request_sha256=sha256(spec.model_dump_json().encode()).hexdigest() if idempotency_key else None,
+        created_at=now(),
+        run_after=now(),
+        hint_sent_at=now(),
+        attempt=0,
+        crashes=0,
+        crashes_without_progress=0,
+        event_seq=1,
+        epochs_total=spec.epochs,
+        epochs_done=0,
+    )
+
+
+def replayed(session: Session, job: Job) -> Job:
+    """The job that holds the key: its insert won, and ours waited for its commit."""
+    first = session.scalars(select(Job).where(Job.idempotency_key == job.idempotency_key)).one()
+    if first.request_sha256 != job.request_sha256:
+        raise IdempotencyConflict
+    return first
+
+
+def check_quota(session: Session, max_unfinished: int) -> None:
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})
+    unfinished = session.scalar(select(func.count()).where(Job.state.in_(UNFINISHED))) or 0
+    if unfinished > max_unfinished:
+        raise TooManyJobs(f"{max_unfinished} jobs are queued or running; wait for one to end")
+
+
+def request_cancel(session: Session, job_id: str) -> Job:
+    """Cancel a queued job at once, ask the worker of a running one; a second time changes nothing.
+
+    Raises:
+        JobNotFound: there is no such job.
+        JobFinished: it has succeeded or failed.
+    """
+    job = locked(session, job_id)
+    if job.state == JobState.QUEUED:
+        end(session, job, JobState.CANCELLED, "cancelled by request", cancel_requested_at=now())
+    elif job.state == JobState.RUNNING and job.cancel_requested_at is None:
+        job.cancel_requested_at = now()
+    elif job.state in {JobState.SUCCEEDED, JobState.FAILED}:
+        raise JobFinished(f"the job has {job.state} already")
+    session.flush()
+    session.refresh(job)
+    return job
+
+
+def remove(session: Session, job_id: str) -> None:
+    """Delete an ended job with all its rows; its files are the caller's to delete first.
+
+    Raises:
+        JobNotFound: there is no such job.
+        JobNotFinished: it is queued or running.
+    """
+    if JobState(locked(session, job_id).state) not in TERMINAL:
+        raise JobNotFinished
+    session.execute(delete(Job).where(Job.id == job_id))
+
+
+def locked(session: Session, job_id: str) -> Job:
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    return job
+
+
+# --- workers ---
+
+
+def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float, environment: Environment) -> Claim | None:
+    """Take a queued job, or None where the hint was stale, doubled or early."""
+    row = session.execute(
+        update(Job)
+        .where(
+            Job.id == job_id, Job.state == JobState.QUEUED, Job.run_after <= now(), Job.cancel_requested_at.is_(None)
+        )
+        .values(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            lease_owner=owner,
+            lease_expires_at=after(lease_seconds),
+            started_at=func.coalesce(Job.started_at, now()),
+            environment=asdict(environment),
+            event_seq=Job.event_seq + 1,
+        )
+        .returning(Job.attempt, Job.spec, Job.epochs_done, Job.event_seq)
+    ).one_or_none()
+    if row is None:
+        return None
+    emit(session, job_id, row.event_seq, "state", state_data(JobState.RUNNING, f"claimed by {owner}", row.attempt))
+    return Claim(Lease(job_id, owner, row.attempt), JobSpec.model_validate(row.spec), row.epochs_done)
+
+
+def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> bool:
+    """Renew the lease; true when a client has asked to cancel.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    row = session.execute(
+        update(Job).where(*held(lease)).values(lease_expires_at=after(lease_seconds)).returning(Job.cancel_requested_at)
+    ).one_or_none()
+    if row is None:
+        raise Fenced
+    return row.cancel_requested_at is not None
+
+
+def record_epoch(
+    session: Session,
+    lease: Lease,
+    metrics: EpochMetrics,
+    *,
+    layers: Sequence[LayerMetrics] = (),
+    checkpoint: CheckpointFile | None = None,
+) -> None:
+    """Store one epoch, exactly once: calling again after a lost answer changes nothing.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    row = session.execute(
+        update(Job)
+        .where(*held(lease), Job.epochs_done == metrics.epoch - 1)
+        .values(
+            epochs_done=metrics.epoch,
+            crashes_without_progress=0,
+            epoch_seconds=mean_with(metrics.epoch_seconds, count=metrics.epoch),
+            event_seq=Job.event_seq + 1,
+            **best_with(metrics),
+        )
+        .returning(Job.event_seq)
+    ).one_or_none()
+    if row is None:
+        confirm_recorded(session, lease, metrics.epoch)
+        return
+    session.execute(
+        insert(Epoch).values(job_id=lease.job_id, attempt=lease.attempt, recorded_at=now(), **asdict(metrics))
+    )
+    for position, layer in enumerate(layers):
+        session.execute(insert(Layer).values(job_id=lease.job_id, position=position, **asdict(layer)))
+    if checkpoint is not None:
+        session.execute(insert(Checkpoint).values(job_id=lease.job_id, created_at=now(), **asdict(checkpoint)))
+    emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
+
+
+def mean_with(value: float, *, count: int) -> ColumnElement[float]:
+    return (func.coalesce(Job.epoch_seconds, 0.0) * (count - 1) + value) / count
+
+
+def best_with(metrics: EpochMetrics) -> dict[str, ColumnElement[Any]]:
+    better = or_(Job.best_val_loss.is_(None), Job.best_val_loss > metrics.val_loss)
+    return {
+        "best_epoch": case((better, metrics.epoch), else_=Job.best_epoch),
+        "best_val_accuracy": case((better, metrics.val_accuracy), else_=Job.best_val_accuracy),
+        "best_val_loss": case((better, metrics.val_loss), else_=Job.best_val_loss),
+    }
+
+
+def confirm_recorded(session: Session, lease: Lease, epoch: int) -> None:
+    """No row was updated: either our own COMMIT went through and its answer was lost, or we are fenced."""
+    recorded = session.get(Epoch, (lease.job_id, epoch))
+    if recorded is None or recorded.attempt != lease.attempt:
+        raise Fenced
+
+
+def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
+    """End the job as succeeded, which it can only with all its epochs.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    finish(
+        session,
+        lease,
+        JobState.SUCCEEDED,
+        "all epochs done",
+        test_loss=test.loss,
+        test_accuracy=test.accuracy,
+        test_binary_accuracy=test.binary_accuracy,
+    )
+
+
+def fail(session: Session, lease: Lease, error: TrainingError) -> None:
+    """End the job as failed; its epochs so far stay. Raises Fenced when the lease is lost."""
+    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=str(error))
+
+
+def cancel(session: Session, lease: Lease) -> None:
+    """End the job as its client asked. Raises Fenced when the lease is lost."""
+    finish(session, lease, JobState.CANCELLED, "cancelled by request")
+
+
+def finish(session: Session, lease: Lease, state: JobState, reason: str, **values: Any) -> None:  # noqa: ANN401  # columns
+    guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []
+    job = session.scalars(select(Job).where(*held(lease), *guard).with_for_update()).one_or_none()
+    if job is not None:
+        end(session, job, state, reason, **values)
+        return
+    ended = session.get(Job, lease.job_id)
+    if ended is None or (ended.state, ended.attempt) != (state, lease.attempt):  # else: a lost COMMIT answer
+        raise Fenced
+
+
+def release(session: Session, lease: Lease, reason: str) -> None:
+    """Give the job back unfinished, as a draining worker does; no crash is counted.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    job = session.scalars(select(Job).where(*held(lease)).with_for_update()).one_or_none()
+    if job is None:
+        raise Fenced
+    requeue(session, job, reason)
+
+
+def stale_checkpoints(session: Session, lease: Lease) -> list[str]:
+    """Forget all checkpoints but the last two and the best; the URLs of the files to delete after the commit."""
+    rows = session.scalars(
+        select(Checkpoint).where(Checkpoint.job_id == lease.job_id).order_by(Checkpoint.epoch.desc())
+    ).all()
+    best = session.scalar(select(Job.best_epoch).where(Job.id == lease.job_id))
+    stale = [row for row in rows[CHECKPOINTS_KEPT:] if row.epoch != best]
+    for row in stale:
+        session.delete(row)
+    return [row.url for row in stale]
+
+
+def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Job.id == lease.job_id,
+        Job.state == JobState.RUNNING,
+        Job.attempt == lease.attempt,
+        Job.lease_owner == lease.owner,
+    )
+
+
+# --- the reconciler ---
+
+
+def reap(session: Session, *, owned_by: str | None = None) -> list[str]:
+    """Take jobs from workers that are lost: those whose lease ran out, or those of an owner known to be dead.
+
+    `owned_by` is the beginning of the owner's name. Returns the ids of the jobs it moved.
+    """
+    lost = Job.lease_expires_at < now() if owned_by is None else Job.lease_owner.startswith(owned_by, autoescape=True)
+    jobs = session.scalars(
+        select(Job)
+        .where(Job.state == JobState.RUNNING, lost)
+        .order_by(Job.lease_expires_at)
+        .limit(REAPED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job in jobs:
+        count_crash(session, job)
+    return [job.id for job in jobs]
+
+
+def count_crash(session: Session, job: Job) -> None:
+    job.crashes += 1
+    job.crashes_without_progress += 1
+    hopeless = job.crashes_without_progress >= MAX_CRASHES_WITHOUT_PROGRESS or job.crashes >= MAX_CRASHES
+    if hopeless and job.cancel_requested_at is None:
+        message = f"{job.crashes} workers died training this job, {job.crashes_without_progress} since its last epoch"
+        end(session, job, JobState.FAILED, message, error_code=RepeatedCrash.code, error_message=message)
+    else:
+        requeue(session, job, "worker lost", backoff_seconds=backoff(job.crashes_without_progress))
+
+
+def backoff(crashes_without_progress: int) -> float:
+    """Seconds to wait: none after the first crash, then 5, 10, 20 and so on."""
+    return (
+        min(5.0 * 2 ** (crashes_without_progress - 2), LONGEST_BACKOFF_SECONDS) if crashes_without_progress > 1 else 0
+    )
+
+
+def due(session: Session, *, resend_after_seconds: float, limit: int) -> list[str]:
+    """Queued jobs that need a hint, marked as sent: send them after the commit."""
+    unsent = or_(Job.hint_sent_at.is_(None), Job.hint_sent_at < after(-resend_after_seconds))
+    chosen = (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, Job.run_after <= now(), unsent)
+        .order_by(Job.run_after, Job.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(session.scalars(chosen))
+    session.execute(update(Job).where(Job.id.in_(ids)).values(hint_sent_at=now()))
+    return ids
+
+
+def count_due(session: Session) -> int:
+    return session.scalar(select(func.count()).where(Job.state == JobState.QUEUED, Job.run_after <= now())) or 0
+
+
+def mark_unsent(session: Session, job_ids: Iterable[str]) -> None:
+    """The broker did not take these hints: the reconciler is to send them."""
+    session.execute(update(Job).where(Job.id.in_(list(job_ids))).values(hint_sent_at=None))
+
+
+# --- the moves themselves; the job row is locked by now ---
+
+
+def end(session: Session, job: Job, state: JobState, reason: str, **values: Any) -> None:  # noqa: ANN401  # columns
+    attempt = job.attempt
+    seq = move(session, job, state, events=2, finished_at=now(), **values)
+    emit(session, job.id, seq - 1, "state", state_data(state, reason, attempt))
+    emit(session, job.id, seq, "end", {"state": state})
+
+
+def requeue(session: Session, job: Job, reason: str, *, backoff_seconds: float = 0) -> None:
+    """Back to the queue, unless its client no longer wants it."""
+    if job.cancel_requested_at is not None:
+        end(session, job, JobState.CANCELLED, "cancelled by request")
+        return
+    seq = move(session, job, JobState.QUEUED, events=1, run_after=after(backoff_seconds), hint_sent_at=None)
+    emit(session, job.id, seq, "state", state_data(JobState.QUEUED, reason, job.attempt))
+
+
+def move(session: Session, job: Job, state: JobState, *, events: int, **values: Any) -> int:  # noqa: ANN401  # columns
+    """Leave the present state and its lease; returns the last of the `events` numbers that are now to be written."""
+    session.flush()
+    return session.execute(
+        update(Job)
+        .where(Job.id == job.id, Job.state == job.state)
+        .values(state=state, lease_owner=None, lease_expires_at=None, event_seq=Job.event_seq + events, **values)
+        .returning(Job.event_seq)
+    ).scalar_one()
+
+
+def state_data(state: JobState, reason: str, attempt: int = 0) -> dict[str, Any]:
+    return {"state": state, "reason": reason, "attempt": attempt}
+
+
+def emit(session: Session, job_id: str, seq: int, kind: str, data: dict[str, Any]) -> None:
+    session.execute(insert(Event).values(job_id=job_id, seq=seq, kind=kind, data=data, at=now()))

@@ -1,0 +1,72 @@
+"""What every process of the service must agree on, read from the environment by the entry points alone."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "ACTIVATION_LAB_"
+CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
+
+
+class InvalidSettings(ValueError):
+    """An environment variable is unknown or has a value that cannot be used; the message names it."""
+
+
+class Settings(BaseSettings):
+    """Each field is the variable ACTIVATION_LAB_<FIELD>; durations are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    data_dir: Path = Field(Path(".activation-lab"), description="Folder of the embedded database and the checkpoints.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL: postgresql+psycopg://… or sqlite:///…; empty = SQLite in DATA_DIR."
+    )
+    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey.")
+    mnist_dir: Path = Field(Path("data"), description="Folder that holds MNIST/raw with the four archives.")
+    checkpoints_url: str = Field("", description="file://… or s3://…; empty = a folder in DATA_DIR.")
+    auth: Literal["none", "keys"] = Field("none", description="keys = every request under /v1 needs an API key.")
+    max_unfinished_jobs: int = Field(10_000, ge=1, description="Queued and running jobs; one more is answered 429.")
+    max_body_bytes: int = Field(4_000_000, ge=1_000, description="A larger request body is answered 413.")
+    worker_processes: int = Field(1, ge=1, le=64, description="Jobs that one worker trains at once.")
+    worker_threads: int = Field(0, ge=0, le=256, description="CPU threads a job; 0 = cores / WORKER_PROCESSES.")
+    lease_seconds: float = Field(60, gt=0, description="A worker silent for so long has lost its job.")
+    heartbeat_seconds: float = Field(10, gt=0, description="How often a worker renews its lease.")
+    reconcile_seconds: float = Field(5, gt=0, description="How often lost hints and lost workers are looked for.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'activation-lab.db'}"
+
+    @property
+    def checkpoints(self) -> str:
+        return self.checkpoints_url or f"file://{self.data_dir.resolve() / 'checkpoints'}"
+
+    @property
+    def threads(self) -> int:
+        """CPU threads for one training process: fixed, because a history depends on it to the last bit."""
+        return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or its value is refused.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise InvalidSettings(f"unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSettings(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+    if settings.heartbeat_seconds * 2 > settings.lease_seconds:
+        raise InvalidSettings(f"{PREFIX}HEARTBEAT_SECONDS must be at most half of {PREFIX}LEASE_SECONDS")
+    return settings
