@@ -175,7 +175,7 @@ def locked(session: Session, job_id: str) -> Job:
 # --- workers ---
 
 
-def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float, environment: Environment) -> Claim | None:
+def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) -> Claim | None:
     """Take a queued job, or None where the hint was stale, doubled or early."""
     row = session.execute(
         update(Job)
@@ -188,7 +188,6 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float, en
             lease_owner=owner,
             lease_expires_at=after(lease_seconds),
             started_at=func.coalesce(Job.started_at, now()),
-            environment=asdict(environment),
             event_seq=Job.event_seq + 1,
         )
         .returning(Job.attempt, Job.spec, Job.epochs_done, Job.event_seq)
@@ -197,6 +196,23 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float, en
         return None
     emit(session, job_id, row.event_seq, "state", state_data(JobState.RUNNING, f"claimed by {owner}", row.attempt))
     return Claim(Lease(job_id, owner, row.attempt), JobSpec.model_validate(row.spec), row.epochs_done)
+
+
+def describe(session: Session, lease: Lease, environment: Environment) -> None:
+    """Say where the job is trained. Raises Fenced when the lease is lost."""
+    revise(session, lease, environment=asdict(environment))
+
+
+def wanted(session: Session, lease: Lease) -> bool:
+    """False once a client has asked to cancel; cheaper than a heartbeat, so it can be asked often.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    row = session.execute(select(Job.cancel_requested_at).where(*held(lease))).one_or_none()
+    if row is None:
+        raise Fenced
+    return row.cancel_requested_at is None
 
 
 def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> bool:
@@ -321,7 +337,7 @@ def release(session: Session, lease: Lease, reason: str) -> None:
     requeue(session, job, reason)
 
 
-def stale_checkpoints(session: Session, lease: Lease) -> list[str]:
+def forget_stale_checkpoints(session: Session, lease: Lease) -> list[str]:
     """Forget all checkpoints but the last two and the best; the URLs of the files to delete after the commit."""
     rows = session.scalars(
         select(Checkpoint).where(Checkpoint.job_id == lease.job_id).order_by(Checkpoint.epoch.desc())
@@ -361,6 +377,11 @@ def reap(session: Session, *, owned_by: str | None = None) -> list[str]:
     for job in jobs:
         count_crash(session, job)
     return [job.id for job in jobs]
+
+
+def lease_owners(session: Session, prefix: str) -> Sequence[str]:
+    """The owners of leases whose name begins so."""
+    return session.scalars(select(Job.lease_owner).where(Job.lease_owner.startswith(prefix, autoescape=True))).all()
 
 
 def count_crash(session: Session, job: Job) -> None:

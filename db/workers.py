@@ -1,4 +1,4 @@
-"""Which workers there are: they sign in, report what they do, and sign out."""
+"""Which workers there are: each reports now and then what it does, and signs out when it ends."""
 
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
@@ -9,19 +9,15 @@ from db.models import Worker
 FORGOTTEN_AFTER_SECONDS = 3600.0
 
 
-def sign_in(session: Session, worker_id: str, *, device: str) -> None:
-    """Make the worker known; those not heard of for an hour are forgotten."""
-    session.execute(
-        delete(Worker).where((Worker.id == worker_id) | (Worker.last_seen_at < after(-FORGOTTEN_AFTER_SECONDS)))
-    )
-    session.execute(
-        insert(Worker).values(id=worker_id, device=device, job_id=None, started_at=now(), last_seen_at=now())
-    )
+def report(session: Session, worker_id: str, *, device: str, job_id: str | None) -> None:
+    """Say that the worker lives and what it trains; the first report makes it known."""
+    seen = update(Worker).where(Worker.id == worker_id).values(device=device, job_id=job_id, last_seen_at=now())
+    if session.execute(seen.returning(Worker.id)).one_or_none() is None:
+        values = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "last_seen_at": now()}
+        session.execute(insert(Worker).values(values))
 
 
-def report(session: Session, worker_id: str, *, job_id: str | None) -> None:
-    session.execute(update(Worker).where(Worker.id == worker_id).values(job_id=job_id, last_seen_at=now()))
-
-
-def sign_out(session: Session, worker_id: str) -> None:
-    session.execute(delete(Worker).where(Worker.id == worker_id))
+def sign_out(session: Session, prefix: str) -> None:
+    """Forget the workers whose id begins so, and those not heard of for an hour."""
+    gone = Worker.id.startswith(prefix, autoescape=True) | (Worker.last_seen_at < after(-FORGOTTEN_AFTER_SECONDS))
+    session.execute(delete(Worker).where(gone))

@@ -7,7 +7,9 @@ JobsError
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
 ├── DatabaseUnavailable             503
+├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
 ├── Fenced                          a worker learns that it no longer holds its job
+├── CheckpointDamaged               training goes on from an older one
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
     ├── Diverged
     ├── DeviceUnavailable
@@ -74,10 +76,22 @@ class DatabaseUnavailable(JobsError):
     code = "database_unavailable"
 
 
+class BrokerUnavailable(JobsError):
+    """The broker cannot be reached."""
+
+    code = "broker_unavailable"
+
+
 class Fenced(JobsError):
     """The lease on the job was lost: another worker may hold it, or it has ended."""
 
     code = "fenced"
+
+
+class CheckpointDamaged(JobsError):
+    """A checkpoint is missing or not what was written."""
+
+    code = "checkpoint_damaged"
 
 
 class TrainingError(JobsError):

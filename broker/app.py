@@ -1,0 +1,60 @@
+"""The Celery app, configured for a protocol in which a message is only a hint (docs/decisions/0002)."""
+
+from typing import Any
+
+from celery import Celery
+
+QUEUE = "jobs"
+TRAIN = "activation-lab.train"
+"""The task's name: the API sends it by name, the worker answers to it."""
+
+SETTINGS: dict[str, Any] = {
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    # SQL holds every result.
+    "task_ignore_result": True,
+    "task_default_queue": QUEUE,
+    # Late acknowledgement and Redis's visibility timeout restart a long task again and again (celery#5935).
+    "task_acks_late": False,
+    # A killed worker must not strand a reserved message.
+    "worker_disable_prefetch": True,
+    "worker_prefetch_multiplier": 1,
+    "worker_pool": "prefork",
+    # CUDA and torch do not survive a fork.
+    "worker_pool_start_method": "spawn",
+    # Importing torch takes longer than the default 4 s.
+    "worker_proc_alive_timeout": 60,
+    # The reconciler is the retry.
+    "task_publish_retry": False,
+    "broker_pool_acquire_timeout": 1,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # The lease decides who trains, not the broker's connection.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_enable_remote_control": False,
+    "worker_hijack_root_logger": False,
+}
+
+PUBLISHER_TRANSPORT = {
+    # A silent broker must not hang a request.
+    "socket_connect_timeout": 1,
+    "socket_timeout": 2,
+    "max_retries": 1,
+}
+WORKER_TRANSPORT = {
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+
+
+def create_publisher(broker_url: str) -> Celery:
+    """For processes that send hints: gives up within seconds where the broker is silent."""
+    return Celery("activation-lab", broker=broker_url, broker_transport_options=PUBLISHER_TRANSPORT, **SETTINGS)
+
+
+def create_consumer(broker_url: str, *, include: list[str]) -> Celery:
+    """For the worker: never gives up on the broker. `include` names the modules that define its tasks."""
+    return Celery(
+        "activation-lab", broker=broker_url, include=include, broker_transport_options=WORKER_TRANSPORT, **SETTINGS
+    )

@@ -1,0 +1,52 @@
+"""Sending hints: the broker may lose them, double them or be away; SQL knows what is queued."""
+
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+import redis
+from kombu.exceptions import OperationalError
+
+from broker.app import QUEUE, TRAIN, create_publisher
+from jobs.errors import BrokerUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Queue(Protocol):
+    """What the API and the reconciler need of a broker."""
+
+    def send(self, job_ids: Iterable[str]) -> list[str]:
+        """Send a hint for each job; returns those that were not sent, in order."""
+
+    def length(self) -> int:
+        """How many hints wait for a worker. Raises BrokerUnavailable."""
+
+
+class CeleryQueue:
+    """Hints over Celery; every call answers within about 3 s, also when the broker is silent."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._celery = create_publisher(broker_url)
+        self._redis = redis.Redis.from_url(broker_url, socket_connect_timeout=1, socket_timeout=2)
+
+    def send(self, job_ids: Iterable[str]) -> list[str]:
+        remaining = list(job_ids)
+        try:
+            while remaining:
+                self._celery.send_task(TRAIN, args=[remaining[0]])
+                remaining.pop(0)
+        except (OperationalError, redis.RedisError, OSError) as error:
+            log.warning("the broker is away, %d hints wait in SQL: %s", len(remaining), error)
+        return remaining
+
+    def length(self) -> int:
+        try:
+            waiting = self._redis.llen(QUEUE)
+        except (redis.RedisError, OSError) as error:
+            raise BrokerUnavailable(f"the broker cannot be reached: {error}") from error
+        return int(waiting)
+
+    def close(self) -> None:
+        self._celery.close()
+        self._redis.close()

@@ -1,0 +1,75 @@
+"""Setting right what got lost: jobs whose worker is gone, and queued jobs whose hint never arrived."""
+
+import logging
+import random
+import threading
+
+from broker.hints import Queue
+from db import store
+from db.session import Sessions
+from jobs.errors import BrokerUnavailable, DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+RESEND_AFTER_SECONDS = 15.0
+HINTS_AT_ONCE = 100
+
+
+def reconcile(sessions: Sessions, queue: Queue) -> None:
+    """One round; any number of processes may do this at once.
+
+    Raises:
+        DatabaseUnavailable, BrokerUnavailable: nothing is lost, the next round does it.
+    """
+    with sessions.begin() as session:
+        for job_id in store.reap(session):
+            log.warning("job %s lost its worker", job_id)
+    send_lost_hints(sessions, queue)
+
+
+def send_lost_hints(sessions: Sessions, queue: Queue) -> None:
+    """Send again as many hints as the broker has too few, so that its queue cannot grow beyond the jobs that wait."""
+    with sessions.read() as session:
+        waiting = store.count_due(session)
+    missing = min(waiting - queue.length(), HINTS_AT_ONCE) if waiting else 0
+    if missing <= 0:
+        return
+    with sessions.begin() as session:
+        job_ids = store.due(session, resend_after_seconds=RESEND_AFTER_SECONDS, limit=missing)
+    dispatch(sessions, queue, job_ids)
+
+
+def dispatch(sessions: Sessions, queue: Queue, job_ids: list[str]) -> None:
+    """Send hints for jobs that are committed; what the broker does not take is left to the next round."""
+    unsent = queue.send(job_ids)
+    if unsent:
+        with sessions.begin() as session:
+            store.mark_unsent(session, unsent)
+
+
+class Reconciler:
+    """Reconciles every `interval_seconds`, with jitter, on a thread of its own."""
+
+    def __init__(self, sessions: Sessions, queue: Queue, *, interval_seconds: float) -> None:
+        self._sessions = sessions
+        self._queue = queue
+        self._interval_seconds = interval_seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_seconds * random.uniform(0.8, 1.2)):  # noqa: S311  # jitter
+            try:
+                reconcile(self._sessions, self._queue)
+            except (DatabaseUnavailable, BrokerUnavailable) as error:
+                log.warning("reconciling waits: %s", error)
+            except Exception:
+                # The thread must outlive a bug in one round, or lost jobs would stay lost.
+                log.exception("a round of reconciling failed")

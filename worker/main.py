@@ -1,0 +1,127 @@
+"""The worker's parent process: consumes hints, hands them to its children, and watches over them. No torch here."""
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from celery.signals import task_failure, worker_shutting_down
+from celery.worker import state
+
+from broker.app import create_consumer
+from broker.hints import CeleryQueue
+from broker.reconciler import Reconciler
+from db import store, workers
+from db.session import Sessions, connect
+from jobs.errors import DatabaseUnavailable
+from jobs.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT: then jobs in training are given back at the next batch."""
+    sessions = connect(settings.database, pool_size=4)
+    name, lock = sign_in(settings.data_dir / "workers")
+    with lock:
+        forget_former_life(sessions, name)
+        watch_children(sessions, name)
+        queue = CeleryQueue(settings.broker_url)
+        reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
+        reconciler.start()
+        consume(settings, name)
+        reconciler.stop()
+        sign_out(sessions, name)
+
+
+def sign_in(folder: Path) -> tuple[str, IO[str]]:
+    """A name nobody else holds, and the lock that proves it: who finds the lock free knows its last holder dead."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1000):
+        path = folder / f"{number}.lock"
+        lock = path.open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return name_in(lock), lock
+    raise RuntimeError(f"a thousand workers share {folder}")
+
+
+def name_in(lock: IO[str]) -> str:
+    """The name this lock stands for: made up once, so that no other machine has it."""
+    lock.seek(0)
+    name = lock.read()
+    if not name:
+        name = f"worker-{uuid4().hex[:8]}@{socket.gethostname()}"
+        lock.write(name)
+        lock.flush()
+    return name
+
+
+def forget_former_life(sessions: Sessions, name: str) -> None:
+    with sessions.begin() as session:
+        for job_id in store.reap(session, owned_by=f"{name}/"):
+            log.warning("job %s was left behind by this worker's former life", job_id)
+        workers.sign_out(session, f"{name}/")
+
+
+def sign_out(sessions: Sessions, name: str) -> None:
+    with sessions.begin() as session:
+        workers.sign_out(session, f"{name}/")
+
+
+def watch_children(sessions: Sessions, name: str) -> None:
+    """Celery's signals, connected weakly by default, are kept here as long as the process."""
+
+    def release_dead(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+        release_jobs_of_dead_children(sessions, name)
+
+    task_failure.connect(release_dead, weak=False)
+    worker_shutting_down.connect(drain_children, weak=False)
+
+
+def release_jobs_of_dead_children(sessions: Sessions, name: str) -> None:
+    """Faster than the lease: the parent knows its child dead."""
+    try:
+        with sessions.begin() as session:
+            for owner in store.lease_owners(session, f"{name}/"):
+                if not alive(int(owner.rpartition("/")[2])):
+                    store.reap(session, owned_by=owner)
+    except DatabaseUnavailable as error:
+        log.warning("the lease of a dead child has to run out: %s", error)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def drain_children(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+    for request in list(state.active_requests):
+        if request.worker_pid:
+            os.kill(request.worker_pid, signal.SIGTERM)
+
+
+def consume(settings: Settings, name: str) -> None:
+    celery = create_consumer(settings.broker_url, include=["worker.tasks"])
+    celery.worker_main(
+        [
+            "--quiet",
+            "worker",
+            f"--hostname={name}",
+            f"--concurrency={settings.worker_processes}",
+            f"--loglevel={settings.log_level}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+    )

@@ -1,0 +1,47 @@
+"""What this worker process tells the others about itself: its device, and the job it trains."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from db import workers
+from db.session import Sessions
+from jobs.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Presence:
+    """Reports at every change and every `interval_seconds`, on a thread of its own."""
+
+    def __init__(self, sessions: Sessions, worker_id: str, device: str, *, interval_seconds: float) -> None:
+        self._sessions = sessions
+        self._worker_id = worker_id
+        self._device = device
+        self._interval_seconds = interval_seconds
+        self._job_id: str | None = None
+        self._changed = threading.Event()
+        threading.Thread(target=self._report_forever, name="presence", daemon=True).start()
+
+    @contextmanager
+    def working_on(self, job_id: str) -> Iterator[None]:
+        self._turn_to(job_id)
+        try:
+            yield
+        finally:
+            self._turn_to(None)
+
+    def _turn_to(self, job_id: str | None) -> None:
+        self._job_id = job_id
+        self._changed.set()
+
+    def _report_forever(self) -> None:
+        while True:
+            self._changed.clear()
+            try:
+                with self._sessions.begin() as session:
+                    workers.report(session, self._worker_id, device=self._device, job_id=self._job_id)
+            except DatabaseUnavailable as error:
+                log.warning("this worker cannot report: %s", error)
+            self._changed.wait(self._interval_seconds)

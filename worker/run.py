@@ -1,0 +1,155 @@
+"""One job from its hint to its end: claim, train, record, finish. Knows neither Celery nor torch."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from tenacity import Retrying, before_sleep_log, retry_if_exception_type, wait_exponential_jitter
+
+from db import queries, store
+from db.session import Sessions
+from db.store import CheckpointFile, Claim
+from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from worker.pulse import Cancelled, Draining, Pulse
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Tensors = Mapping[str, Any]  # of torch, which this module does not know
+
+
+class Training(Protocol):
+    """What is needed of a training; worker/train.py has the real one."""
+
+    @property
+    def environment(self) -> Environment: ...
+    @property
+    def layers(self) -> Sequence[LayerMetrics]: ...
+    def state_dict(self) -> Tensors: ...
+    def load_state_dict(self, tensors: Tensors) -> None: ...
+    def epochs(self) -> Iterable[EpochMetrics]: ...
+    def evaluate_on_test(self) -> Evaluation: ...
+
+
+class Checkpoints(Protocol):
+    """What is needed of a store of checkpoints; worker/checkpoint.py has the real one."""
+
+    def save(self, job_id: str, epoch: int, attempt: int, tensors: Tensors) -> CheckpointFile: ...
+    def load(self, url: str, sha256: str) -> Tensors: ...
+    def delete(self, url: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What the jobs of one worker process have in common."""
+
+    sessions: Sessions
+    owner: str
+    checkpoints: Checkpoints
+    prepare: Callable[[JobSpec, Callable[[], None]], Training]
+    """Makes a training ready to start; the callable it is given is called between batches and may raise."""
+    lease_seconds: float = 60
+    heartbeat_seconds: float = 10
+    draining: threading.Event = field(default_factory=threading.Event)
+
+
+def run(job_id: str, runner: Runner) -> None:
+    """Train the job to its end, or as far as its client, its lease and this worker allow.
+
+    A hint that is stale or doubled does nothing. Every other end is written to SQL.
+    """
+    with runner.sessions.begin() as session:
+        claim = store.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
+    if claim is None:
+        log.info("the hint for job %s was stale or doubled", job_id)
+        return
+    try:
+        with Pulse(
+            runner.sessions, claim.lease, runner.lease_seconds, runner.heartbeat_seconds, runner.draining
+        ) as pulse:
+            Run(runner, claim, pulse).to_its_end()
+    except Fenced:
+        log.warning("job %s was taken from attempt %d", job_id, claim.lease.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    runner: Runner
+    claim: Claim
+    pulse: Pulse
+
+    def to_its_end(self) -> None:
+        try:
+            evaluation = self.train()
+        except Cancelled:
+            self.persist(store.cancel)
+        except Draining:
+            self.persist(store.release, "the worker shuts down")
+        except TrainingError as error:
+            self.persist(store.fail, error)
+        except (Fenced, DatabaseUnavailable):
+            raise
+        except Exception as error:
+            # Whatever it was, the client learns that the job ended, and the log has the traceback.
+            log.exception("job %s met an error without a name", self.claim.lease.job_id)
+            self.persist(store.fail, InternalError(f"{type(error).__name__}: {error}"))
+        else:
+            self.persist(store.succeed, evaluation)
+
+    def train(self) -> Evaluation:
+        training = self.runner.prepare(self.claim.spec, self.pulse.check)
+        self.persist(store.describe, training.environment)
+        self.resume(training)
+        for metrics in training.epochs():
+            if metrics.epoch > self.claim.epochs_done:  # else recomputed, after an older checkpoint
+                self.record(training, metrics)
+        return training.evaluate_on_test()
+
+    def resume(self, training: Training) -> None:
+        """Load the newest checkpoint that is whole; with none, training starts from its seed and comes to the same."""
+        with self.runner.sessions.read() as session:
+            saved = queries.checkpoints(session, self.claim.lease.job_id)
+        for checkpoint in saved:
+            try:
+                training.load_state_dict(self.runner.checkpoints.load(checkpoint.url, checkpoint.sha256))
+            except CheckpointDamaged as error:
+                log.warning("job %s: %s; going back one", self.claim.lease.job_id, error)
+            else:
+                return
+
+    def record(self, training: Training, metrics: EpochMetrics) -> None:
+        """Checkpoint first: an epoch that SQL knows can always be gone on from."""
+        checkpoint = self.save(training, metrics.epoch)
+        self.persist(store.record_epoch, metrics, layers=training.layers, checkpoint=checkpoint)
+        for url in self.persist(store.forget_stale_checkpoints) if checkpoint else []:
+            self.runner.checkpoints.delete(url)
+
+    def save(self, training: Training, epoch: int) -> CheckpointFile | None:
+        spec, lease = self.claim.spec, self.claim.lease
+        if epoch % spec.checkpoint_every and epoch != spec.epochs:
+            return None
+        try:
+            return self.runner.checkpoints.save(lease.job_id, epoch, lease.attempt, training.state_dict())
+        except OSError:
+            # A full disk costs recomputing after a crash, not the epoch.
+            log.exception("job %s: epoch %d has no checkpoint", lease.job_id, epoch)
+            return None
+
+    def persist(self, verb: Callable[..., T], *arguments: Any, **named: Any) -> T:  # noqa: ANN401  # the verb's own
+        """Call a verb of the store with this job's lease, waiting for the database as long as it is away."""
+        for attempt in patiently():
+            with attempt, self.runner.sessions.begin() as session:
+                result = verb(session, self.claim.lease, *arguments, **named)
+        return result
+
+
+def patiently() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(DatabaseUnavailable),
+        wait=wait_exponential_jitter(initial=0.2, max=5),
+        before_sleep=before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )

@@ -1,0 +1,76 @@
+"""What runs in a worker's child process: the Celery task, and the warm-up before the first one."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from types import FrameType
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_init
+
+from broker.app import TRAIN
+from db.session import connect
+from jobs import settings
+from worker.presence import Presence
+from worker.run import Runner, run
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a child process keeps from job to job."""
+
+    runner: Runner
+    presence: Presence
+
+
+@shared_task(name=TRAIN, bind=True)
+def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no types
+    process = this_process(task.request.hostname)
+    with drained_by_sigterm(process.runner.draining), process.presence.working_on(job_id):
+        run(job_id, process.runner)
+
+
+@worker_process_init.connect
+def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+    """Import torch before the first job waits for it."""
+    this_process(sender)
+
+
+@cache
+def this_process(hostname: str) -> Process:
+    """Torch is imported here, in the child, and never in its parent."""
+    from worker import checkpoint, train  # noqa: PLC0415
+
+    configured = settings.read()
+    train.use_threads(configured.threads)
+    sessions = connect(configured.database, pool_size=4)
+    owner = f"{hostname}/{os.getpid()}"
+    runner = Runner(
+        sessions=sessions,
+        owner=owner,
+        checkpoints=checkpoint.Checkpoints(configured.checkpoints),
+        prepare=partial(train.prepare, configured.mnist_dir),
+        lease_seconds=configured.lease_seconds,
+        heartbeat_seconds=configured.heartbeat_seconds,
+    )
+    device = train.device_name()
+    return Process(runner, Presence(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))
+
+
+@contextmanager
+def drained_by_sigterm(draining: threading.Event) -> Iterator[None]:
+    """While a job is trained, SIGTERM asks to stop at the next batch; an idle process just ends."""
+
+    def drain(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler's arguments
+        draining.set()
+
+    before = signal.signal(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
