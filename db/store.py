@@ -215,18 +215,14 @@ def wanted(session: Session, lease: Lease) -> bool:
     return row.cancel_requested_at is None
 
 
-def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> bool:
-    """Renew the lease; true when a client has asked to cancel.
+def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> None:
+    """Renew the lease. Raises Fenced when it is lost."""
+    revise(session, lease, lease_expires_at=after(lease_seconds))
 
-    Raises:
-        Fenced: the lease is lost.
-    """
-    row = session.execute(
-        update(Job).where(*held(lease)).values(lease_expires_at=after(lease_seconds)).returning(Job.cancel_requested_at)
-    ).one_or_none()
-    if row is None:
+
+def revise(session: Session, lease: Lease, **values: Any) -> None:  # noqa: ANN401  # columns
+    if session.execute(update(Job).where(*held(lease)).values(**values).returning(Job.id)).one_or_none() is None:
         raise Fenced
-    return row.cancel_requested_at is not None
 
 
 def record_epoch(
@@ -381,7 +377,8 @@ def reap(session: Session, *, owned_by: str | None = None) -> list[str]:
 
 def lease_owners(session: Session, prefix: str) -> Sequence[str]:
     """The owners of leases whose name begins so."""
-    return session.scalars(select(Job.lease_owner).where(Job.lease_owner.startswith(prefix, autoescape=True))).all()
+    owners = session.scalars(select(Job.lease_owner).where(Job.lease_owner.startswith(prefix, autoescape=True)))
+    return [owner for owner in owners if owner is not None]
 
 
 def count_crash(session: Session, job: Job) -> None:

@@ -28,14 +28,14 @@ class Process:
     presence: Presence
 
 
-@shared_task(name=TRAIN, bind=True)
+@shared_task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no types
     process = this_process(task.request.hostname)
     with drained_by_sigterm(process.runner.draining), process.presence.working_on(job_id):
         run(job_id, process.runner)
 
 
-@worker_process_init.connect
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
     """Import torch before the first job waits for it."""
     this_process(sender)
