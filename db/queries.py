@@ -191,6 +191,13 @@ def events(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequ
     return [(row[0], row[1]) for row in rows]
 
 
+def last_event(session: Session, job_id: str) -> tuple[int, str]:
+    """Number and kind of the job's newest event."""
+    statement = select(Event.seq, Event.kind).where(Event.job_id == job_id).order_by(Event.seq.desc()).limit(1)
+    row = session.execute(statement).one()
+    return row.seq, row.kind
+
+
 def checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
     """Newest first."""
     return session.scalars(

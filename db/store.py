@@ -153,16 +153,34 @@ def request_cancel(session: Session, job_id: str) -> Job:
     return job
 
 
-def remove(session: Session, job_id: str) -> None:
-    """Delete an ended job with all its rows; its files are the caller's to delete first.
+def spec_to_retry(session: Session, job_id: str) -> JobSpec:
+    """The spec of an ended job.
 
     Raises:
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
     """
-    if JobState(locked(session, job_id).state) not in TERMINAL:
-        raise JobNotFinished
+    return JobSpec.model_validate(ended(session, job_id).spec)
+
+
+def remove(session: Session, job_id: str) -> list[str]:
+    """Delete an ended job with all its rows; returns the URLs of its checkpoint files, which are the caller's to delete.
+
+    Raises:
+        JobNotFound: there is no such job.
+        JobNotFinished: it is queued or running.
+    """
+    ended(session, job_id)
+    urls = session.scalars(select(Checkpoint.url).where(Checkpoint.job_id == job_id)).all()
     session.execute(delete(Job).where(Job.id == job_id))
+    return list(urls)
+
+
+def ended(session: Session, job_id: str) -> Job:
+    job = locked(session, job_id)
+    if job.state not in TERMINAL:
+        raise JobNotFinished(f"the job is {job.state}; it has to end first")
+    return job
 
 
 def locked(session: Session, job_id: str) -> Job:
@@ -316,8 +334,8 @@ def finish(session: Session, lease: Lease, state: JobState, reason: str, **value
     if job is not None:
         end(session, job, state, reason, **values)
         return
-    ended = session.get(Job, lease.job_id)
-    if ended is None or (ended.state, ended.attempt) != (state, lease.attempt):  # else: a lost COMMIT answer
+    now_is = session.get(Job, lease.job_id)
+    if now_is is None or (now_is.state, now_is.attempt) != (state, lease.attempt):  # else: a lost COMMIT answer
         raise Fenced
 
 

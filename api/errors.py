@@ -1,0 +1,150 @@
+"""Every error as application/problem+json (RFC 9457), translated here and nowhere else."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from jobs import errors
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
+    errors.JobNotFound: HTTPStatus.NOT_FOUND,
+    errors.JobFinished: HTTPStatus.CONFLICT,
+    errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
+    errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+CODES: Mapping[int, str] = {
+    HTTPStatus.BAD_REQUEST: "malformed_request",
+    HTTPStatus.UNAUTHORIZED: "unauthorized",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.NOT_ACCEPTABLE: "not_acceptable",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "payload_too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "invalid_request",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal_error",
+}
+
+
+class FieldProblem(BaseModel):
+    pointer: str = Field(description="JSON pointer into the body, or /name of a parameter.", examples=["/epochs"])
+    message: str = Field(description="What is wrong with it.", examples=["Input should be less than or equal to 1000"])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="Always about:blank; `code` tells errors apart.", examples=["about:blank"])
+    title: str = Field(description="The status in words.", examples=["Unprocessable Entity"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(description="What went wrong, for a person.", examples=["epochs: must be at most 1000"])
+    instance: str = Field(description="The path of the request.", examples=["/v1/jobs"])
+    code: str = Field(description="What went wrong, for a program; stable.", examples=["invalid_request"])
+    errors: list[FieldProblem] | None = Field(None, description="Field by field, where fields are at fault.")
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For an endpoint's `responses`: these errors, in OpenAPI."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(errors.JobsError, on_jobs_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    code: str | None = None,
+    fields: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body = Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        code=code or CODES.get(status, "error"),
+        errors=fields,
+    )
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+
+
+def on_jobs_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.JobsError)  # noqa: S101  # what the handler is registered for
+    status = STATUS.get(type(error))
+    if status is None:
+        return on_bug(request, error)
+    passing = status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if passing else None
+    return problem(request, status, str(error), code=error.code, headers=headers)
+
+
+def on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # what the handler is registered for
+    found = error.errors()
+    if any(entry["type"] == "json_invalid" for entry in found):
+        return problem(request, HTTPStatus.BAD_REQUEST, "the body is not JSON", code="malformed_request")
+    fields = [FieldProblem(pointer=pointer(entry, error.body), message=entry["msg"]) for entry in found]
+    detail = "; ".join(f"{field.pointer}: {field.message}" for field in fields[:3])
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
+
+
+def on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # what the handler is registered for
+    if error.status_code == HTTPStatus.NO_CONTENT:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return problem(request, error.status_code, error.detail, headers=error.headers)
+
+
+def on_bug(request: Request, error: Exception) -> Response:
+    log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "the service met a bug; its log has the details")
+
+
+def pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # whatever a client sent
+    """The JSON pointer of a validation error; parts that only name a branch of a union are left out."""
+    place, *parts = entry["loc"]
+    if place != "body":
+        return to_pointer(parts)
+    return to_pointer(resolvable(parts, body)) + entry.get("ctx", {}).get("pointer", "")
+
+
+def resolvable(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON
+    """The parts that lead on through the body, and a last one that names a missing field."""
+    remaining = list(parts)
+    for index, part in enumerate(remaining):
+        last = index == len(remaining) - 1
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            if not (last and isinstance(value, Mapping) and part != "[key]"):
+                continue
+        yield part
+
+
+def to_pointer(parts: Iterable[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

@@ -1,0 +1,220 @@
+"""Training jobs: submit, find, cancel, retry, delete; their histories."""
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+
+from api.dependencies import Hints, Sessions, Settings
+from api.errors import declared
+from api.formats import ColumnType, Format, Table, file, negotiated
+from api.job_out import EpochOut, JobOut, JobPage, Out
+from api.numbers import ExactJSON
+from api.validation import invalid_value
+from broker.reconciler import dispatch
+from db import files, queries, store
+from db.models import Epoch, Layer
+from jobs.spec import JobSpec
+from jobs.state import JobState
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, description="Makes the request safe to repeat: one key, one job."),
+]
+Sort = Literal[
+    "created_at", "-created_at", "started_at", "-started_at", "finished_at", "-finished_at",
+    "best_val_loss", "-best_val_loss", "best_val_accuracy", "-best_val_accuracy", "epoch_seconds", "-epoch_seconds",
+]  # fmt: skip
+EPOCH_COLUMNS: dict[str, ColumnType] = {
+    "epoch": "int64",
+    "attempt": "int64",
+    "loss": "float64",
+    "accuracy": "float64",
+    "binary_accuracy": "float64",
+    "val_loss": "float64",
+    "val_accuracy": "float64",
+    "val_binary_accuracy": "float64",
+    "learning_rate": "float64",
+    "epoch_seconds": "float64",
+    "images_per_second": "float64",
+    "recorded_at": "timestamp",
+}
+LAYER_COLUMNS: dict[str, ColumnType] = {
+    "epoch": "int64",
+    "layer": "string",
+    "gradient_norm": "float64",
+    "update_ratio": "float64",
+    "activation_mean": "float64",
+    "activation_variance": "float64",
+    "zero_fraction": "float64",
+    "dead_fraction": "float64",
+    "saturated_fraction": "float64",
+    "clipped_fraction": "float64",
+}
+METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
+HistoryFormat = Annotated[Format, Depends(negotiated(Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET))]
+
+
+class History(Out):
+    job_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
+
+
+class LayerOut(Out):
+    """One layer after one epoch, on the probe batch. Null: the figure has no meaning for this layer."""
+
+    epoch: int = Field(description="1-based.", examples=[1])
+    layer: str = Field(description="Which layer, from the input to the output.", examples=["conv1"])
+    gradient_norm: float | None = Field(description="L2 norm of the gradient of its weights.", examples=[0.12])
+    update_ratio: float | None = Field(description="L2 norm of the last update over the weights'.", examples=[0.001])
+    activation_mean: float | None = Field(description="Mean of its outputs.", examples=[0.21])
+    activation_variance: float | None = Field(description="Variance of its outputs.", examples=[0.18])
+    zero_fraction: float | None = Field(description="Outputs that are exactly 0, 0 to 1.", examples=[0.41])
+    dead_fraction: float | None = Field(description="Units with no gradient for any image, 0 to 1.", examples=[0.0])
+    saturated_fraction: float | None = Field(description="Outputs with almost no slope, 0 to 1.", examples=[0.02])
+    clipped_fraction: float | None = Field(description="Gradient elements that clipping changed.", examples=[0.0])
+
+
+class Layers(Out):
+    job_id: str = Field(description="Whose layers they are.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
+
+
+@router.post("", status_code=202, responses=declared(400, 413, 422, 429, 503))
+def submit(
+    spec: JobSpec,
+    response: Response,
+    sessions: Sessions,
+    queue: Hints,
+    settings: Settings,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Accept a training job. It is safe once this answers, also while the broker is away."""
+    with sessions.begin() as session:
+        job, replayed = store.create(
+            session, spec, max_unfinished=settings.max_unfinished_jobs, idempotency_key=idempotency_key
+        )
+        out = JobOut.of(queries.record(session, job.id))
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    else:
+        dispatch(sessions, queue, [out.id])
+    response.headers["Location"] = out.links.self
+    return out
+
+
+def metadata_filter(request: Request) -> dict[str, str]:
+    """`metadata[key]=value`, which no declared parameter can express; any other unknown parameter is refused."""
+    declared_names = {"state", "activation", "sweep_id", "sort", "limit", "cursor"}
+    found = {}
+    for name, value in request.query_params.items():
+        if match := METADATA_FILTER.fullmatch(name):
+            found[match[1]] = value
+        elif name not in declared_names:
+            raise RequestValidationError([invalid_value(("query", name), "unknown query parameter", value)])
+    return found
+
+
+@router.get("", responses=declared(400, 422, 503))
+def list_jobs(
+    sessions: Sessions,
+    metadata: Annotated[dict[str, str], Depends(metadata_filter)],
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
+    activation: Annotated[str | None, Query(description="Only jobs of this activation.")] = None,
+    sweep_id: Annotated[str | None, Query(description="Only jobs of this sweep.")] = None,
+    sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 20,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+) -> JobPage:
+    """Jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
+    filters = queries.Filters(state, activation, sweep_id, metadata)
+    with sessions.read() as session:
+        page = queries.page(session, filters, sort=sort, limit=limit, cursor=cursor)
+        return JobPage(data=[JobOut.of(record) for record in page.records], next_cursor=page.next_cursor)
+
+
+@router.get("/{job_id}", responses=declared(404, 422, 503), response_model=JobOut)
+def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
+    """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
+    with sessions.read() as session:
+        body = JobOut.of(queries.record(session, job_id)).model_dump_json().encode()
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    if etag in request.headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers={"ETag": etag})
+    return Response(body, media_type="application/json", headers={"ETag": etag})
+
+
+@router.post("/{job_id}/cancel", status_code=202, responses=declared(404, 409, 503))
+def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
+    """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
+    with sessions.begin() as session:
+        store.request_cancel(session, job_id)
+        return JobOut.of(queries.record(session, job_id))
+
+
+@router.post("/{job_id}/retry", status_code=202, responses=declared(404, 409, 429, 503))
+def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, settings: Settings) -> JobOut:
+    """Run an ended job's spec again, as a new job."""
+    with sessions.begin() as session:
+        spec = store.spec_to_retry(session, job_id)
+        job, _ = store.create(session, spec, max_unfinished=settings.max_unfinished_jobs, retry_of=job_id)
+        out = JobOut.of(queries.record(session, job.id))
+    dispatch(sessions, queue, [out.id])
+    response.headers["Location"] = out.links.self
+    return out
+
+
+@router.delete("/{job_id}", status_code=204, responses=declared(404, 409, 503))
+def delete(job_id: JobId, sessions: Sessions) -> None:
+    """Delete an ended job: its rows, its epochs and its checkpoint files."""
+    with sessions.begin() as session:
+        for url in store.remove(session, job_id):
+            files.delete(url)  # before the commit: a file that stays keeps its job
+
+
+@router.get("/{job_id}/history", responses=declared(404, 406, 422, 503), response_model=History)
+def history(
+    job_id: JobId,
+    sessions: Sessions,
+    kind: HistoryFormat,
+    after_epoch: Annotated[int, Query(ge=0, description="Only later epochs.")] = 0,
+) -> Response:
+    """Every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
+    with sessions.read() as session:
+        epochs = queries.epochs(session, job_id, after_epoch=after_epoch)
+    return tabulated(epochs, EPOCH_COLUMNS, kind, job_id=job_id, name="epochs")
+
+
+@router.get("/{job_id}/layers", responses=declared(404, 406, 422, 503), response_model=Layers)
+def layers(
+    job_id: JobId,
+    sessions: Sessions,
+    kind: HistoryFormat,
+    epoch: Annotated[int | None, Query(ge=1, description="Only this epoch.")] = None,
+) -> Response:
+    """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
+    with sessions.read() as session:
+        found = queries.layers(session, job_id, epoch=epoch)
+    return tabulated(found, LAYER_COLUMNS, kind, job_id=job_id, name="layers")
+
+
+def tabulated(
+    rows: Sequence[Epoch] | Sequence[Layer],
+    columns: Mapping[str, ColumnType],
+    kind: Format,
+    *,
+    job_id: str,
+    name: str,
+) -> Response:
+    if kind is Format.JSON:
+        objects = [{column: getattr(row, column) for column in columns} for row in rows]
+        return ExactJSON({"job_id": job_id, name: objects}, headers={"Vary": "Accept"})
+    table = Table(columns, {column: [getattr(row, column) for row in rows] for column in columns})
+    return file(table, kind, f"{name}-{job_id}")
