@@ -1,6 +1,6 @@
 """What an activation is: an elementwise function, its derivative, its parameters, and what is known about it."""
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ from activations.functions import Array
 
 Parameters = Mapping[str, float | str]
 Range = tuple[float | None, float | None]
+
+LARGEST = sys.float_info.max
 
 
 class InvalidParameter(ValueError):
@@ -46,10 +48,10 @@ class Parameter:
     def _number(self, given: object) -> float:
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise InvalidParameter(self.name, f"{self.name} is a number")
-        low = -math.inf if self.minimum is None else self.minimum
-        high = math.inf if self.maximum is None else self.maximum
-        if not low <= given <= high or not math.isfinite(given):
-            raise InvalidParameter(self.name, f"{self.name} is a finite number from {low:g} to {high:g}")
+        low = -LARGEST if self.minimum is None else self.minimum
+        high = LARGEST if self.maximum is None else self.maximum
+        if not low <= given <= high:  # nan too
+            raise InvalidParameter(self.name, f"{self.name} is a number from {low:g} to {high:g}")
         return float(given)
 
 
