@@ -1,0 +1,266 @@
+"""The catalog over HTTP, and its functions evaluated: answered here, without torch."""
+# ruff: noqa: FAST003  # `name` reaches the endpoints as the activation it names, see known()
+
+import functools
+from collections import defaultdict
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from latex2mathml.converter import convert as mathml
+from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
+from starlette.responses import Response
+
+from activations import catalog
+from activations.catalog import Activation, Array, InvalidParameter
+from api import formats
+from api.formats import Format, Table
+from api.numbers import ExactJSON
+from api.validation import invalid_value
+
+MAX_POINTS = 100_000
+MAX_ABSCISSA = 1e300  # leaves room to weight the ends of a curve by MAX_POINTS
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+# Any: the catalog says which parameter is a number and which is a word, and names the wrong one.
+ParameterValue = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ParameterOut(Out):
+    name: str = Field(description="Its key in `parameters`.", examples=["alpha"])
+    default: float | str = Field(description="Used where none is given.", examples=[1.0])
+    minimum: float | None = Field(description="The smallest allowed; null for a choice.", examples=[0.001])
+    maximum: float | None = Field(description="The largest allowed; null for a choice.", examples=[100.0])
+    choices: tuple[str, ...] = Field(description="The allowed words; empty for a number.", examples=[[]])
+    description: str = Field(description="What it does.", examples=["The slope for negative input."])
+
+
+class ReferenceOut(Out):
+    title: str = Field(description="Of the publication.", examples=["Gaussian Error Linear Units (GELUs)"])
+    authors: str = Field(description="Separated by commas.", examples=["Dan Hendrycks, Kevin Gimpel"])
+    year: int = Field(description="Of the publication.", examples=[2016])
+    url: str = Field(description="Where to read it.", examples=["https://arxiv.org/abs/1606.08415"])
+
+
+class ActivationOut(Out):
+    """An activation function, and what to know before using it. What depends on parameters is for the defaults."""
+
+    name: str = Field(description="Names it in every request.", examples=["gelu"])
+    title: str = Field(description="In full.", examples=["Gaussian Error Linear Unit"])
+    formula_latex: str = Field(description="The value.", examples=[r"f(x) = \max(0, x)"])
+    formula_mathml: str = Field(description="The same for a web page.", examples=["<math>...</math>"])
+    derivative_latex: str = Field(description="The derivative in x.", examples=[r"f'(x) = 1"])
+    derivative_mathml: str = Field(description="The same for a web page.", examples=["<math>...</math>"])
+    parameters: tuple[ParameterOut, ...] = Field(description="What `parameters` may hold; often nothing.")
+    range: catalog.Range = Field(
+        description="Infimum and supremum of the value; null = unbounded.", examples=[[-0.17004075057125405, None]]
+    )
+    monotonic: bool = Field(description="Whether the value never falls as x grows.", examples=[False])
+    derivative_at_zero: float = Field(
+        description="What a backward pass takes at x = 0: the negative branch's where there is a kink.", examples=[0.5]
+    )
+    self_normalizing: bool = Field(
+        description="Whether it keeps mean 0 and variance 1 from layer to layer.", examples=[False]
+    )
+    advantages: tuple[str, ...] = Field(description="Why to use it.", examples=[["Smooth everywhere."]])
+    drawbacks: tuple[str, ...] = Field(description="Why not to.", examples=[["Not monotonic."]])
+    reference: ReferenceOut = Field(description="Where it was published.")
+
+
+class ActivationList(Out):
+    data: tuple[ActivationOut, ...] = Field(description="The whole catalog.")
+
+
+class Evaluate(BaseModel):
+    """Where to evaluate an activation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    x: Annotated[list[Finite], FailFast()] = Field(
+        description="Finite numbers.", min_length=1, max_length=MAX_POINTS, examples=[[-1.0, 0.0, 1.0]]
+    )
+    parameters: dict[str, ParameterValue] = Field(
+        {}, description="As the activation allows; the catalog's defaults fill the rest.", examples=[{}]
+    )
+
+
+class Evaluation(Out):
+    """Value and derivative at each x, in float64, to a relative 1e-12."""
+
+    name: str = Field(description="The activation.", examples=["relu"])
+    parameters: dict[str, float | str] = Field(description="With the defaults filled in.", examples=[{}])
+    x: list[float] = Field(description="Where.", examples=[[-1.0, 0.0, 1.0]])
+    value: list[float | None] = Field(description="f(x); null beyond float64.", examples=[[0.0, 0.0, 1.0]])
+    derivative: list[float | None] = Field(description="f'(x); null beyond float64.", examples=[[0.0, 0.0, 1.0]])
+    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
+        None,
+        description="What each null stands for, by JSON pointer; absent where every number is finite.",
+        examples=[{"/value/3": "inf"}],
+    )
+
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such activation."}}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    **NOT_FOUND,
+    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "x,value,derivative\r\n1.0,1.0,1.0\r\n"}}},
+    406: {"description": "The Accept header allows no format that is offered."},
+    422: {"description": "Something is unknown, of the wrong type or out of bounds; `errors` names it."},
+}
+COLUMNS: dict[str, formats.ColumnType] = {"x": "float64", "value": "float64", "derivative": "float64"}
+
+router = APIRouter(prefix="/activations", tags=["activations"])
+WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV))]
+
+
+def known(name: Annotated[str, Path(description="A name of the catalog.", examples=["gelu"])]) -> Activation:
+    try:
+        return catalog.find(name)
+    except catalog.UnknownActivation as error:
+        raise HTTPException(404, str(error)) from error
+
+
+Known = Annotated[Activation, Depends(known)]
+
+
+@router.get("")
+def list_activations() -> ActivationList:
+    """The catalog: the article's six activations first."""
+    return ActivationList(data=tuple(map(described, catalog.ACTIVATIONS.values())))
+
+
+@router.get("/{name}", responses=NOT_FOUND)
+def get_activation(activation: Known) -> ActivationOut:
+    """One activation, with its formulas, parameters and properties."""
+    return described(activation)
+
+
+@router.post("/{name}/evaluate", response_model=Evaluation, responses=REFUSED)
+def evaluate(activation: Known, wanted: Evaluate, kind: WantedFormat) -> Response:
+    """Value and derivative at the given numbers."""
+    try:
+        parameters = activation.complete(wanted.parameters)
+    except InvalidParameter as error:
+        location = ("body", "parameters", error.parameter)
+        given = wanted.parameters[error.parameter]
+        raise RequestValidationError([invalid_value(location, str(error), given)]) from error
+    return tabulated(activation, parameters, np.array(wanted.x), kind, stem=f"{activation.name}-evaluation")
+
+
+def curve_grid(
+    start: Annotated[
+        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The first x.", examples=[-5])
+    ] = -5,
+    stop: Annotated[
+        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The last x.", examples=[5])
+    ] = 5,
+    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
+) -> Array:
+    """Evenly spaced, both ends exact. Both are weighted, so that -5 to 5 passes through 0 and -0.05 as such."""
+    if not start < stop:
+        raise RequestValidationError([invalid_value(("query", "stop"), "stop is greater than start", stop)])
+    last = points - 1
+    steps = np.arange(points)
+    x = np.clip((start * (last - steps) + stop * steps) / last, start, stop)
+    x[0], x[-1] = start, stop
+    return x
+
+
+def curve_parameters(activation: Known, request: Request) -> dict[str, float | str]:
+    """The query parameters that are not the curve's own are the activation's."""
+    given = {name: text for name, text in request.query_params.items() if name not in CURVE_QUERY}
+    unknown = [name for name in given if name not in activation.parameter_names]
+    if unknown:
+        raise RequestValidationError(
+            [invalid_value(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
+        )
+    try:
+        return activation.complete({name: number_or_word(text) for name, text in given.items()})
+    except InvalidParameter as error:
+        reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
+        raise RequestValidationError([reason]) from error
+
+
+CURVE_QUERY = {"start", "stop", "points", "format"}
+
+
+def number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def documented_parameters() -> list[dict[str, Any]]:
+    """Of every activation, for OpenAPI: which of them a request may give depends on its path."""
+    owners = defaultdict(list)
+    for activation in catalog.ACTIVATIONS.values():
+        for parameter in activation.parameters:
+            owners[parameter.name].append((activation.name, parameter))
+    return [documented_parameter(name, uses) for name, uses in owners.items()]
+
+
+def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> dict[str, Any]:
+    first = uses[0][1]
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": " ".join(f"`{activation}`: {parameter.description}" for activation, parameter in uses),
+        "schema": {"type": "string", "enum": [*first.choices]} if first.choices else {"type": "number"},
+        "example": first.default,
+    }
+
+
+@router.get(
+    "/{name}/curve",
+    response_model=Evaluation,
+    responses=REFUSED,
+    openapi_extra={"parameters": documented_parameters()},
+)
+def curve(
+    activation: Known,
+    parameters: Annotated[dict[str, float | str], Depends(curve_parameters)],
+    x: Annotated[Array, Depends(curve_grid)],
+    kind: WantedFormat,
+) -> Response:
+    """Value and derivative at evenly spaced numbers."""
+    return tabulated(activation, parameters, x, kind, stem=f"{activation.name}-curve")
+
+
+def tabulated(
+    activation: Activation, parameters: dict[str, float | str], x: Array, kind: Format, *, stem: str
+) -> Response:
+    columns = {
+        "x": x,
+        "value": activation.value(x, **parameters),
+        "derivative": activation.derivative(x, **parameters),
+    }
+    if kind is Format.JSON:
+        return ExactJSON({"name": activation.name, "parameters": parameters, **columns}, headers={"Vary": "Accept"})
+    return formats.file(Table(COLUMNS, columns), kind, stem)
+
+
+@functools.cache  # the MathML
+def described(activation: Activation) -> ActivationOut:
+    defaults = activation.complete({})
+    return ActivationOut(
+        name=activation.name,
+        title=activation.title,
+        formula_latex=activation.formula_latex,
+        formula_mathml=mathml(activation.formula_latex, display="block"),
+        derivative_latex=activation.derivative_latex,
+        derivative_mathml=mathml(activation.derivative_latex, display="block"),
+        parameters=tuple(map(ParameterOut.model_validate, activation.parameters)),
+        range=activation.range(defaults),
+        monotonic=activation.monotonic,
+        derivative_at_zero=activation.derivative_at_zero(defaults),
+        self_normalizing=activation.self_normalizing,
+        advantages=activation.advantages,
+        drawbacks=activation.drawbacks,
+        reference=ReferenceOut.model_validate(activation.reference),
+    )
