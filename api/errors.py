@@ -130,7 +130,7 @@ def pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # what
     place, *parts = entry["loc"]
     if place != "body":
         return to_pointer(parts)
-    return to_pointer(resolvable(parts, body)) + entry.get("ctx", {}).get("pointer", "")
+    return to_pointer(resolvable(parts, body)) + str(entry.get("ctx", {}).get("pointer", ""))
 
 
 def resolvable(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON

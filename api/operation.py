@@ -14,6 +14,7 @@ from db import queries, schema
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 
 router = APIRouter(tags=["operation"])
+workers_router = APIRouter(tags=["operation"])
 
 
 class Alive(Out):
@@ -64,7 +65,7 @@ def broker_problems(queue: Hints) -> list[str]:
     return []
 
 
-@router.get("/v1/workers", responses=declared(503))
+@workers_router.get("/workers", responses=declared(503))
 def workers(sessions: Sessions) -> WorkerList:
     """Who trains, on what, and which job."""
     with sessions.read() as session:

@@ -17,6 +17,7 @@ from api.jobs import JobId
 from api.validation import invalid_value
 from db import queries
 from db.models import Epoch, Event
+from jobs.errors import DatabaseUnavailable, JobNotFound
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -34,8 +35,9 @@ def starting_point(
     seen = number(last_event_id) if last_event_id else after or 0
     with sessions.read() as session:
         queries.find(session, job_id)
-        if queries.last_event(session, job_id) == (seen, "end"):
-            raise HTTPException(204)
+        last_seq, kind = queries.last_event(session, job_id)
+    if kind == "end" and seen >= last_seq:
+        raise HTTPException(204)
     return seen
 
 
@@ -58,8 +60,7 @@ async def stream(
 
     No session is held open while a client listens.
     """
-    while True:
-        events = await run_in_threadpool(next_events, sessions, job_id, seen)
+    while (events := await run_in_threadpool(next_events, sessions, job_id, seen)) is not None:
         for event, epoch in events:
             yield server_sent(event, epoch)
             seen = event.seq
@@ -69,9 +70,14 @@ async def stream(
             await asyncio.sleep(POLL_SECONDS)
 
 
-def next_events(sessions: Sessions, job_id: str, seen: int) -> Sequence[tuple[Event, Epoch | None]]:
-    with sessions.read() as session:
-        return queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+def next_events(sessions: Sessions, job_id: str, seen: int) -> Sequence[tuple[Event, Epoch | None]] | None:
+    """None ends the stream early: the job was deleted, or the database is away and the client is to come again."""
+    try:
+        with sessions.read() as session:
+            queries.find(session, job_id)
+            return queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+    except (JobNotFound, DatabaseUnavailable):
+        return None
 
 
 def server_sent(event: Event, epoch: Epoch | None) -> ServerSentEvent:

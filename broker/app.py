@@ -40,6 +40,8 @@ PUBLISHER_TRANSPORT = {
     "socket_connect_timeout": 1,
     "socket_timeout": 2,
     "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
 }
 WORKER_TRANSPORT = {
     "socket_connect_timeout": 5,

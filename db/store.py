@@ -164,7 +164,7 @@ def spec_to_retry(session: Session, job_id: str) -> JobSpec:
 
 
 def remove(session: Session, job_id: str) -> list[str]:
-    """Delete an ended job with all its rows; returns the URLs of its checkpoint files, which are the caller's to delete.
+    """Delete an ended job with all its rows; returns the URLs of its files, which are the caller's to delete.
 
     Raises:
         JobNotFound: there is no such job.

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "ACTIVATION_LAB_"
 CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
 
@@ -26,7 +27,9 @@ class Settings(BaseSettings):
         "", description="SQLAlchemy URL: postgresql+psycopg://… or sqlite:///…; empty = SQLite in DATA_DIR."
     )
     broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey.")
-    mnist_dir: Path = Field(Path("data"), description="Folder that holds MNIST/raw with the four archives.")
+    mnist_dir: Path = Field(
+        PROJECT / "data", description="Folder that holds MNIST/raw with the four archives; default: the project's own."
+    )
     checkpoints_url: str = Field("", description="file://… or s3://…; empty = a folder in DATA_DIR.")
     auth: Literal["none", "keys"] = Field("none", description="keys = every request under /v1 needs an API key.")
     max_unfinished_jobs: int = Field(10_000, ge=1, description="Queued and running jobs; one more is answered 429.")

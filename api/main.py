@@ -1,0 +1,66 @@
+"""The API's composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from api import activations, auth, errors, jobs, operation, stream
+from api.limits import BodyLimit
+from broker.hints import CeleryQueue
+from broker.reconciler import Reconciler
+from db.session import connect
+from jobs.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+
+DESCRIPTION = """
+Study activation functions: exact values and derivatives, and a queue of jobs that train the same MNIST CNN for each.
+
+Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
+not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service, on the database and broker that the settings name; neither is asked before it starts."""
+    sessions = connect(settings.database)
+    queue = CeleryQueue(settings.broker_url)
+    reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        reconciler.start()
+        yield
+        reconciler.stop()
+        queue.close()
+        sessions.close()
+
+    app = FastAPIOffline(
+        title="Activation Lab", version=version("activation-lab"), description=DESCRIPTION, lifespan=lifespan
+    )
+    app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    errors.install(app)
+    app.include_router(operation.router)
+    app.include_router(version_one())
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_api_route("/", page, include_in_schema=False)
+    return app
+
+
+def version_one() -> APIRouter:
+    router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
+    for part in (activations, jobs, stream):
+        router.include_router(part.router)
+    router.include_router(operation.workers_router)
+    return router
+
+
+def page() -> FileResponse:
+    return FileResponse(STATIC / "index.html")

@@ -1,0 +1,47 @@
+"""API keys: shown once when they are made, stored as digests."""
+
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+
+from sqlalchemy import delete, exists, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from db.clock import now
+from db.models import ApiKey
+from jobs.errors import JobsError
+
+
+class KeyExists(JobsError):
+    """There is a key of this name already."""
+
+    code = "key_exists"
+
+
+def create(session: Session, name: str) -> str:
+    """Make a key and return it, for the only time. Raises KeyExists."""
+    key = f"al_{secrets.token_urlsafe(32)}"
+    try:
+        session.execute(insert(ApiKey).values(name=name, sha256=digest(key), created_at=now()))
+    except IntegrityError as error:
+        raise KeyExists(f"there is a key named {name} already") from error
+    return key
+
+
+def accepts(session: Session, key: str) -> bool:
+    return bool(session.scalar(select(exists().where(ApiKey.sha256 == digest(key)))))
+
+
+def names(session: Session) -> Sequence[str]:
+    return session.scalars(select(ApiKey.name).order_by(ApiKey.name)).all()
+
+
+def revoke(session: Session, name: str) -> bool:
+    """True when there was such a key."""
+    return session.execute(delete(ApiKey).where(ApiKey.name == name).returning(ApiKey.name)).one_or_none() is not None
+
+
+def digest(key: str) -> str:
+    # A plain digest suffices: the key is 256 random bits, which nobody guesses from a dictionary.
+    return sha256(key.encode()).hexdigest()

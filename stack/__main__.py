@@ -1,0 +1,5 @@
+"""`python -m stack` is `activation-lab`."""
+
+from stack.cli import main
+
+main()

