@@ -1,0 +1,111 @@
+"""What an activation is: an elementwise function, its derivative, its parameters, and what is known about it."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from activations.functions import Array
+
+Parameters = Mapping[str, float | str]
+Range = tuple[float | None, float | None]
+
+
+class InvalidParameter(ValueError):
+    """A parameter is unknown to the activation, of the wrong type, or out of bounds."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number between ``minimum`` and ``maximum``, or one of ``choices``."""
+
+    name: str
+    default: float | str
+    description: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, given: object) -> float | str:
+        """The value as the activation's functions take it.
+
+        Raises:
+            InvalidParameter: it is of the wrong type, or out of bounds.
+        """
+        return self._choice(given) if self.choices else self._number(given)
+
+    def _choice(self, given: object) -> str:
+        for choice in self.choices:
+            if given == choice:
+                return choice
+        raise InvalidParameter(self.name, f"{self.name} is one of {', '.join(self.choices)}")
+
+    def _number(self, given: object) -> float:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise InvalidParameter(self.name, f"{self.name} is a number")
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        if not low <= given <= high or not math.isfinite(given):
+            raise InvalidParameter(self.name, f"{self.name} is a finite number from {low:g} to {high:g}")
+        return float(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    title: str
+    authors: str
+    year: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """An elementwise function, its derivative, and what to know before using it.
+
+    ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
+    of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
+    the infimum and supremum of the value, None where there is none. ``monotonic`` holds for all parameters in bounds.
+    """
+
+    name: str
+    title: str
+    value: Callable[..., Array]
+    derivative: Callable[..., Array]
+    formula_latex: str
+    derivative_latex: str
+    parameters: tuple[Parameter, ...] = ()
+    bounds: Callable[..., Range]
+    monotonic: bool
+    self_normalizing: bool = False
+    advantages: tuple[str, ...]
+    drawbacks: tuple[str, ...]
+    reference: Reference
+
+    def complete(self, given: Parameters) -> dict[str, float | str]:
+        """The parameters with the catalog's defaults filled in, in the catalog's order.
+
+        Raises:
+            InvalidParameter: an unknown name, a wrong type, or a value out of bounds.
+        """
+        for name in given:
+            if name not in self.parameter_names:
+                raise InvalidParameter(name, self.unknown_parameter(name))
+        return {known.name: known.check(given.get(known.name, known.default)) for known in self.parameters}
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def unknown_parameter(self, name: str) -> str:
+        return f"{self.name} has no parameter {name!r}; it has: {', '.join(self.parameter_names) or 'none'}"
+
+    def range(self, parameters: Parameters) -> Range:
+        """The infimum and supremum of the value for complete parameters; None = unbounded."""
+        return self.bounds(**parameters)
+
+    def derivative_at_zero(self, parameters: Parameters) -> float:
+        """What a backward pass takes at 0 for complete parameters: the negative branch's where there is a kink."""
+        return float(self.derivative(0.0, **parameters))
