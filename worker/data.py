@@ -11,11 +11,14 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
 
 from jobs.errors import DataDamaged, DataMissing
+from jobs.spec import JobSpec, OnTestSet
 
 # data/README.md says where the archives come from.
 ARCHIVES = {
@@ -27,15 +30,44 @@ ARCHIVES = {
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Mnist:
-    """Images are uint8 [n, 28, 28], labels int64 [n]; read them, never write to them: every job shares them."""
+class Examples:
+    """Images uint8 [n, 28, 28] with their digits, int64 [n]. Never write to them: every job shares them."""
 
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int | None) -> Self:
+        return type(self)(self.images[:count], self.labels[:count])
+
+    def after(self, count: int) -> Self:
+        return type(self)(self.images[count:], self.labels[count:])
+
+    def take(self, indices: Tensor) -> Self:
+        return type(self)(self.images[indices], self.labels[indices])
+
+    def chunks(self, size: int) -> Iterator[Self]:
+        return map(type(self), torch.split(self.images, size), torch.split(self.labels, size))
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mnist:
+    train: Examples
+    test: Examples
     data_sha256: str
     """Of the four archives, one after the other."""
+
+
+def split(mnist: Mnist, spec: JobSpec) -> tuple[Examples, Examples]:
+    """What the job trains on, and what validates after each epoch."""
+    left = spec.images_left_for_training
+    training = mnist.train.first(left).first(spec.train_samples)
+    return training, mnist.test if isinstance(spec.validation, OnTestSet) else mnist.train.after(left)
 
 
 @functools.cache
@@ -55,7 +87,7 @@ def load(mnist_dir: Path) -> Mnist:
     if not all(map(is_unpacked, archives)):
         unpack(folder, archives)
     train, test = (MNIST(mnist_dir, train=train) for train in (True, False))
-    return Mnist(train.data, train.targets, test.data, test.targets, data_sha256)
+    return Mnist(Examples(train.data, train.targets), Examples(test.data, test.targets), data_sha256)
 
 
 def verify(archives: list[Path]) -> str:
