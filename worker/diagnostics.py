@@ -1,0 +1,128 @@
+"""What happens inside the network, layer by layer, on a fixed probe batch. Looks, and leaves nothing behind."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from jobs.metrics import LayerMetrics
+from jobs.spec import Clip
+from worker.model import Function, Network
+
+PROBE_IMAGES = 256
+SATURATED = 1e-3
+"""An activation whose |derivative| is below this lets next to no gradient through."""
+
+Named = Mapping[str, Tensor]
+
+
+def measure(
+    network: Network, probe_loss: Callable[[], Tensor], *, epoch: int, before: Named, clip: Clip | None
+) -> list[LayerMetrics]:
+    """One entry a layer, in order; its parameters are its weights and biases together.
+
+    Args:
+        network: as it is after the epoch.
+        probe_loss: runs the probe batch through the network, without dropout, and returns the mean loss.
+        epoch: 1-based.
+        before: the parameters before the epoch's last update.
+        clip: what the training clips by; gradient norms are those before clipping.
+    """
+    after = dict(network.named_parameters())
+    with pre_activations(network) as seen:
+        gradients = dict(zip(after, torch.autograd.grad(probe_loss(), list(after.values())), strict=True))
+    steps = {name: after[name] - before[name] for name in after}
+    layers = [name for name, _ in network.named_children()]
+    return [
+        LayerMetrics(
+            epoch=epoch,
+            layer=layer,
+            gradient_norm=norm(of(layer, gradients)),
+            update_ratio=norm(of(layer, steps)) / norm(of(layer, after)),
+            clipped_fraction=clipped_fraction(of(layer, gradients), clip),
+            **activity(network.activation, seen[layer]) if layer in seen else NO_ACTIVITY,
+        )
+        for layer in layers
+    ]
+
+
+@contextlib.contextmanager
+def pre_activations(network: Network) -> Iterator[dict[str, Tensor]]:
+    """Collects what each activated layer puts out, before activation and pooling, while the network runs."""
+    seen: dict[str, Tensor] = {}
+
+    def see(name: str, _layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        seen[name] = output.detach().float()
+
+    layers = {"conv1": network.conv1, "conv2": network.conv2, "dense1": network.dense1}
+    with contextlib.ExitStack() as stack:
+        for name, layer in layers.items():
+            stack.enter_context(layer.register_forward_hook(functools.partial(see, name)))
+        yield seen
+
+
+def of(layer: str, tensors: Named) -> list[Tensor]:
+    return [tensor.detach() for name, tensor in tensors.items() if name.startswith(f"{layer}.")]
+
+
+def norm(tensors: list[Tensor]) -> float:
+    return float(torch.linalg.vector_norm(torch.cat([tensor.flatten() for tensor in tensors])))
+
+
+def clipped_fraction(gradients: list[Tensor], clip: Clip | None) -> float:
+    """Fraction of the elements that the training's clipping would change."""
+    if clip is None:
+        return 0.0
+    changed = sum(int(beyond(gradient, clip).sum()) for gradient in gradients)
+    return changed / sum(gradient.numel() for gradient in gradients)
+
+
+def beyond(gradient: Tensor, clip: Clip) -> Tensor:
+    if clip.by == "value":
+        return gradient.abs() > clip.threshold
+    return (gradient != 0) & bool(torch.linalg.vector_norm(gradient) > clip.threshold)
+
+
+class Activity(TypedDict):
+    activation_mean: float | None
+    activation_variance: float | None
+    zero_fraction: float | None
+    dead_fraction: float | None
+    saturated_fraction: float | None
+
+
+NO_ACTIVITY = Activity(
+    activation_mean=None, activation_variance=None, zero_fraction=None, dead_fraction=None, saturated_fraction=None
+)
+"""The output layer has no activation."""
+
+
+def activity(function: Function, z: Tensor) -> Activity:
+    """What an activation makes of its input [n, units, ...].
+
+    Zero is the fraction of values that are exactly 0, saturated that of |derivative| < SATURATED. Dead is a fraction
+    of units: a neuron, or the whole filter of a convolution, whose derivative is exactly 0 in float32 at every place
+    of every image, so that its weights get no gradient at all.
+    """
+    value, slope = value_and_slope(function, z)
+    variance, mean = torch.var_mean(value, correction=0)
+    return Activity(
+        activation_mean=float(mean),
+        activation_variance=float(variance),
+        zero_fraction=fraction(value == 0),
+        dead_fraction=fraction((slope == 0).transpose(0, 1).flatten(1).all(1)),
+        saturated_fraction=fraction(slope.abs() < SATURATED),
+    )
+
+
+def value_and_slope(function: Function, z: Tensor) -> tuple[Tensor, Tensor]:
+    value = function(z.requires_grad_())
+    (slope,) = torch.autograd.grad(value, z, torch.ones_like(value))
+    return value.detach(), slope
+
+
+def fraction(true: Tensor) -> float:
+    return int(true.sum()) / true.numel()

@@ -1,0 +1,141 @@
+"""The article's CNN, with Keras's defaults."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # torch's own convention
+from torch import Generator, Tensor, nn
+
+from activations import catalog
+from jobs.spec import JobSpec
+from worker.dropout import Dropout, alpha_dropout, dropout
+
+Function = Callable[[Tensor], Tensor]
+
+
+def leaky_relu(x: Tensor, alpha: float) -> Tensor:
+    return F.leaky_relu(x, negative_slope=alpha)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "relu": F.relu,
+    "elu": F.elu,
+    "leaky-relu": leaky_relu,
+    "selu": F.selu,
+    "gelu": F.gelu,
+}
+"""The catalog's activations in torch; their parameters go by the catalog's names."""
+
+
+def activation(name: str, parameters: Mapping[str, float | str]) -> Function:
+    return partial(FUNCTIONS[name], **parameters)
+
+
+class Network(nn.Module):
+    """conv 3x3x32 - act - conv 3x3x64 - act - maxpool 2 - dropout - dense 128 - act - dropout - dense 10.
+
+    Valid padding; 1,199,882 parameters; ``weights`` draws the initial ones.
+    """
+
+    def __init__(self, spec: JobSpec, weights: Generator) -> None:
+        super().__init__()
+        with torch.device("meta"):  # no memory yet, so the layers' own initializers draw nothing
+            self.conv1 = nn.Conv2d(1, 32, 3)
+            self.conv2 = nn.Conv2d(32, 64, 3)
+            self.dense1 = nn.Linear(12 * 12 * 64, 128)
+            self.dense2 = nn.Linear(128, 10)
+        self.to_empty(device="cpu")
+        self.activation = activation(spec.activation, spec.parameters)
+        self.monotonic = catalog.find(spec.activation).monotonic
+        self.rates = spec.dropout
+        self.dropout: Dropout = alpha_dropout if self_normalizing(spec) else dropout
+        self.initialize(initializer(spec), weights)
+        self.to(memory_format=torch.channels_last)
+
+    def initialize(self, draw: "Initializer", weights: Generator) -> None:
+        for parameter in self.parameters():
+            if parameter.dim() == 1:
+                nn.init.zeros_(parameter)  # a bias
+            else:
+                draw(parameter, weights)
+
+    def forward(self, images: Tensor, masks: Generator | None = None) -> Tensor:
+        """Logits [n, 10] of images [n, 1, 28, 28] in 0..1; ``masks`` draws the dropout, None leaves it out."""
+        x = self.pool(self.conv2(self.activation(self.conv1(images))))
+        x = self.drop(x, self.rates.convolution, masks)
+        x = self.activation(self.dense1(x.permute(0, 2, 3, 1).flatten(1)))  # Keras's order, a view of channels_last
+        logits: Tensor = self.dense2(self.drop(x, self.rates.dense, masks))
+        return logits
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Activation and pooling. Where f never falls, max f(x) = f(max x), and f costs a quarter after the pooling."""
+        if self.monotonic:
+            return self.activation(max_pool(x))
+        return max_pool(self.activation(x))
+
+    def drop(self, x: Tensor, rate: float, masks: Generator | None) -> Tensor:
+        return x if masks is None else self.dropout(x, rate, masks)
+
+
+def max_pool(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 2)
+
+
+Initializer = Callable[[Tensor, Generator], Tensor]
+
+
+def initializer(spec: JobSpec) -> Initializer:
+    if spec.initializer != "auto":
+        return INITIALIZERS[spec.initializer]
+    return INITIALIZERS["lecun_normal" if self_normalizing(spec) else "glorot_uniform"]
+
+
+def self_normalizing(spec: JobSpec) -> bool:
+    return catalog.find(spec.activation).self_normalizing
+
+
+def glorot_uniform(weight: Tensor, generator: Generator) -> Tensor:
+    """Variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    return uniform(weight, math.sqrt(6 / sum(fans(weight))), generator)
+
+
+def torch_default(weight: Tensor, generator: Generator) -> Tensor:
+    """What torch's own layers draw: uniform within 1 / sqrt(fan_in)."""
+    return uniform(weight, 1 / math.sqrt(fans(weight)[0]), generator)
+
+
+def lecun_normal(weight: Tensor, generator: Generator) -> Tensor:
+    """Variance 1 / fan_in."""
+    return truncated_normal(weight, math.sqrt(1 / fans(weight)[0]), generator)
+
+
+def he_normal(weight: Tensor, generator: Generator) -> Tensor:
+    """Variance 2 / fan_in (He et al. 2015)."""
+    return truncated_normal(weight, math.sqrt(2 / fans(weight)[0]), generator)
+
+
+INITIALIZERS: Mapping[str, Initializer] = {
+    "glorot_uniform": glorot_uniform,
+    "lecun_normal": lecun_normal,
+    "he_normal": he_normal,
+    "torch_default": torch_default,
+}
+
+
+def fans(weight: Tensor) -> tuple[int, int]:
+    """Inputs and outputs of a unit; a convolution's are its receptive field times its channels."""
+    field = weight[0, 0].numel()
+    return weight.shape[1] * field, weight.shape[0] * field
+
+
+def uniform(weight: Tensor, bound: float, generator: Generator) -> Tensor:
+    return nn.init.uniform_(weight, -bound, bound, generator)
+
+
+def truncated_normal(weight: Tensor, std: float, generator: Generator) -> Tensor:
+    """Keras's: cut off at two standard deviations, and widened so that ``std`` is what is left after the cut."""
+    std /= 0.87962566103423978
+    return nn.init.trunc_normal_(weight, 0, std, -2 * std, 2 * std, generator)

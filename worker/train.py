@@ -1,0 +1,198 @@
+"""Training as a generator of epochs. It knows no database and no queue."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import Generator, Tensor
+
+from jobs.errors import DeviceUnavailable, Diverged
+from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from worker import diagnostics, memory, optimizers
+from worker.data import Examples, Mnist, split
+from worker.losses import LOSSES
+from worker.model import Network
+from worker.randomness import generator
+from worker.tally import Tally
+
+CHUNK = {"cpu": 256, "cuda": 8192}
+"""Images that go through the network between two calls of ``between_batches``: less than a second's work."""
+
+BATCHES_BETWEEN_CHECKS = {"cpu": 1, "cuda": 32}
+"""How often the loss is looked at. On a CPU that is free; a GPU would have to be waited for."""
+
+
+def train(spec: JobSpec, data: Mnist) -> Iterator[EpochMetrics]:
+    """One entry an epoch, as it ends; see Training."""
+    return Training(spec, data, device=choose_device(spec.device)).epochs()
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for ``auto``, ``cpu`` or ``cuda``; auto is cuda where there is one.
+
+    Raises:
+        DeviceUnavailable: cuda is wanted and there is none.
+    """
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    has_cuda = accelerator is not None and accelerator.type == "cuda"
+    if wanted == "cuda" and not has_cuda:
+        raise DeviceUnavailable
+    return torch.device("cuda" if has_cuda and wanted != "cpu" else "cpu")
+
+
+def nothing() -> None: ...
+
+
+class Training:
+    """The network, optimizer and data of one job; ``epoch`` is the last complete one, 0 at the start.
+
+    ``between_batches`` is called before every batch, and within one after every CHUNK images. What it raises ends
+    the epoch, whose work is lost: go on in a new Training from the last ``state_dict``.
+    """
+
+    @memory.exhaustion_named()
+    def __init__(
+        self, spec: JobSpec, mnist: Mnist, *, device: torch.device, between_batches: Callable[[], None] = nothing
+    ) -> None:
+        set_up(device)
+        self.spec = spec
+        self.device = device
+        self.between_batches = between_batches
+        training, validation = split(mnist, spec)
+        self.training, self.validation, self.test = (part.to(device) for part in (training, validation, mnist.test))
+        self.network = Network(spec, generator("weights", spec.seed)).to(device)
+        self.optimizer = optimizers.build(spec.optimizer, self.network.parameters())
+        self.epoch = 0
+        self.layers: list[LayerMetrics] = []
+        """Of the last epoch; empty without diagnostics."""
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        """Train from the epoch after ``epoch`` to the last, yielding each as it ends.
+
+        Raises:
+            Diverged: a loss became NaN or infinite.
+            GpuOutOfMemory, HostOutOfMemory: an allocation failed.
+        """
+        while self.epoch < self.spec.epochs:
+            yield self._next_epoch()
+
+    @memory.exhaustion_named()
+    def evaluate_on_test(self) -> Evaluation:
+        return self._evaluate(self.test)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the epochs to come depend on, copied to the CPU as flat contiguous tensors."""
+        named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        named |= {
+            f"optimizer.{name}": tensor for name, tensor in optimizers.state(self.optimizer, self.network).items()
+        }
+        copies = {name: tensor.clone(memory_format=torch.contiguous_format).cpu() for name, tensor in named.items()}
+        return copies | {"epoch": torch.tensor(self.epoch)}
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        self.network.load_state_dict(below("network.", tensors))
+        optimizers.restore(self.optimizer, self.network, below("optimizer.", tensors))
+        self.epoch = int(tensors["epoch"])
+
+    @memory.exhaustion_named()
+    def _next_epoch(self) -> EpochMetrics:
+        epoch = self.epoch + 1
+        started = time.perf_counter()
+        training = self._train(epoch)
+        trained = time.perf_counter()
+        validation = self._evaluate(self.validation)
+        if not math.isfinite(validation.loss):
+            raise Diverged(f"the validation loss of epoch {epoch} is {validation.loss}")
+        self.layers = self._diagnose(epoch) if self.spec.diagnostics else []
+        self.epoch = epoch
+        return EpochMetrics(
+            epoch=epoch,
+            loss=training.loss,
+            accuracy=training.accuracy,
+            binary_accuracy=training.binary_accuracy,
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            val_binary_accuracy=validation.binary_accuracy,
+            learning_rate=self.spec.optimizer.learning_rate,
+            epoch_seconds=time.perf_counter() - started,
+            images_per_second=len(self.training) / (trained - started),
+        )
+
+    def _train(self, epoch: int) -> Evaluation:
+        order = torch.randperm(len(self.training), generator=generator("order", self.spec.seed, epoch))
+        masks = generator("dropout", self.spec.seed, epoch, self.device)
+        batches = torch.split(order.to(self.device), self.spec.batch_size)
+        tally = Tally(len(batches), self.device)
+        for number, batch in enumerate(batches, start=1):
+            if number == len(batches):
+                self.before_last_update = self._parameters()
+            self._step(self.training.take(batch), masks, tally)
+            if number % BATCHES_BETWEEN_CHECKS[self.device.type] == 0 or number == len(batches):
+                refuse_non_finite(tally, epoch)
+        return tally.means()
+
+    def _step(self, batch: Examples, masks: Generator, tally: Tally) -> None:
+        """One update. The gradients of the chunks add up to the batch's, whose loss is the mean over its images."""
+        self.optimizer.zero_grad()
+        tally.next_batch()
+        for chunk in batch.chunks(CHUNK[self.device.type]):
+            self.between_batches()
+            logits = self._logits(chunk.images, masks)
+            losses = LOSSES[self.spec.loss](logits, chunk.labels)
+            torch.autograd.backward(losses.sum() / len(batch))
+            tally.add(losses, logits, chunk.labels)
+        optimizers.clip(self.network.parameters(), self.spec.clip)
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def _evaluate(self, examples: Examples) -> Evaluation:
+        tally = Tally(1, self.device)
+        tally.next_batch()
+        for chunk in examples.chunks(CHUNK[self.device.type]):
+            self.between_batches()
+            logits = self._logits(chunk.images)
+            tally.add(LOSSES[self.spec.loss](logits, chunk.labels), logits, chunk.labels)
+        return tally.means()
+
+    def _diagnose(self, epoch: int) -> list[LayerMetrics]:
+        probe = self.training.first(diagnostics.PROBE_IMAGES)
+        return diagnostics.measure(
+            self.network,
+            lambda: LOSSES[self.spec.loss](self._logits(probe.images), probe.labels).mean(),
+            epoch=epoch,
+            before=self.before_last_update,
+            clip=self.spec.clip,
+        )
+
+    def _logits(self, images: Tensor, masks: Generator | None = None) -> Tensor:
+        """Float32 [n, 10] of uint8 [n, 28, 28], so that softmax and loss are float32 at either precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16"):
+            logits: Tensor = self.network(images.unsqueeze(1) / 255, masks)
+        return logits.float()
+
+    def _parameters(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.network.named_parameters()}
+
+
+def set_up(device: torch.device) -> None:
+    """Process-wide settings. use_deterministic_algorithms is not among them: it would also fill all fresh memory,
+    and only cuDNN has a choice here between algorithms that repeat themselves and others that do not.
+    """
+    if device.type == "cpu":
+        memory.keep_freed_memory()
+    else:
+        torch.backends.cuda.matmul.fp32_precision = "ieee"  # no TF32: float32 means float32
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # made at import
+        torch.backends.cudnn.deterministic = True
+
+
+def refuse_non_finite(tally: Tally, epoch: int) -> None:
+    batch = tally.first_non_finite()
+    if batch is not None:
+        raise Diverged(f"the training loss became NaN or infinite in epoch {epoch}, batch {batch}")
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
