@@ -25,8 +25,6 @@ class Training(Protocol):
     """What is needed of a training; worker/train.py has the real one."""
 
     @property
-    def environment(self) -> Environment: ...
-    @property
     def layers(self) -> Sequence[LayerMetrics]: ...
     def state_dict(self) -> Tensors: ...
     def load_state_dict(self, tensors: Tensors) -> None: ...
@@ -49,7 +47,7 @@ class Runner:
     sessions: Sessions
     owner: str
     checkpoints: Checkpoints
-    prepare: Callable[[JobSpec, Callable[[], None]], Training]
+    prepare: Callable[[JobSpec, Callable[[], None]], tuple[Training, Environment]]
     """Makes a training ready to start; the callable it is given is called between batches and may raise."""
     lease_seconds: float = 60
     heartbeat_seconds: float = 10
@@ -100,8 +98,8 @@ class Run:
             self.persist(store.succeed, evaluation)
 
     def train(self) -> Evaluation:
-        training = self.runner.prepare(self.claim.spec, self.pulse.check)
-        self.persist(store.describe, training.environment)
+        training, environment = self.runner.prepare(self.claim.spec, self.pulse.check)
+        self.persist(store.describe, environment)
         self.resume(training)
         for metrics in training.epochs():
             if metrics.epoch > self.claim.epochs_done:  # else recomputed, after an older checkpoint

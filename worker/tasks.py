@@ -44,21 +44,23 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 @cache
 def this_process(hostname: str) -> Process:
     """Torch is imported here, in the child, and never in its parent."""
-    from worker import checkpoint, train  # noqa: PLC0415
+    from worker.checkpoint import Checkpoints  # noqa: PLC0415
+    from worker.prepare import device_name, prepare, use_threads  # noqa: PLC0415
+    from worker.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
-    train.use_threads(configured.threads)
+    use_threads(configured.threads)
     sessions = connect(configured.database, pool_size=4)
     owner = f"{hostname}/{os.getpid()}"
     runner = Runner(
         sessions=sessions,
         owner=owner,
-        checkpoints=checkpoint.Checkpoints(configured.checkpoints),
-        prepare=partial(train.prepare, configured.mnist_dir),
+        checkpoints=Checkpoints(configured.checkpoints),
+        prepare=partial(prepare, configured.mnist_dir),
         lease_seconds=configured.lease_seconds,
         heartbeat_seconds=configured.heartbeat_seconds,
     )
-    device = train.device_name()
+    device = device_name(choose_device("auto"))
     return Process(runner, Presence(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))
 
 

@@ -1,0 +1,46 @@
+"""A training on this machine: its device, its data, and the words that describe both."""
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from jobs.metrics import Environment
+from jobs.spec import JobSpec
+from worker import data
+from worker.train import Training, choose_device
+
+
+def use_threads(threads: int) -> None:
+    """Pin the CPU threads of this process: a history depends on their number to the last bit."""
+    torch.set_num_threads(threads)
+
+
+def prepare(mnist_dir: Path, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[Training, Environment]:
+    """A training at its beginning, and where it takes place.
+
+    Raises:
+        DeviceUnavailable: the spec asks for cuda and there is none.
+        DataMissing, DataDamaged: MNIST cannot be read.
+    """
+    device = choose_device(spec.device)
+    mnist = data.load(mnist_dir)
+    training = Training(spec, mnist, device=device, between_batches=between_batches)
+    return training, describe(device, mnist.data_sha256)
+
+
+def describe(device: torch.device, data_sha256: str) -> Environment:
+    return Environment(
+        device=device_name(device),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        threads=torch.get_num_threads(),
+        code_version=version("activation-lab"),
+        data_sha256=data_sha256,
+    )
+
+
+def device_name(device: torch.device) -> str:
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"
