@@ -36,7 +36,7 @@ def say_where(_: Request, error: Exception) -> JSONResponse:
 client = TestClient(app, base_url="http://testserver/v1/activations")
 
 
-def evaluate(name: str, body: object, **request: Any) -> Response:  # noqa: ANN401  # httpx's arguments
+def evaluate(name: str, body: object, **request: Any) -> Response:  # httpx's arguments
     return client.post(f"/{name}/evaluate", json=body, **request)
 
 
