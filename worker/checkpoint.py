@@ -109,20 +109,3 @@ def fsync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class Checkpoints:  # integration pending
-    def __init__(self, url):
-        self.url = url
-
-    def save(self, job_id, epoch, attempt, tensors):
-        from db.store import CheckpointFile
-
-        c = save(self.url, job_id, epoch=epoch, attempt=attempt, tensors=tensors, metadata={})
-        return CheckpointFile(c.epoch, c.attempt, c.url, c.sha256, c.size_bytes)
-
-    def load(self, url, sha256):
-        return load(url, sha256)
-
-    def delete(self, url):
-        delete(url)
