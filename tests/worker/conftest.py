@@ -21,6 +21,11 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)  # on busy cores two threads mostly wait for each other
+
+
 @pytest.fixture(scope="session")
 def mnist() -> Mnist:
     return data.load(DATA)

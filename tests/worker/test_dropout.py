@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from worker.dropout import SELU_FLOOR, alpha_dropout, dropout, kept
+from worker.dropout import SELU_FLOOR, Dropout, alpha_dropout, dropout, kept
 from worker.randomness import generator
 
 COUNT = 1_000_000
@@ -15,7 +15,7 @@ def sigmas(rate: float) -> float:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_rate_is_met(rate):
+def test_the_rate_is_met(rate: float):
     keep = kept(torch.ones(COUNT), rate, generator("dropout", 0))
 
     assert set(keep.unique().tolist()) == {0.0, 1.0}
@@ -23,7 +23,7 @@ def test_the_rate_is_met(rate):
 
 
 @pytest.mark.parametrize("rate", [0.25, 0.3])
-def test_every_byte_of_a_draw_is_as_random_as_the_others(rate):
+def test_every_byte_of_a_draw_is_as_random_as_the_others(rate: float):
     lanes = kept(torch.ones(COUNT), rate, generator("dropout", 0)).view(-1, 8).mean(0)
 
     assert all(abs(1 - lane - rate) < sigmas(rate) * math.sqrt(8) for lane in lanes.tolist())
@@ -37,7 +37,7 @@ def test_neighbours_are_dropped_independently():
 
 
 @pytest.mark.parametrize("rate", RATES[:-1])
-def test_dropout_keeps_the_expectation(rate):
+def test_dropout_keeps_the_expectation(rate: float):
     y = dropout(torch.ones(COUNT), rate, generator("dropout", 0))
 
     assert y.mean().item() == pytest.approx(1, abs=sigmas(rate) / (1 - rate))
@@ -45,7 +45,7 @@ def test_dropout_keeps_the_expectation(rate):
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.25, 0.5])
-def test_alpha_dropout_keeps_mean_zero_and_variance_one(rate):
+def test_alpha_dropout_keeps_mean_zero_and_variance_one(rate: float):
     x = torch.randn(COUNT, generator=generator("test", 0))
 
     y = alpha_dropout(x, rate, generator("dropout", 0))
@@ -67,7 +67,7 @@ def test_alpha_dropout_switches_units_to_the_floor_of_selu():
 
 
 @pytest.mark.parametrize("function", [dropout, alpha_dropout])
-def test_the_generator_alone_decides(function):
+def test_the_generator_alone_decides(function: Dropout):
     x = torch.randn(4, 3, 5, 7, generator=generator("test", 0))
 
     first, again, other = (function(x, 0.3, generator("dropout", 0, epoch)) for epoch in (1, 1, 2))
@@ -77,7 +77,7 @@ def test_the_generator_alone_decides(function):
 
 
 @pytest.mark.parametrize("function", [dropout, alpha_dropout])
-def test_a_rate_of_zero_changes_nothing(function):
+def test_a_rate_of_zero_changes_nothing(function: Dropout):
     x = torch.randn(100, generator=generator("test", 0))
 
     assert torch.equal(function(x, 0.0, generator("dropout", 0)), x)
@@ -93,7 +93,7 @@ def test_the_gradient_passes_where_the_value_does():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_shape_dtype_and_memory_order_stay(dtype):
+def test_shape_dtype_and_memory_order_stay(dtype: torch.dtype):
     x = torch.ones(2, 3, 5, 7, dtype=dtype).to(memory_format=torch.channels_last)
 
     y = dropout(x, 0.25, generator("dropout", 0))

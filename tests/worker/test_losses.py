@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from worker.losses import binary_crossentropy, cross_entropy
+from worker.losses import Loss, binary_crossentropy, cross_entropy
 from worker.randomness import generator
 
 
@@ -46,5 +46,5 @@ def test_cross_entropy_is_minus_the_log_of_the_right_output():
 
 
 @pytest.mark.parametrize("loss", [binary_crossentropy, cross_entropy])
-def test_a_nan_stays_visible(loss):
+def test_a_nan_stays_visible(loss: Loss):
     assert loss(torch.full((1, 10), torch.nan), torch.tensor([0])).isnan().all()

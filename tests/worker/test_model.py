@@ -1,4 +1,6 @@
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,10 +9,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from activations.catalog import ACTIVATIONS
+from jobs.spec import JobSpec
 from worker.dropout import alpha_dropout, dropout
 from worker.model import FUNCTIONS, Network, activation
 from worker.randomness import generator
 
+Tiny = Callable[..., JobSpec]
 VARIANTS = [
     *((name, {}) for name in ACTIVATIONS),
     ("elu", {"alpha": 0.2}),
@@ -20,7 +24,7 @@ VARIANTS = [
 ]
 
 
-def network(spec) -> Network:
+def network(spec: JobSpec) -> Network:
     return Network(spec, generator("weights", spec.seed))
 
 
@@ -28,7 +32,7 @@ def images(count: int = 8) -> torch.Tensor:
     return torch.rand(count, 1, 28, 28, generator=generator("test", 0))
 
 
-def test_the_parameters_are_the_articles(tiny):
+def test_the_parameters_are_the_articles(tiny: Tiny):
     counts = {
         name: sum(parameter.numel() for parameter in layer.parameters())
         for name, layer in network(tiny()).named_children()
@@ -43,7 +47,7 @@ def test_every_activation_of_the_catalog_can_be_trained_and_no_other():
 
 
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
-def test_torch_computes_what_the_catalog_says(name, parameters):
+def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, Any]):
     entry = ACTIVATIONS[name]
     parameters = entry.complete(parameters)
     x = torch.cat([torch.linspace(-30, 30, 6001, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
@@ -58,7 +62,7 @@ def test_torch_computes_what_the_catalog_says(name, parameters):
 
 
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
-def test_the_network_is_the_articles_layers_in_the_articles_order(tiny, name, parameters):
+def test_the_network_is_the_articles_layers_in_the_articles_order(tiny: Tiny, name: str, parameters: dict[str, Any]):
     net = network(tiny(activation=name, parameters=parameters)).double()
     act = activation(name, ACTIVATIONS[name].complete(parameters))
 
@@ -87,7 +91,9 @@ def test_the_network_is_the_articles_layers_in_the_articles_order(tiny, name, pa
         ("torch_default", lambda fan_in, _: 1 / (3 * fan_in)),
     ],
 )
-def test_initial_weights_have_the_variance_they_should(tiny, initializer, variance):
+def test_initial_weights_have_the_variance_they_should(
+    tiny: Tiny, initializer: str, variance: Callable[[int, int], float]
+):
     net = network(tiny(initializer=initializer))
     fans = {"conv2": (9 * 32, 9 * 64), "dense1": (9216, 128)}  # Keras: receptive field x channels
 
@@ -98,37 +104,37 @@ def test_initial_weights_have_the_variance_they_should(tiny, initializer, varian
         assert abs(weight.mean().item()) < 5 * math.sqrt(variance(fan_in, fan_out) / weight.numel())
 
 
-def test_initial_biases_are_zero(tiny):
+def test_initial_biases_are_zero(tiny: Tiny):
     assert all(layer.bias.count_nonzero() == 0 for layer in network(tiny(initializer="torch_default")).children())
 
 
 @pytest.mark.parametrize("initializer", ["lecun_normal", "he_normal"])
-def test_normal_initializers_are_cut_at_two_standard_deviations_before_the_correction(tiny, initializer):
+def test_normal_initializers_are_cut_at_two_standard_deviations_before_the_correction(tiny: Tiny, initializer: str):
     weight = network(tiny(initializer=initializer)).dense1.weight.detach()
     cut = 2 * math.sqrt({"lecun_normal": 1, "he_normal": 2}[initializer] / 9216) / 0.87962566103423978
 
     assert 0.999 * cut < weight.abs().max() <= cut * 1.000001
 
 
-def test_glorot_uniform_stays_within_its_bound(tiny):
+def test_glorot_uniform_stays_within_its_bound(tiny: Tiny):
     weight = network(tiny(initializer="glorot_uniform")).dense1.weight.detach()
 
     assert 0.999 < weight.abs().max() / math.sqrt(6 / (9216 + 128)) <= 1
 
 
 @pytest.mark.parametrize(("name", "meant"), [("selu", "lecun_normal"), ("relu", "glorot_uniform")])
-def test_auto_initializes_as_the_activation_needs(tiny, name, meant):
+def test_auto_initializes_as_the_activation_needs(tiny: Tiny, name: str, meant: str):
     auto, explicit = (network(tiny(activation=name, initializer=kind)) for kind in ("auto", meant))
 
     assert torch.equal(auto.dense1.weight, explicit.dense1.weight)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_only_selu_gets_alpha_dropout(tiny, name):
+def test_only_selu_gets_alpha_dropout(tiny: Tiny, name: str):
     assert network(tiny(activation=name)).dropout is (alpha_dropout if name == "selu" else dropout)
 
 
-def test_without_masks_there_is_no_dropout(tiny):
+def test_without_masks_there_is_no_dropout(tiny: Tiny):
     net = network(tiny(dropout={"convolution": 0.9, "dense": 0.9}))
 
     assert torch.equal(net(images()), net(images()))
@@ -136,7 +142,7 @@ def test_without_masks_there_is_no_dropout(tiny):
 
 
 @pytest.mark.parametrize(("place", "kept"), [("convolution", 9216), ("dense", 128)])
-def test_each_rate_drops_in_its_own_place(tiny, place, kept):
+def test_each_rate_drops_in_its_own_place(tiny: Tiny, place: str, kept: int):
     rates = {"convolution": 0.0, "dense": 0.0} | {place: 0.5}
     net = network(tiny(dropout=rates))
     dropped = []
@@ -148,7 +154,7 @@ def test_each_rate_drops_in_its_own_place(tiny, place, kept):
     assert sorted(rate for _, rate in dropped) == [0.0, 0.5]
 
 
-def test_the_layers_lie_in_channels_last_order(tiny):
+def test_the_layers_lie_in_channels_last_order(tiny: Tiny):
     net = network(tiny())
     seen = []
     net.conv2.register_forward_hook(lambda _, inputs, output: seen.extend((inputs[0], output)))
@@ -158,7 +164,7 @@ def test_the_layers_lie_in_channels_last_order(tiny):
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
 
 
-def test_making_a_network_leaves_the_global_generator_alone(tiny):
+def test_making_a_network_leaves_the_global_generator_alone(tiny: Tiny):
     before = torch.get_rng_state()
 
     net = network(tiny())

@@ -1,4 +1,6 @@
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,45 +10,49 @@ from torch import nn
 from jobs.spec import Clip, Optimizer
 from worker import optimizers
 
+Array = np.ndarray
+Memory = dict[str, Any]
+Rule = Callable[[Array, Array, Memory, int], Array]
+
 START = np.array([0.5, -2.0, 1e-3])
 GRADIENTS = [np.array([0.1, -0.2, 3e-4]), np.array([-0.4, 0.1, 1e-4]), np.array([0.2, 0.2, -2e-4])]
 RATE = 0.01
 
 
-def adam(w, g, s, t):
+def adam(w: Array, g: Array, s: Memory, t: int):
     s["m"] = 0.9 * s.get("m", 0) + 0.1 * g
     s["v"] = 0.999 * s.get("v", 0) + 0.001 * g**2
     return w - RATE * (s["m"] / (1 - 0.9**t)) / (np.sqrt(s["v"] / (1 - 0.999**t)) + 1e-7)
 
 
-def adam_l2(w, g, s, t):
+def adam_l2(w: Array, g: Array, s: Memory, t: int):
     return adam(w, g + 0.1 * w, s, t)
 
 
-def adamw(w, g, s, t):
+def adamw(w: Array, g: Array, s: Memory, t: int):
     return adam(w * (1 - RATE * 0.004), g, s, t)
 
 
-def adamw_strong(w, g, s, t):
+def adamw_strong(w: Array, g: Array, s: Memory, t: int):
     return adam(w * (1 - RATE * 0.1), g, s, t)
 
 
-def rmsprop(w, g, s, _):
+def rmsprop(w: Array, g: Array, s: Memory, _: object):
     s["v"] = 0.9 * s.get("v", 0) + 0.1 * g**2
     s["b"] = s.get("momentum", 0) * s.get("b", 0) + g / (np.sqrt(s["v"]) + 1e-7)
     return w - RATE * s["b"]
 
 
-def rmsprop_momentum(w, g, s, t):
+def rmsprop_momentum(w: Array, g: Array, s: Memory, t: int):
     s["momentum"] = 0.8
     return rmsprop(w, g, s, t)
 
 
-def sgd(w, g, _, __):
+def sgd(w: Array, g: Array, _: object, __: object):
     return w - RATE * g
 
 
-def sgd_momentum_l2(w, g, s, _):
+def sgd_momentum_l2(w: Array, g: Array, s: Memory, _: object):
     s["b"] = 0.9 * s.get("b", 0) + g + 0.1 * w
     return w - RATE * s["b"]
 
@@ -65,7 +71,7 @@ def sgd_momentum_l2(w, g, s, _):
         ({"name": "sgd", "momentum": 0.9, "weight_decay": 0.1}, sgd_momentum_l2),
     ],
 )
-def test_three_steps_are_what_the_formula_says(settings, formula):
+def test_three_steps_are_what_the_formula_says(settings: dict[str, Any], formula: Rule):
     parameter = nn.Parameter(torch.tensor(START, dtype=torch.float32))
     optimizer = optimizers.build(Optimizer(learning_rate=RATE, **settings), [parameter])
     expected, memory = START, {}
