@@ -1,8 +1,10 @@
 import gzip
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -76,30 +78,48 @@ def test_a_truncated_archive_is_named(mnist_dir: Path):
         data.load(mnist_dir)
 
 
-def test_what_a_crash_left_half_unpacked_is_replaced(mnist_dir: Path, mnist: Mnist):
-    whole = gzip.decompress((raw(mnist_dir) / f"{TRAIN_IMAGES}.gz").read_bytes())
-    (raw(mnist_dir) / TRAIN_IMAGES).write_bytes(whole[:1_000_000])
-    (raw(mnist_dir) / f"partial-{TRAIN_IMAGES}").write_bytes(whole[:1_000_000])
+@pytest.fixture
+def unpacked_dir(mnist_dir: Path) -> Path:
+    """A folder in which another process has unpacked the archives."""
+    for name in data.ARCHIVES:
+        (raw(mnist_dir) / name.removesuffix(".gz")).write_bytes(gzip.decompress((raw(mnist_dir) / name).read_bytes()))
+    return mnist_dir
 
-    assert torch.equal(data.load(mnist_dir).train.images, mnist.train.images)
+
+def test_what_a_crash_left_half_unpacked_is_replaced(unpacked_dir: Path, mnist: Mnist):
+    os.truncate(raw(unpacked_dir) / TRAIN_IMAGES, 1_000_000)
+    (raw(unpacked_dir) / f"partial-{TRAIN_IMAGES}").write_bytes(b"left by a crash")
+
+    assert torch.equal(data.load(unpacked_dir).train.images, mnist.train.images)
 
 
-def test_a_damaged_unpacked_file_of_the_right_length_is_replaced(mnist_dir: Path, mnist: Mnist):
-    content = bytearray(gzip.decompress((raw(mnist_dir) / "t10k-labels-idx1-ubyte.gz").read_bytes()))
+def test_a_damaged_unpacked_file_of_the_right_length_is_replaced(unpacked_dir: Path, mnist: Mnist):
+    labels = raw(unpacked_dir) / "t10k-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
     content[5000] ^= 1
-    (raw(mnist_dir) / "t10k-labels-idx1-ubyte").write_bytes(content)
+    labels.write_bytes(content)
 
-    assert torch.equal(data.load(mnist_dir).test.labels, mnist.test.labels)
+    assert torch.equal(data.load(unpacked_dir).test.labels, mnist.test.labels)
 
 
-def test_an_unpacked_folder_is_only_read(mnist_dir: Path):
-    data.load(mnist_dir)
-    data.load.cache_clear()
-    folder = raw(mnist_dir)
+def test_nobody_ever_sees_half_a_file(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    def die_half_way(source: IO[bytes], target: IO[bytes]) -> None:
+        target.write(source.read(1000))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", die_half_way)
+
+    with pytest.raises(DataMissing, match="No space left"):
+        data.load(mnist_dir)
+    assert not (raw(mnist_dir) / TRAIN_IMAGES).exists()
+
+
+def test_an_unpacked_folder_is_only_read(unpacked_dir: Path):
+    folder = raw(unpacked_dir)
     before = {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
     folder.chmod(0o555)
 
-    data.load(mnist_dir)
+    data.load(unpacked_dir)
 
     assert {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())} == before
 

@@ -181,6 +181,16 @@ def test_seeds_and_epochs_and_purposes_draw_apart():
     assert len(draws) == 18
 
 
+def test_every_epoch_has_masks_of_its_own(start: Start):
+    training = start(batch_size=128)
+    seeds: list[int] = []
+    training.network.dropout = lambda x, _, masks: seeds.append(masks.initial_seed()) or x
+
+    list(training.epochs())
+
+    assert seeds[0] == seeds[1] != seeds[2] == seeds[3]  # two places, one batch, two epochs
+
+
 def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start, base: list[EpochMetrics]):
     torch.manual_seed(12345)
     before = torch.get_rng_state()
