@@ -41,7 +41,7 @@ def measure(
             epoch=epoch,
             layer=layer,
             gradient_norm=norm(of(layer, gradients)),
-            update_ratio=norm(of(layer, steps)) / norm(of(layer, after)),
+            update_ratio=norm(of(layer, steps)) / max(norm(of(layer, after)), torch.finfo(torch.float32).tiny),
             clipped_fraction=clipped_fraction(of(layer, gradients), clip),
             **activity(network.activation, seen[layer]) if layer in seen else NO_ACTIVITY,
         )

@@ -177,8 +177,10 @@ class Training:
 
 
 def set_up(device: torch.device) -> None:
-    """Process-wide settings. use_deterministic_algorithms is not among them: it would also fill all fresh memory,
-    and only cuDNN has a choice here between algorithms that repeat themselves and others that do not.
+    """Process-wide settings that speed and exactness rest on.
+
+    use_deterministic_algorithms is not among them: it would also fill all fresh memory, and of what runs here only
+    cuDNN has to be told to choose algorithms that repeat themselves.
     """
     if device.type == "cpu":
         memory.keep_freed_memory()
