@@ -1,9 +1,10 @@
 """Training jobs: submit, find, cancel, retry, delete; their histories."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -58,6 +59,7 @@ LAYER_COLUMNS: dict[str, ColumnType] = {
     "saturated_fraction": "float64",
     "clipped_fraction": "float64",
 }
+ALWAYS_MEASURED = {"gradient_norm", "update_ratio", "clipped_fraction"}
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
 HistoryFormat = Annotated[Format, Depends(negotiated(Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET))]
 
@@ -172,11 +174,11 @@ def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, s
 
 
 @router.delete("/{job_id}", status_code=204, responses=declared(404, 409, 503))
-def delete(job_id: JobId, sessions: Sessions) -> None:
+def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files."""
     with sessions.begin() as session:
-        for url in store.remove(session, job_id):
-            files.delete(url)  # before the commit: a file that stays keeps its job
+        store.remove(session, job_id)
+        files.delete_folder(f"{settings.checkpoints}/{job_id}")  # before the commit: files that stay keep their job
 
 
 @router.get("/{job_id}/history", responses=declared(404, 406, 422, 503), response_model=History)
@@ -214,7 +216,13 @@ def tabulated(
     name: str,
 ) -> Response:
     if kind is Format.JSON:
-        objects = [{column: getattr(row, column) for column in columns} for row in rows]
+        objects = [{column: figure(row, column) for column in columns} for row in rows]
         return ExactJSON({"job_id": job_id, name: objects}, headers={"Vary": "Accept"})
-    table = Table(columns, {column: [getattr(row, column) for row in rows] for column in columns})
+    table = Table(columns, {column: [figure(row, column) for row in rows] for column in columns})
     return file(table, kind, f"{name}-{job_id}")
+
+
+def figure(row: Epoch | Layer, column: str) -> Any:  # noqa: ANN401  # as the column's type says
+    """SQLite stores NaN as NULL: where a figure always has a value, NULL means that it was NaN."""
+    value = getattr(row, column)
+    return math.nan if value is None and column in ALWAYS_MEASURED else value

@@ -163,17 +163,15 @@ def spec_to_retry(session: Session, job_id: str) -> JobSpec:
     return JobSpec.model_validate(ended(session, job_id).spec)
 
 
-def remove(session: Session, job_id: str) -> list[str]:
-    """Delete an ended job with all its rows; returns the URLs of its files, which are the caller's to delete.
+def remove(session: Session, job_id: str) -> None:
+    """Delete an ended job with all its rows; its folder of checkpoints is the caller's to delete.
 
     Raises:
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
     """
     ended(session, job_id)
-    urls = session.scalars(select(Checkpoint.url).where(Checkpoint.job_id == job_id)).all()
     session.execute(delete(Job).where(Job.id == job_id))
-    return list(urls)
 
 
 def ended(session: Session, job_id: str) -> Job:

@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from broker.reconciler import reconcile
 from db import store
-from db.store import CheckpointFile
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 
 
@@ -274,17 +273,15 @@ def test_an_unfinished_job_is_neither_retried_nor_deleted(client: TestClient, me
     assert (response.status_code, response.json()["code"]) == (409, "job_not_finished")
 
 
-def test_a_deleted_job_is_gone_with_its_files(client: TestClient, hand: Any, app: FastAPI, tmp_path: Path) -> None:
-    file = tmp_path / "epoch-1"
-    file.write_bytes(b"x")
-    lease = hand.claim(submit(client)["id"])
-    with app.state.sessions.begin() as session:
-        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        store.record_epoch(session, lease, metrics, checkpoint=CheckpointFile(1, 1, f"file://{file}", "0" * 64, 1))
-    hand.cancel(lease)
-    assert client.delete(f"/v1/jobs/{lease.job_id}").status_code == 204
-    assert client.get(f"/v1/jobs/{lease.job_id}").status_code == 404
-    assert not file.exists()
+def test_a_deleted_job_is_gone_with_its_files(client: TestClient, tmp_path: Path) -> None:
+    job_id = submit(client)["id"]
+    folder = tmp_path / "checkpoints" / job_id
+    folder.mkdir(parents=True)
+    (folder / "epoch-0001-attempt-1.safetensors").touch()
+    client.post(f"/v1/jobs/{job_id}/cancel")
+    assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+    assert client.get(f"/v1/jobs/{job_id}").status_code == 404
+    assert not folder.exists()
 
 
 # --- history ---
@@ -333,6 +330,17 @@ def test_a_format_that_is_not_offered_is_refused(client: TestClient, trained: st
     url = f"/v1/jobs/{trained}/history"
     assert client.get(url, headers={"Accept": "application/pdf"}).status_code == 406
     assert client.get(f"{url}?format=pdf").status_code == 422
+
+
+def test_a_layer_figure_that_was_not_finite_says_so(client: TestClient, hand: Any, app: FastAPI) -> None:
+    lease = hand.claim(submit(client)["id"])
+    layer = LayerMetrics(1, "conv1", float("nan"), float("inf"), None, 1.0, 0.2, 0.0, 0.0, 0.0)
+    with app.state.sessions.begin() as session:
+        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
+        store.record_epoch(session, lease, metrics, layers=[layer])
+    [row] = client.get(f"/v1/jobs/{lease.job_id}/layers").json()["layers"]
+    assert (row["gradient_norm"], row["update_ratio"], row["activation_mean"]) == (None, None, None)
+    assert row["non_finite"] == {"/gradient_norm": "nan", "/update_ratio": "inf"}
 
 
 def test_layers_are_served_from_the_input_to_the_output(client: TestClient, hand: Any, app: FastAPI) -> None:

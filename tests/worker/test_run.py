@@ -268,11 +268,10 @@ def test_the_pulse_renews_the_lease(scene: Scene) -> None:
     pytest.fail("the lease was not renewed")
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite is never away
 def test_a_database_that_is_away_for_a_while_loses_no_epoch(
     scene: Scene, postgres: Any, request: pytest.FixtureRequest
 ) -> None:
-    if scene.sessions.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite is never away")
     name = scene.sessions.engine.url.database
 
     def cut_off_in_epoch_two(epoch: int) -> None:
