@@ -13,8 +13,11 @@ ENV PYTHONUNBUFFERED=1 \
     PYTHONPYCACHEPREFIX=/var/cache/activation-lab/bytecode \
     MPLCONFIGDIR=/var/cache/activation-lab/matplotlib \
     ACTIVATION_LAB_DATA_DIR=/var/lib/activation-lab
+# The user has a name too: Celery takes a nameless group for root's, and warns of it.
 # A named volume takes its owner from the folder it is first mounted on.
-RUN mkdir -p /var/lib/activation-lab/checkpoints /var/cache/activation-lab \
+RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /var/lib/activation-lab \
+        --shell /usr/sbin/nologin lab \
+    && mkdir -p /var/lib/activation-lab/checkpoints /var/cache/activation-lab \
     && chown -R 10001:10001 /var/lib/activation-lab /var/cache/activation-lab
 WORKDIR /var/lib/activation-lab
 
