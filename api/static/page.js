@@ -11,7 +11,7 @@ async function ask(path, options) {
 }
 
 function element(name, attributes = {}, ...children) {
-  const svg = ["path", "line", "text", "circle", "g"].includes(name);
+  const svg = ["path", "line", "text", "circle", "g", "clipPath", "rect"].includes(name);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
@@ -35,7 +35,12 @@ function scales(curve) {
 
 function drawn(curve, key, scale) {
   const d = curve.x.map((x, i) => `${i ? "L" : "M"}${scale.x(x).toFixed(1)},${scale.y(curve[key][i]).toFixed(1)}`).join("");
-  return element("path", { class: key, d, "clip-path": `inset(${MARGIN - 20}px 0 0 0)` });
+  return element("path", { class: key, d, "clip-path": "url(#frame)" });
+}
+
+function frame() {
+  const inside = { x: MARGIN, y: MARGIN, width: WIDTH - 2 * MARGIN, height: HEIGHT - 2 * MARGIN };
+  return element("clipPath", { id: "frame" }, element("rect", inside));
 }
 
 function grid(scale) {
@@ -71,7 +76,7 @@ async function show(activation) {
   for (const chip of at("names").children) chip.setAttribute("aria-pressed", chip.textContent === activation.name);
   const curve = await ask(`v1/activations/${activation.name}/curve?start=${START}&stop=${STOP}&points=${POINTS}`);
   const scale = scales(curve);
-  at("curve").replaceChildren(grid(scale), drawn(curve, "derivative", scale), drawn(curve, "value", scale));
+  at("curve").replaceChildren(frame(), grid(scale), drawn(curve, "derivative", scale), drawn(curve, "value", scale));
   at("curve").setAttribute("aria-label", `${activation.title}: value and derivative from ${START} to ${STOP}`);
   follow(curve, scale);
   at("about").replaceChildren(described(activation));

@@ -79,7 +79,7 @@ def test_only_the_api_is_published_and_only_on_loopback():
 
 
 def test_the_published_port_can_be_chosen():
-    (port,) = resolved(ACTIVATION_LAB_PORT="18000")["services"]["api"]["ports"]
+    (port,) = resolved(PUBLISHED_PORT="18000")["services"]["api"]["ports"]
 
     assert (port["host_ip"], port["published"]) == ("127.0.0.1", "18000")
 
@@ -202,7 +202,7 @@ def test_every_variable_of_the_compose_file_is_explained_in_the_example():
     explained = set(re.findall(r"(?m)^#(\w+)=", (PROJECT / ".env.example").read_text()))
 
     assert used == explained
-    assert {name for name in used if name.startswith(PREFIX)} <= SETTINGS | CLIENT_VARIABLES | {"ACTIVATION_LAB_PORT"}
+    assert {name for name in used if name.startswith(PREFIX)} <= SETTINGS | CLIENT_VARIABLES
 
 
 def test_hadolint_has_nothing_to_say_about_the_dockerfile():
