@@ -3,23 +3,21 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init
+from worker import tasks
+from worker.run import Runner
+
+run = tasks.run
 
 
-@worker_process_init.connect(weak=False)
-def note_first_batches(**_: Any) -> None:
-    """Connected before worker.tasks is imported, so it comes before the warm-up that looks `prepare` up."""
-    from worker import prepare as module  # torch is for the child alone
+def run_noting(job_id: str, runner: Runner) -> None:
+    def prepare(spec: Any, between_batches: Callable[[], None]) -> Any:
+        return runner.prepare(spec, noted_once(spec.metadata["number"], between_batches))
 
-    original = module.prepare
-
-    def noting(mnist_dir: Path, spec: Any, between_batches: Callable[[], None]) -> Any:
-        return original(mnist_dir, spec, noted_once(spec.metadata["number"], between_batches))
-
-    module.prepare = noting
+    run(job_id, replace(runner, prepare=prepare))
 
 
 def noted_once(number: str, between_batches: Callable[[], None]) -> Callable[[], None]:
@@ -33,4 +31,4 @@ def noted_once(number: str, between_batches: Callable[[], None]) -> Callable[[],
     return check
 
 
-import worker.tasks  # noqa: E402, F401  # registers the task itself
+tasks.run = run_noting

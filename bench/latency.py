@@ -1,7 +1,6 @@
 """From POST to the first training batch on a warm worker: the real API, a real Valkey, a real worker."""
 
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -11,6 +10,7 @@ from statistics import median, quantiles
 import httpx
 
 from db import schema
+from stack.processes import Child
 from stack.up import answers, free_port, valkey
 
 JOBS = 30
@@ -38,16 +38,16 @@ def measure(folder: Path) -> list[float]:
             "ACTIVATION_LAB_BROKER_URL": broker.url,
         }
         schema.migrate(f"sqlite:///{folder / 'activation-lab.db'}")
-        commands = [["-m", "stack", "api", "--port", str(port)], ["-c", WORKER]]
-        parts = [subprocess.Popen([sys.executable, *command], env=environment, stderr=log) for command in commands]
+        commands = {"api": ["-m", "stack", "api", "--port", str(port)], "worker": ["-c", WORKER]}
+        parts = [Child(name, [sys.executable, *words], environment, log) for name, words in commands.items()]
+        for part in parts:
+            part.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             wait_for_worker(client)
             latencies = [latency(client, folder, number) for number in range(JOBS + 1)][1:]
-        for part in parts:
-            part.terminate()
-            part.wait()
-        broker.ask_to_stop()
-        broker.stop_by(time.monotonic() + 5)
+        for part in (*parts, broker):
+            part.ask_to_stop()
+            part.stop_by(time.monotonic() + 10)
     return latencies
 
 
@@ -57,8 +57,12 @@ def wait_for_worker(client: httpx.Client) -> None:
 
 
 def latency(client: httpx.Client, folder: Path, number: int) -> float:
+    noted = folder / str(number)
     posted = time.time()
     job = client.post("/v1/jobs", json={**TINY, "metadata": {"number": str(number)}}).raise_for_status().json()
+    while not noted.exists():
+        time.sleep(0.02)
+    client.post(job["links"]["cancel"])
     while client.get(job["links"]["self"]).json()["finished_at"] is None:
-        time.sleep(0.2)
-    return float((folder / str(number)).read_text()) - posted
+        time.sleep(0.02)
+    return float(noted.read_text()) - posted
