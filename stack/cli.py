@@ -2,13 +2,16 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
 from jobs import settings as service_settings
 from jobs.settings import InvalidSettings, Settings
+from stack.exits import fail
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
@@ -21,21 +24,42 @@ def main() -> None:
     app()
 
 
-def fail(message: object) -> typer.Exit:
-    """Say it in one clear line on stderr; to be raised, for a non-zero exit."""
-    typer.echo(f"activation-lab: {message}", err=True)
-    return typer.Exit(1)
-
-
-def configured(**chosen: object) -> Settings:
+def chosen_settings(**chosen: object) -> Settings:
     """The settings of the environment, with those that the command line chose in their place."""
     try:
         settings = service_settings.read()
     except InvalidSettings as error:
         raise fail(error) from error
     given = {name: value for name, value in chosen.items() if value is not None}
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return settings.model_copy(update=given)
+
+
+def configured() -> Settings:
+    """The settings of a part that runs alone, which logs to stderr."""
+    settings = chosen_settings()
+    start_logging(settings, sys.stderr)
+    return settings
+
+
+def start_logging(settings: Settings, stream: IO[str]) -> None:
+    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=settings.log_level.upper(), stream=stream, format=log_format)
+    if settings.log_level == "info":
+        for chatty in ("alembic", "httpx"):  # a line a migration step, and a line a request
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@contextmanager
+def log_file(folder: Path) -> Iterator[IO[str]]:
+    """`stack.log` in the folder: every part of the stack appends to it."""
+    path = folder.resolve() / "stack.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = path.open("a", buffering=1)  # line by line, as others write to it too
+    except OSError as error:
+        raise fail(f"cannot write {path}: {error.strerror}") from error
+    with log:
+        yield log
 
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the broker's files and the checkpoints.")]
@@ -50,18 +74,26 @@ def up(
     database_url: Annotated[str | None, typer.Option(help="In place of SQLite in the data folder.")] = None,
     broker_url: Annotated[str | None, typer.Option(help="In place of a Valkey of its own.")] = None,
 ) -> None:
-    """Run broker, API and worker until SIGINT or SIGTERM."""
+    """Run broker, API and worker until SIGINT or SIGTERM.
+
+    Prints `ready URL` when a job can be posted. What the parts log goes to stack.log in the data folder.
+    """
     from stack.up import CannotStart, Stopped, running  # noqa: PLC0415  # keeps the other commands quick
 
-    settings = configured(data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url)
-    try:
-        with running(settings, host=host, port=port, log_to=sys.stderr) as stack:
-            typer.echo(f"ready {stack.url}")
-            stack.supervise()
-    except Stopped:
-        return
-    except CannotStart as error:
-        raise fail(error) from error
+    settings = chosen_settings(
+        data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url
+    )
+    with log_file(settings.data_dir) as log:
+        start_logging(settings, log)
+        typer.echo(f"logging to {log.name}", err=True)
+        try:
+            with running(settings, host=host, port=port, log_to=log) as stack:
+                typer.echo(f"ready {stack.url}")
+                stack.supervise()
+        except Stopped:
+            return
+        except CannotStart as error:
+            raise fail(error) from error
 
 
 @app.command()

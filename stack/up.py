@@ -74,7 +74,7 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
         for child in children:
             child.start()
         stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping)
-        wait_until_ready(stack)
+        wait_until_ready(stack, log_name=log_to.name)
         yield stack
 
 
@@ -174,16 +174,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(stack: Stack) -> None:
+def wait_until_ready(stack: Stack, *, log_name: str) -> None:
     deadline = monotonic() + READY_WITHIN_SECONDS
     while not answers(f"{stack.url}/readyz"):
         if stack.stopping.wait(LOOK_EVERY_SECONDS):
             raise Stopped
         for child in stack.children:
             if not child.alive:
-                raise CannotStart(f"{child.name} ended with status {child.exit_status}; its log says why")
+                raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")
         if monotonic() > deadline:
-            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; the log says why")
+            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; {log_name} says why")
 
 
 def answers(url: str) -> bool:
