@@ -67,7 +67,7 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
     with ExitStack() as cleanup:
         cleanup.enter_context(exclusive(settings.data_dir))
         listener = cleanup.enter_context(listening(host, port))
-        stopping = set_by_signals()
+        stopping = cleanup.enter_context(set_by_signals())
         schema.migrate(settings.database)
         children = parts(settings, listener, log_to)
         cleanup.callback(stop, children)
@@ -101,15 +101,18 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def set_by_signals() -> threading.Event:
+@contextmanager
+def set_by_signals() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event, until the block ends."""
     stopping = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler's arguments
         stopping.set()
 
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return stopping
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield stopping
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def parts(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
@@ -188,7 +191,7 @@ def wait_until_ready(stack: Stack, *, log_name: str) -> None:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).is_success
+        return httpx.get(url, timeout=5, trust_env=False).is_success  # whatever proxy the user has, this is local
     except httpx.TransportError:
         return False
 
