@@ -11,6 +11,7 @@ import typer
 
 from jobs import settings as service_settings
 from jobs.settings import InvalidSettings, Settings
+from stack import commands
 from stack.exits import fail
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(commands.app)
 
 
 def main() -> None:
