@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from jobs import settings as service_settings
 from jobs.settings import InvalidSettings, Settings
 from stack import commands
-from stack.exits import fail
+from stack.exits import INTERRUPTED, fail
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
@@ -95,6 +96,35 @@ def up(
         except Stopped:
             return
         except CannotStart as error:
+            raise fail(error) from error
+
+
+@app.command()
+def demo(
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Epochs for each activation.")] = 3,
+    samples: Annotated[int, typer.Option(min=128, max=54_000, help="Images to train on.")] = 6000,
+    output: Annotated[Path, typer.Option(help="Folder of the drawings, the history and the log.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Train the article's six activations on a stack of its own, and compare them.
+
+    Writes accuracy.png, loss.png, history.csv and stack.log to the output folder; nothing else is left behind.
+    """
+    from stack import demo  # noqa: PLC0415  # keeps the other commands quick
+    from stack.client_errors import ClientError  # noqa: PLC0415
+    from stack.up import CannotStart, Stopped  # noqa: PLC0415
+
+    if find_spec("torch") is None:
+        raise fail("the demo trains: it needs the extra packages of activation-lab[worker]")
+    settings = chosen_settings()
+    with log_file(output) as log:
+        start_logging(settings, log)
+        try:
+            demo.run(settings, epochs=epochs, samples=samples, output=output, log=log)
+        except (Stopped, demo.Interrupted, KeyboardInterrupt) as error:
+            raise fail("interrupted", status=INTERRUPTED) from error
+        except (CannotStart, ClientError, demo.DemoFailed, OSError) as error:
             raise fail(error) from error
 
 

@@ -21,9 +21,9 @@ def show(headers: Row, rows: Iterable[Row]) -> None:
             print("\t".join(row))  # noqa: T201  # what the command is for
 
 
-def table(headers: Row, rows: Iterable[Row], *, title: str | None = None) -> Table:
+def table(headers: Row, rows: Iterable[Row]) -> Table:
     """The first column names the row, the others are figures."""
-    drawn = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number, header in enumerate(headers):
         drawn.add_column(header, justify="right" if number else "left", overflow="fold")
     for row in rows:
