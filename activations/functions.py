@@ -149,14 +149,8 @@ def normal_slope(distance: Array) -> Array:
 
 
 def normal_density(x: Array) -> Array:
-    """phi(x) = exp(-x^2 / 2) / sqrt(2 pi), x up to 40.
-
-    The rounding error of x^2 would be an error of the exponent, so x = coarse + fine, where coarse^2 is exact and
-    x^2 - coarse^2 = (x - coarse) (x + coarse) is small (the idea of W. J. Cody's CALERF, Netlib's SPECFUN).
-    """
-    coarse = np.trunc(x * 16) / 16
-    fine_square = (x - coarse) * (x + coarse)
-    return np.exp(-(coarse**2) / 2) * np.exp(-fine_square / 2) / math.sqrt(2 * math.pi)
+    """phi(x) = exp(-x^2 / 2) / sqrt(2 pi). Rounding x^2 costs 8e-14 at worst, at 37, where phi is 1e-298."""
+    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
 
 def mills_ratio(x: Array) -> Array:

@@ -160,12 +160,16 @@ def curve_grid(
     ] = 5,
     points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
 ) -> Array:
-    """Evenly spaced, both ends exact. Both are weighted, so that -5 to 5 passes through 0 and -0.05 as such."""
+    """Evenly spaced and ascending, both ends exact.
+
+    Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past an
+    end or a neighbour, between ends a few ulps apart, order is restored.
+    """
     if not start < stop:
         raise RequestValidationError([invalid_value(("query", "stop"), "stop is greater than start", stop)])
     last = points - 1
     steps = np.arange(points)
-    x = np.clip((start * (last - steps) + stop * steps) / last, start, stop)
+    x = np.sort(np.clip((start * (last - steps) + stop * steps) / last, start, stop))
     x[0], x[-1] = start, stop
     return x
 

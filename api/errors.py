@@ -60,9 +60,8 @@ class Problem(BaseModel):
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For an endpoint's `responses`: these errors, in OpenAPI."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    """For an endpoint's `responses`: these errors; api/openapi.py says what they look like."""
+    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def install(app: FastAPI) -> None:
@@ -100,6 +99,8 @@ def on_jobs_error(request: Request, error: Exception) -> Response:
         return on_bug(request, error)
     passing = status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if passing else None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("%s %s: %s", request.method, request.url.path, error.__cause__ or error)
     return problem(request, status, str(error), code=error.code, headers=headers)
 
 

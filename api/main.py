@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from api import activations, auth, errors, jobs, operation, stream
+from api import activations, auth, errors, jobs, openapi, operation, stream
 from api.limits import BodyLimit
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(version_one())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", page, include_in_schema=False)
+    openapi.install(app)
     return app
 
 

@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
 PUBLISHER_TRANSPORT = {
     # A silent broker must not hang a request.
     "socket_connect_timeout": 1,
-    "socket_timeout": 2,
+    "socket_timeout": 1,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,

@@ -28,7 +28,7 @@ class CeleryQueue:
 
     def __init__(self, broker_url: str) -> None:
         self._celery = create_publisher(broker_url)
-        self._redis = redis.Redis.from_url(broker_url, socket_connect_timeout=1, socket_timeout=2)
+        self._redis = redis.Redis.from_url(broker_url, socket_connect_timeout=1, socket_timeout=1)
 
     def send(self, job_ids: Iterable[str]) -> list[str]:
         remaining = list(job_ids)

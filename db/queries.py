@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.clock import after
-from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
+from db.models import Epoch, Event, Job, JobMetadata, Layer, Worker
 from jobs.errors import InvalidCursor, JobNotFound
 from jobs.state import JobState
 
@@ -196,13 +196,6 @@ def last_event(session: Session, job_id: str) -> tuple[int, str]:
     statement = select(Event.seq, Event.kind).where(Event.job_id == job_id).order_by(Event.seq.desc()).limit(1)
     row = session.execute(statement).one()
     return row.seq, row.kind
-
-
-def checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
-    """Newest first."""
-    return session.scalars(
-        select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(Checkpoint.epoch.desc())
-    ).all()
 
 
 def workers(session: Session) -> Sequence[Worker]:

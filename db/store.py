@@ -351,11 +351,16 @@ def release(session: Session, lease: Lease, reason: str) -> None:
     requeue(session, job, reason)
 
 
-def forget_stale_checkpoints(session: Session, lease: Lease) -> list[str]:
-    """Forget all checkpoints but the last two and the best; the URLs of the files to delete after the commit."""
-    rows = session.scalars(
+def checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
+    """Newest first."""
+    return session.scalars(
         select(Checkpoint).where(Checkpoint.job_id == lease.job_id).order_by(Checkpoint.epoch.desc())
     ).all()
+
+
+def forget_stale_checkpoints(session: Session, lease: Lease) -> list[str]:
+    """Forget all checkpoints but the last two and the best; the URLs of the files to delete after the commit."""
+    rows = checkpoints(session, lease)
     best = session.scalar(select(Job.best_epoch).where(Job.id == lease.job_id))
     stale = [row for row in rows[CHECKPOINTS_KEPT:] if row.epoch != best]
     for row in stale:

@@ -20,7 +20,7 @@ class SpecModel(BaseModel):
 class Optimizer(SpecModel):
     """Keras's defaults where the libraries differ: epsilon 1e-7, and rho 0.9 for rmsprop."""
 
-    name: Literal["adam", "sgd", "adamw", "rmsprop"] = "adam"
+    name: Literal["adam", "sgd", "adamw", "rmsprop"] = Field("adam", description="Which rule updates the weights.")
     learning_rate: float = Field(1e-3, gt=0, le=1000, description="Step size.", examples=[1e-3])
     momentum: float | None = Field(None, ge=0, lt=1, description="Only for sgd and rmsprop; null = 0.", examples=[0.9])
     weight_decay: float | None = Field(
@@ -80,16 +80,16 @@ class JobSpec(SpecModel):
     )
     epochs: int = Field(10, ge=1, le=1000, description="Passes over the training images.")
     batch_size: int = Field(128, ge=1, le=8192, description="Images a step; the last batch of an epoch may be smaller.")
-    optimizer: Optimizer = Optimizer()
+    optimizer: Optimizer = Field(Optimizer(), description="How the weights are updated.")
     clip: Clip | None = Field(Clip(), description="null = the gradients as they are.")
     loss: Literal["binary_crossentropy", "cross_entropy"] = Field(
         "binary_crossentropy", description="On the ten softmax outputs; binary_crossentropy is the article's."
     )
-    dropout: Dropout = Dropout()
+    dropout: Dropout = Field(Dropout(), description="What is dropped while training.")
     initializer: Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"] = Field(
         "auto", description="Of the weights; biases start at zero. auto = lecun_normal for selu, else glorot_uniform."
     )
-    validation: Validation = Holdout()
+    validation: Validation = Field(Holdout(), description="Which images validate after every epoch.")
     protocol: Literal["article"] | None = Field(
         None,
         description="article: the experiment as it was published, in place of `validation`: all 60,000 images train, "

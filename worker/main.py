@@ -23,8 +23,11 @@ from jobs.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def main(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT: then jobs in training are given back at the next batch."""
+def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
+    """Run until SIGTERM or SIGINT: then jobs in training are given back at the next batch.
+
+    `tasks` names the module that the children import.
+    """
     sessions = connect(settings.database, pool_size=4)
     name, lock = sign_in(settings.data_dir / "workers")
     with lock:
@@ -33,7 +36,7 @@ def main(settings: Settings) -> None:
         queue = CeleryQueue(settings.broker_url)
         reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
         reconciler.start()
-        consume(settings, name)
+        consume(settings, name, tasks)
         reconciler.stop()
         sign_out(sessions, name)
 
@@ -111,8 +114,8 @@ def drain_children(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass w
             os.kill(request.worker_pid, signal.SIGTERM)
 
 
-def consume(settings: Settings, name: str) -> None:
-    celery = create_consumer(settings.broker_url, include=["worker.tasks"])
+def consume(settings: Settings, name: str, tasks: str) -> None:
+    celery = create_consumer(settings.broker_url, include=[tasks])
     celery.worker_main(
         [
             "--quiet",

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from tenacity import Retrying, before_sleep_log, retry_if_exception_type, wait_exponential_jitter
 
-from db import queries, store
+from db import store
 from db.session import Sessions
 from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
@@ -108,9 +108,7 @@ class Run:
 
     def resume(self, training: Training) -> None:
         """Load the newest checkpoint that is whole; with none, training starts from its seed and comes to the same."""
-        with self.runner.sessions.read() as session:
-            saved = queries.checkpoints(session, self.claim.lease.job_id)
-        for checkpoint in saved:
+        for checkpoint in self.persist(store.checkpoints):
             try:
                 training.load_state_dict(self.runner.checkpoints.load(checkpoint.url, checkpoint.sha256))
             except CheckpointDamaged as error:
@@ -147,7 +145,7 @@ class Run:
 def patiently() -> Retrying:
     return Retrying(
         retry=retry_if_exception_type(DatabaseUnavailable),
-        wait=wait_exponential_jitter(initial=0.2, max=5),
+        wait=wait_exponential_jitter(multiplier=0.2, max=5),
         before_sleep=before_sleep_log(log, logging.WARNING),
         reraise=True,
     )

@@ -1,0 +1,15 @@
+"""`make bench`: our figures, each from one run on this machine, with the machine's name on top."""
+
+import os
+import platform
+
+from bench import latency, startup
+
+
+def main() -> None:
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    startup.main()
+    latency.main()
+
+
+main()

@@ -1,0 +1,64 @@
+"""From POST to the first training batch on a warm worker: the real API, a real Valkey, a real worker."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+import httpx
+
+from db import schema
+from stack.up import answers, free_port, valkey
+
+JOBS = 30
+TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {"kind": "holdout", "fraction": 0.001}}
+WORKER = "from worker.main import main; from jobs import settings; main(settings.read(), tasks='bench.first_batch')"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        latencies = measure(Path(folder))
+    print(f"POST to first batch, p50  {median(latencies) * 1000:7.0f} ms   ({JOBS} jobs, warm worker)")
+    print(f"POST to first batch, p95  {quantiles(latencies, n=20)[-1] * 1000:7.0f} ms")
+
+
+def measure(folder: Path) -> list[float]:
+    """Seconds for each job, one after the other; the first, which reads MNIST, is not counted."""
+    port = free_port()
+    with (folder / "log").open("w") as log:
+        broker = valkey(folder, log)
+        broker.start()
+        environment = {
+            **os.environ,
+            "BENCH_FOLDER": str(folder),
+            "ACTIVATION_LAB_DATA_DIR": str(folder),
+            "ACTIVATION_LAB_BROKER_URL": broker.url,
+        }
+        schema.migrate(f"sqlite:///{folder / 'activation-lab.db'}")
+        commands = [["-m", "stack", "api", "--port", str(port)], ["-c", WORKER]]
+        parts = [subprocess.Popen([sys.executable, *command], env=environment, stderr=log) for command in commands]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            wait_for_worker(client)
+            latencies = [latency(client, folder, number) for number in range(JOBS + 1)][1:]
+        for part in parts:
+            part.terminate()
+            part.wait()
+        broker.ask_to_stop()
+        broker.stop_by(time.monotonic() + 5)
+    return latencies
+
+
+def wait_for_worker(client: httpx.Client) -> None:
+    while not (answers(f"{client.base_url}/readyz") and client.get("/v1/workers").json()["data"]):
+        time.sleep(0.1)
+
+
+def latency(client: httpx.Client, folder: Path, number: int) -> float:
+    posted = time.time()
+    job = client.post("/v1/jobs", json={**TINY, "metadata": {"number": str(number)}}).raise_for_status().json()
+    while client.get(job["links"]["self"]).json()["finished_at"] is None:
+        time.sleep(0.2)
+    return float((folder / str(number)).read_text()) - posted

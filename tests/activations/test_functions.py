@@ -1,0 +1,160 @@
+"""Values and derivatives against mpmath's, and against torch and its autograd."""
+
+import sys
+
+import mpmath as mp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike
+from oracle import CASES, ELU, EXACT, TANH, ZEROS_OF_DERIVATIVE, true_derivative, true_value
+from torch.nn import functional
+
+from activations import catalog
+from activations.catalog import Array, Parameters
+
+LARGEST = sys.float_info.max
+SMALLEST_TRUE = 1e-300  # below it, only the order of magnitude is promised
+
+EXTREMES = [0.0, 5e-324, 1e-310, sys.float_info.min, 1e-300, 1e-17, 1e-8, 0.7, 0.75, 0.76, 1.0, 5.0, 15.0, 20.0, 21.4]
+EXTREMES += [37.0, 38.4, 40.0, 41.0, 690.0, 709.0, 710.0, 745.0, 746.0, 1e5, 1e154, 1e155, 1e308, LARGEST]
+EXTREMES += [-x for x in EXTREMES]
+
+anywhere = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.one_of(st.floats(-45, 45), st.floats(-750, 750), anywhere)
+bounded = settings(max_examples=300, deadline=None, derandomize=True)
+each_case = pytest.mark.parametrize(("name", "parameters"), CASES)
+
+
+def value(name: str, parameters: Parameters, x: ArrayLike) -> Array:
+    with np.errstate(all="raise"):
+        return catalog.find(name).value(x, **parameters)
+
+
+def derivative(name: str, parameters: Parameters, x: ArrayLike) -> Array:
+    with np.errstate(all="raise"):
+        return catalog.find(name).derivative(x, **parameters)
+
+
+def assert_accurate(got: float, true: mp.mpf, tolerance: float = 0.0):
+    if abs(true) > LARGEST:
+        assert got == float(mp.sign(true)) * np.inf
+    elif abs(true) > SMALLEST_TRUE:
+        assert abs(mp.mpf(float(got)) - true) <= max(1e-12 * abs(true), tolerance)
+    else:
+        assert abs(got) <= 2 * SMALLEST_TRUE
+
+
+def near_zero_of_derivative(parameters: Parameters, x: float):
+    zero = ZEROS_OF_DERIVATIVE.get(parameters.get("approximate"), np.inf)
+    return 1e-15 if abs(x - zero) <= 0.01 else 0.0
+
+
+@each_case
+@bounded
+@given(x=numbers)
+def test_any_value_has_a_relative_error_below_1e_12(name: str, parameters: Parameters, x: float):
+    assert_accurate(value(name, parameters, x), true_value(name, parameters, x))
+
+
+@each_case
+@bounded
+@given(x=numbers)
+def test_any_derivative_has_a_relative_error_below_1e_12(name: str, parameters: Parameters, x: float):
+    tolerance = near_zero_of_derivative(parameters, x)
+    assert_accurate(derivative(name, parameters, x), true_derivative(name, parameters, x), tolerance)
+
+
+@each_case
+def test_an_array_of_extremes_is_accurate_everywhere(name: str, parameters: Parameters):
+    for x, got in zip(EXTREMES, value(name, parameters, EXTREMES), strict=True):
+        assert_accurate(got, true_value(name, parameters, x))
+    for x, got in zip(EXTREMES, derivative(name, parameters, EXTREMES), strict=True):
+        tolerance = near_zero_of_derivative(parameters, x)
+        assert_accurate(got, true_derivative(name, parameters, x), tolerance)
+
+
+@pytest.mark.parametrize("parameters", [TANH, EXACT])
+def test_the_derivative_of_gelu_is_accurate_around_its_zero(parameters: Parameters):
+    zero = ZEROS_OF_DERIVATIVE[parameters["approximate"]]
+    around = zero + np.linspace(-0.03, 0.03, 301)
+    for x, got in zip(around, derivative("gelu", parameters, around), strict=True):
+        assert_accurate(got, true_derivative("gelu", parameters, x), near_zero_of_derivative(parameters, x))
+
+
+@pytest.mark.parametrize("name", ["elu", "leaky-relu"])
+@bounded
+@given(x=numbers, share=st.floats(0, 1))
+def test_every_alpha_is_as_accurate(name: str, x: float, share: float):
+    (alpha,) = catalog.find(name).parameters
+    parameters = {"alpha": alpha.minimum + share * (alpha.maximum - alpha.minimum)}
+    assert_accurate(value(name, parameters, x), true_value(name, parameters, x))
+    assert_accurate(derivative(name, parameters, x), true_derivative(name, parameters, x))
+
+
+@each_case
+@pytest.mark.parametrize("x", [-7.3, -0.75, -1e-3, 1e-3, 0.4, 6.1])
+def test_the_oracles_derivative_is_the_slope_of_its_value(name: str, parameters: Parameters, x: float):
+    with mp.workdps(60):
+        slope = mp.diff(lambda x: true_value(name, parameters, x), x)
+        assert mp.almosteq(slope, true_derivative(name, parameters, x), rel_eps=1e-20)
+
+
+@each_case
+@pytest.mark.parametrize("x", [3, [1, 2], [[1.0, -1.0], [0.0, 2.0]], np.float32(0.5), []])
+def test_the_result_is_float64_of_the_inputs_shape(name: str, parameters: Parameters, x: ArrayLike):
+    for result in (value(name, parameters, x), derivative(name, parameters, x)):
+        assert isinstance(result, np.ndarray)
+        assert (result.dtype, result.shape) == (np.float64, np.shape(x))
+
+
+def test_the_input_is_left_as_it_was():
+    x = np.array([-1.0, 0.0, 1.0])
+    for name, parameters in CASES:
+        for result in (value(name, parameters, x), derivative(name, parameters, x)):
+            assert not np.shares_memory(result, x)
+    assert x.tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_a_result_beyond_float64_is_infinite():
+    assert value("selu", {}, [1.79e308, LARGEST]).tolist() == [np.inf, np.inf]
+    assert value("elu", ELU, LARGEST) == LARGEST
+
+
+# --- torch
+
+TORCH = {
+    "sigmoid": torch.sigmoid,
+    "relu": torch.relu,
+    "elu": functional.elu,
+    "leaky-relu": lambda x, alpha: functional.leaky_relu(x, negative_slope=alpha),
+    "selu": functional.selu,
+    "gelu": functional.gelu,
+}
+
+
+def points_for_torch(parameters: Parameters):
+    random = np.random.default_rng(7)
+    points = np.concatenate([EXTREMES, random.normal(0, 3, 2000), random.uniform(-800, 800, 500)])
+    # From 1e154 on torch's tanh form multiplies an infinite slope by 0: its gradient is nan.
+    return points[np.abs(points) < 1e154] if parameters == TANH else points
+
+
+@each_case
+def test_value_and_derivative_equal_torch_and_its_autograd(name: str, parameters: Parameters):
+    x = torch.tensor(points_for_torch(parameters), requires_grad=True)
+    theirs = TORCH[name](x, **parameters)
+    (gradient,) = torch.autograd.grad(theirs.sum(), x)
+    points = x.detach().numpy()
+    np.testing.assert_allclose(value(name, parameters, points), theirs.detach(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(derivative(name, parameters, points), gradient, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+@each_case
+def test_zero_takes_the_branch_that_torch_takes(name: str, parameters: Parameters, zero: float):
+    x = torch.tensor([zero], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(TORCH[name](x, **parameters).sum(), x)
+    assert derivative(name, parameters, zero) == gradient.item()

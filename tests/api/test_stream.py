@@ -1,0 +1,62 @@
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+
+def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
+    """(id, event, data) of each event; comments left out."""
+    parsed = []
+    for block in text.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            parsed.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+    return parsed
+
+
+@pytest.fixture
+def ended(client: TestClient, hand: Any) -> str:
+    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+    lease = hand.claim(job_id)
+    hand.record(lease, 1)
+    hand.record(lease, 2)
+    hand.cancel(lease)
+    return f"/v1/jobs/{job_id}/stream"
+
+
+def test_a_stream_tells_everything_in_order_and_ends(client: TestClient, ended: str) -> None:
+    response = client.get(ended)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert [(seq, kind) for seq, kind, _ in events(response.text)] == [
+        (1, "state"),
+        (2, "state"),
+        (3, "epoch"),
+        (4, "epoch"),
+        (5, "state"),
+        (6, "end"),
+    ]
+
+
+def test_an_epoch_event_is_the_row_of_the_history(client: TestClient, ended: str) -> None:
+    row = client.get(ended.replace("stream", "history")).json()["epochs"][0]
+    assert events(client.get(ended).text)[2][2] == row
+
+
+@pytest.mark.parametrize("seen", range(6))
+def test_a_reconnect_gets_what_was_missed(client: TestClient, ended: str, seen: int) -> None:
+    by_header = client.get(ended, headers={"Last-Event-ID": str(seen)})
+    assert [seq for seq, _, _ in events(by_header.text)] == list(range(seen + 1, 7))
+    assert client.get(f"{ended}?after={seen}").text == by_header.text
+
+
+@pytest.mark.parametrize("seen", ["6", "999"])
+def test_after_the_end_a_reconnect_gets_no_content(client: TestClient, ended: str, seen: str) -> None:
+    response = client.get(ended, headers={"Last-Event-ID": seen})
+    assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize("seen", ["x", "-1", "1.5", "²"])
+def test_an_event_id_that_is_none_is_refused(client: TestClient, ended: str, seen: str) -> None:
+    response = client.get(ended, headers={"Last-Event-ID": seen.encode()})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")

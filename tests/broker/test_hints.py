@@ -1,0 +1,49 @@
+"""Over a real Valkey, and without one."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from broker.hints import CeleryQueue
+from jobs.errors import BrokerUnavailable
+from stack.up import Valkey, free_port
+
+
+@pytest.fixture
+def queue(valkey: Valkey) -> Iterator[CeleryQueue]:
+    opened = CeleryQueue(valkey.url)
+    yield opened
+    opened.close()
+
+
+def test_hints_wait_in_the_broker(queue: CeleryQueue) -> None:
+    assert queue.send(["a", "b"]) == []
+    assert queue.length() == 2
+
+
+def test_without_a_broker_every_hint_is_reported_unsent() -> None:
+    queue = CeleryQueue(f"redis://127.0.0.1:{free_port()}/0")
+    assert queue.send(["a", "b"]) == ["a", "b"]
+    with pytest.raises(BrokerUnavailable):
+        queue.length()
+    queue.close()
+
+
+def test_a_broker_that_accepts_but_never_answers_is_given_up_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        queue = CeleryQueue(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        assert queue.send(["a"]) == ["a"]
+        queue.close()
+
+
+def test_hints_are_sent_again_after_the_broker_came_back(queue: CeleryQueue, valkey: Valkey) -> None:
+    queue.send(["a"])
+    assert valkey.process is not None
+    valkey.process.kill()
+    valkey.process.wait()
+    assert queue.send(["b"]) == ["b"]
+    valkey.start()
+    unsent = ["b"]
+    while unsent:
+        unsent = queue.send(unsent)

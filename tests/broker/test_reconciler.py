@@ -1,0 +1,85 @@
+"""With a hand-written queue: what is sent, and when."""
+
+from collections.abc import Iterable
+
+import pytest
+from sqlalchemy import update
+
+from broker.reconciler import dispatch, reconcile
+from db import queries, store
+from db.clock import after
+from db.models import Job
+from db.session import Sessions
+from jobs.errors import BrokerUnavailable
+from jobs.spec import JobSpec
+
+
+class FakeQueue:
+    """Takes hints until it is full."""
+
+    def __init__(self, *, capacity: int = 1000) -> None:
+        self.sent: list[str] = []
+        self.capacity = capacity
+
+    def send(self, job_ids: Iterable[str]) -> list[str]:
+        waiting = list(job_ids)
+        taken = waiting[: self.capacity - len(self.sent)]
+        self.sent += taken
+        return waiting[len(taken) :]
+
+    def length(self) -> int:
+        if not self.capacity:
+            raise BrokerUnavailable
+        return len(self.sent)
+
+
+def submit(sessions: Sessions, count: int) -> list[str]:
+    with sessions.begin() as session:
+        return [store.create(session, JobSpec(activation="relu"), max_unfinished=100)[0].id for _ in range(count)]
+
+
+def forget_hints(sessions: Sessions, seconds_ago: float) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Job).values(hint_sent_at=after(-seconds_ago)))
+
+
+def test_hints_that_a_flushed_broker_lost_are_sent_again(sessions: Sessions) -> None:
+    ids = submit(sessions, 3)
+    forget_hints(sessions, 60)
+    queue = FakeQueue()
+    reconcile(sessions, queue)
+    assert queue.sent == ids
+
+
+def test_hints_that_still_wait_are_not_doubled(sessions: Sessions) -> None:
+    ids = submit(sessions, 3)
+    forget_hints(sessions, 60)
+    queue = FakeQueue()
+    queue.send(ids)
+    reconcile(sessions, queue)
+    assert queue.sent == ids
+
+
+def test_a_hint_just_sent_is_given_time_to_arrive(sessions: Sessions) -> None:
+    submit(sessions, 1)
+    queue = FakeQueue()
+    reconcile(sessions, queue)
+    assert queue.sent == []
+
+
+def test_what_the_broker_did_not_take_is_sent_by_the_next_round(sessions: Sessions) -> None:
+    ids = submit(sessions, 2)
+    dispatch(sessions, FakeQueue(capacity=1), ids)
+    queue = FakeQueue()
+    reconcile(sessions, queue)
+    assert queue.sent == ids[1:]
+
+
+def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Sessions) -> None:
+    [job_id] = submit(sessions, 1)
+    with sessions.begin() as session:
+        store.claim(session, job_id, "worker/1", lease_seconds=-1)
+    with pytest.raises(BrokerUnavailable):
+        reconcile(sessions, FakeQueue(capacity=0))
+    with sessions.read() as session:
+        assert queries.find(session, job_id).state == "queued"

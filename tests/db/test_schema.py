@@ -1,0 +1,87 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, Inspector, create_engine, inspect, text
+
+from db import schema
+from db.models import Base
+from db.session import Sessions, connect
+from jobs.errors import DatabaseUnavailable
+
+
+@pytest.fixture
+def built_from_models(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A second database, made by the models themselves instead of the migrations."""
+    if database_url.startswith("sqlite"):
+        engine = create_engine(f"sqlite:///{tmp_path / 'models.db'}")
+    else:
+        postgres = request.getfixturevalue("postgres")
+        postgres.execute("DROP DATABASE IF EXISTS models")
+        postgres.execute("CREATE DATABASE models")
+        engine = create_engine(postgres.url("models"))
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+def described(engine: Engine) -> dict[str, Any]:
+    inspector = inspect(engine)
+    tables = [name for name in inspector.get_table_names() if name != "alembic_version"]
+    return {name: described_table(inspector, name) for name in tables}
+
+
+def described_table(inspector: Inspector, name: str) -> dict[str, Any]:
+    def ordered(constraints: list[dict[str, Any]]) -> list[str]:
+        return sorted(str(sorted(constraint.items(), key=str)) for constraint in constraints)
+
+    columns = [{**column, "type": str(column["type"])} for column in inspector.get_columns(name)]
+    indexes = [
+        {**index, "dialect_options": {key: str(value) for key, value in index.get("dialect_options", {}).items()}}
+        for index in inspector.get_indexes(name)
+    ]
+    return {
+        "columns": sorted(map(str, columns)),
+        "primary key": inspector.get_pk_constraint(name),
+        "foreign keys": ordered(inspector.get_foreign_keys(name)),
+        "indexes": ordered(indexes),
+        "unique": ordered(inspector.get_unique_constraints(name)),
+        "checks": ordered(inspector.get_check_constraints(name)),
+    }
+
+
+def test_the_migrated_schema_equals_the_models(sessions: Sessions, built_from_models: Engine) -> None:
+    migrated, modelled = described(sessions.engine), described(built_from_models)
+    assert migrated == modelled
+    assert len(migrated["jobs"]["checks"]) == 8, "the inspector sees the check constraints"
+
+
+def test_migrating_twice_changes_nothing(database_url: str, sessions: Sessions) -> None:
+    schema.migrate(database_url)
+    assert schema.current(sessions) == schema.VERSION
+
+
+def test_the_version_is_the_newest_migration() -> None:
+    scripts = ScriptDirectory.from_config(schema.configuration("sqlite://"))
+    assert scripts.get_current_head() == schema.VERSION
+
+
+def test_a_new_database_has_no_version(tmp_path: Path) -> None:
+    sessions = connect(f"sqlite:///{tmp_path / 'new.db'}")
+    assert schema.current(sessions) is None
+    sessions.close()
+
+
+def test_the_migration_can_be_undone(sessions: Sessions, database_url: str) -> None:
+    command.downgrade(schema.configuration(database_url), "base")
+    assert inspect(sessions.engine).get_table_names() == ["alembic_version"]
+
+
+def test_a_database_that_does_not_answer_is_named_so() -> None:
+    sessions = connect("postgresql+psycopg://nobody:x@127.0.0.1:1/none")
+    with pytest.raises(DatabaseUnavailable), sessions.read() as session:
+        session.execute(text("SELECT 1"))
+    sessions.close()

@@ -1,0 +1,211 @@
+"""A user's day: submit, watch, cancel, read, break things."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from conftest import Service, service_on
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_a_job_is_trained_and_its_epochs_arrive_as_they_happen(service: Service) -> None:
+    job_id = service.submit(activation="gelu", epochs=3)
+    seen = []
+    for event in service.events(job_id):
+        seen.append((int(event.id), event.event))
+        if event.event == "epoch" and event.json()["epoch"] == 1:
+            assert service.job(job_id)["state"] == "running", "the first epoch is told before the job has ended"
+    assert [kind for _, kind in seen] == ["state", "state", "epoch", "epoch", "epoch", "state", "end"]
+    assert [seq for seq, _ in seen] == list(range(1, 8))
+    job = service.job(job_id)
+    assert (job["state"], job["error"], job["environment"]["device"]) == (
+        "succeeded",
+        None,
+        job["environment"]["device"],
+    )
+    assert 0.1 < job["test"]["accuracy"] < 1
+    rows = list(csv.DictReader(io.StringIO(service.http.get(f"/v1/jobs/{job_id}/history?format=csv").text)))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    layers = service.http.get(f"/v1/jobs/{job_id}/layers?epoch=3").json()["layers"]
+    assert len(layers) == 4
+
+
+def test_the_same_spec_trains_to_the_same_history_bit_for_bit(service: Service) -> None:
+    first = service.submit(activation="selu", epochs=2, seed=7)
+    service.ended(first)
+    second = str(service.http.post(f"/v1/jobs/{first}/retry").json()["id"])
+    other_seed = service.submit(activation="selu", epochs=2, seed=8)
+    service.ended(second)
+    service.ended(other_seed)
+    assert service.history(first) == service.history(second)
+    assert service.history(first) != service.history(other_seed)
+
+
+def test_a_running_job_is_cancelled_long_before_its_end(service: Service) -> None:
+    job_id = service.submit(epochs=1000, train_samples=48_000, validation={"kind": "holdout"}, batch_size=8192)
+    service.until(job_id, lambda job: job["state"] == "running")
+    assert service.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    assert service.ended(job_id, seconds=10)["state"] == "cancelled"
+    assert service.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202, "again changes nothing"
+
+
+def test_a_job_that_diverges_fails_by_name_and_keeps_its_epochs(service: Service) -> None:
+    wild = {"name": "sgd", "learning_rate": 1000.0}
+    spec = {"activation": "leaky-relu", "optimizer": wild, "clip": None, "loss": "cross_entropy"}
+    job = service.ended(service.submit(epochs=50, **spec))
+    assert (job["state"], job["error"]["code"]) == ("failed", "diverged")
+    assert len(service.history(job["id"])) == job["progress"]["epoch"]
+
+
+def test_a_job_for_a_gpu_fails_by_name_where_there_is_none(service: Service) -> None:
+    if any(worker["device"] != "cpu" for worker in service.http.get("/v1/workers").json()["data"]):
+        pytest.skip("this machine has a GPU")
+    job = service.ended(service.submit(device="cuda"))
+    assert (job["state"], job["error"]["code"]) == ("failed", "device_unavailable")
+
+
+def test_a_deleted_jobs_checkpoints_are_gone(service: Service) -> None:
+    job_id = service.submit(epochs=1)
+    service.ended(job_id)
+    environment = service.part("worker").environ()
+    folder = Path(environment["ACTIVATION_LAB_DATA_DIR"]) / "checkpoints" / job_id
+    assert list(folder.glob("*.safetensors"))
+    assert service.http.delete(f"/v1/jobs/{job_id}").status_code == 204
+    assert not list(folder.glob("*.safetensors"))
+
+
+def test_a_second_stack_on_the_same_folder_is_refused(service: Service) -> None:
+    folder = service.part("worker").environ()["ACTIVATION_LAB_DATA_DIR"]
+    command = [sys.executable, "-m", "stack", "up", "--port", "0", "--data-dir", folder]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "another stack is running" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_port_that_is_taken_is_named(service: Service, tmp_path: Path) -> None:
+    port = str(service.http.base_url.port)
+    command = [sys.executable, "-m", "stack", "up", "--port", port, "--data-dir", str(tmp_path)]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert port in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.fixture(scope="module")
+def reference(service: Service) -> list[tuple[object, ...]]:
+    """The history that no crash may change."""
+    job_id = service.submit(epochs=12)
+    service.ended(job_id)
+    return service.history(job_id)
+
+
+def has_epoch(number: int):
+    return lambda job: job["progress"]["epoch"] >= number
+
+
+def test_a_trainer_killed_in_the_middle_loses_and_doubles_nothing(service: Service, reference: list) -> None:
+    job_id = service.submit(epochs=12)
+    service.until(job_id, has_epoch(3))
+    service.trainer().kill()
+    job = service.ended(job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert service.history(job_id) == reference
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(service: Service, reference: list) -> None:
+    job_id = service.submit(epochs=12)
+    service.until(job_id, has_epoch(3))
+    service.part("worker").kill()
+    job = service.ended(job_id)
+    assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert service.history(job_id) == reference
+
+
+def test_a_stream_goes_on_after_the_api_was_killed(service: Service) -> None:
+    job_id = service.submit(epochs=30)
+    seen: list[int] = []
+    for _ in range(20):
+        try:
+            for event in service.events(job_id, after=seen[-1] if seen else 0):
+                seen.append(int(event.id))
+                if len(seen) == 5:
+                    service.part(" api").kill()
+        except httpx.TransportError:
+            threading.Event().wait(0.5)
+        if service.job(job_id)["finished_at"] and seen[-1] == 34:
+            break
+    assert seen == list(range(1, 35)), "1 queued, 1 running, 30 epochs, 1 succeeded, 1 end"
+
+
+def test_a_broker_that_was_killed_loses_no_job(service: Service) -> None:
+    service.part("valkey").kill()
+    job_id = service.submit(epochs=1)
+    assert service.ended(job_id)["state"] == "succeeded"
+
+
+def test_a_stack_killed_outright_leaves_nothing_behind_and_the_next_carries_on(tmp_path: Path, reference: list) -> None:
+    with service_on(tmp_path) as service:
+        job_id = service.submit(epochs=12)
+        waiting = service.submit(epochs=1)
+        service.until(job_id, has_epoch(3))
+        family = service.family()
+        service.process.kill()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        assert alive == []
+    with service_on(tmp_path) as service:
+        assert service.ended(job_id)["state"] == "succeeded"
+        assert service.history(job_id) == reference
+        assert service.ended(waiting)["state"] == "succeeded"
+
+
+def test_a_stack_told_to_stop_gives_its_job_back_and_the_next_carries_on(tmp_path: Path, reference: list) -> None:
+    with service_on(tmp_path) as service:
+        job_id = service.submit(epochs=12)
+        service.until(job_id, has_epoch(3))
+        family = service.family()
+    assert service.process.returncode == 0
+    assert not any(process.is_running() for process in family)
+    with service_on(tmp_path) as service:
+        job = service.ended(job_id)
+        assert (job["state"], job["attempt"]) == ("succeeded", 2)
+        assert "the worker shuts down" in [transition["reason"] for transition in job["transitions"]]
+        assert service.history(job_id) == reference
+
+
+def test_ctrl_c_stops_the_stack_without_a_traceback(tmp_path: Path) -> None:
+    with service_on(tmp_path) as service:
+        os.kill(service.process.pid, signal.SIGINT)
+        assert service.process.wait(15) == 0
+
+
+def test_two_jobs_are_trained_at_once_by_two_workers(tmp_path: Path) -> None:
+    with service_on(tmp_path, "--workers", "2") as service:
+        first, second = (service.submit(epochs=20) for _ in range(2))
+        service.until(first, has_epoch(1))
+        service.until(second, has_epoch(1))
+        assert service.job(first)["finished_at"] is None, "both are in training"
+        assert service.ended(first)["environment"] == service.ended(second)["environment"]
+
+
+def test_event_numbers_have_no_gap_after_all_this(service: Service) -> None:
+    cursor, jobs = "", []
+    while cursor is not None:
+        page = service.http.get("/v1/jobs", params={"limit": 3, **({"cursor": cursor} if cursor else {})}).json()
+        jobs += page["data"]
+        cursor = page["next_cursor"]
+    assert len(jobs) >= 10
+    for job in jobs:
+        numbers = [int(event.id) for event in service.events(job["id"])]
+        assert numbers[0] == 1
+        assert all(after == before + 1 for before, after in pairwise(numbers))

@@ -1,0 +1,49 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from jobs import settings
+from jobs.settings import InvalidSettings, Settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ACTIVATION_LAB_{name.upper()}", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACTIVATION_LAB_DATABSE_URL", "sqlite://"),
+        ("ACTIVATION_LAB_WORKER_PROCESSES", "0"),
+        ("ACTIVATION_LAB_WORKER_PROCESSES", "many"),
+        ("ACTIVATION_LAB_AUTH", "maybe"),
+        ("ACTIVATION_LAB_HEARTBEAT_SECONDS", "40"),
+    ],
+)
+def test_an_unknown_or_invalid_setting_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match=name):
+        settings.read()
+
+
+def test_the_clients_own_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_URL", "http://127.0.0.1:8000")
+    settings.read()
+
+
+def test_the_database_and_the_checkpoints_lie_in_the_data_folder_by_default(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=tmp_path)
+    assert chosen.database == f"sqlite:///{tmp_path}/activation-lab.db"
+    assert chosen.checkpoints == f"file://{tmp_path}/checkpoints"
+
+
+def test_the_readme_lists_every_setting() -> None:
+    listed = set(re.findall(r"^\| `ACTIVATION_LAB_(\w+)`", README.read_text(), re.MULTILINE))
+    assert listed == {name.upper() for name in Settings.model_fields} | {"URL", "API_KEY"}

@@ -1,0 +1,60 @@
+import pytest
+from pydantic import ValidationError
+
+from activations import catalog
+from jobs.spec import Holdout, JobSpec
+
+
+def test_the_stored_spec_reads_back_as_itself() -> None:
+    for spec in (
+        JobSpec(activation="gelu"),
+        JobSpec.model_validate(
+            {"activation": "elu", "parameters": {"alpha": 0.2}, "clip": None, "protocol": "article"}
+        ),
+    ):
+        assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("name", catalog.ACTIVATIONS)
+def test_every_activation_of_the_catalog_can_be_asked_for(name: str) -> None:
+    assert JobSpec(activation=name).parameters == catalog.find(name).complete({})
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    spec = JobSpec(activation="relu").model_dump()
+    assert spec == {
+        "activation": "relu",
+        "parameters": {},
+        "epochs": 10,
+        "batch_size": 128,
+        "optimizer": {"name": "adam", "learning_rate": 1e-3, "momentum": None, "weight_decay": None},
+        "clip": {"by": "value", "threshold": 0.5},
+        "loss": "binary_crossentropy",
+        "dropout": {"convolution": 0.25, "dense": 0.5},
+        "initializer": "auto",
+        "validation": {"kind": "holdout", "fraction": 0.2},
+        "protocol": None,
+        "train_samples": None,
+        "seed": 0,
+        "precision": "float32",
+        "device": "auto",
+        "diagnostics": True,
+        "checkpoint_every": 1,
+        "metadata": {},
+    }
+
+
+@pytest.mark.parametrize(("fraction", "left"), [(0.2, 48_000), (0.1, 54_000), (0.3, 42_000), (0.001, 59_940)])
+def test_the_holdout_is_split_as_keras_splits(fraction: float, left: int) -> None:
+    assert JobSpec(activation="relu", validation=Holdout(fraction=fraction)).images_left_for_training == left
+
+
+def test_training_on_more_images_than_the_split_leaves_is_refused() -> None:
+    JobSpec(activation="relu", train_samples=48_000)
+    with pytest.raises(ValidationError, match="leaves 48000 images"):
+        JobSpec(activation="relu", train_samples=48_001)
+
+
+def test_a_spec_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        JobSpec(activation="relu").epochs = 3  # type: ignore[misc]

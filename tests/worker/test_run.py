@@ -1,0 +1,292 @@
+"""One job from hint to end, on a real database, with a training that takes no time."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import text, update
+
+from db import queries, store
+from db.models import Job
+from db.session import Sessions
+from db.store import CheckpointFile
+from jobs.errors import CheckpointDamaged, Diverged
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from worker.pulse import Pulse
+from worker.run import Runner, run
+
+
+def nothing(_: int) -> None: ...
+
+
+class FakeTraining:
+    """Counts: the loss of an epoch says how many epochs this training has seen in all, restored ones included."""
+
+    def __init__(self, spec: JobSpec, between_batches: Callable[[], None]) -> None:
+        self.spec = spec
+        self.between_batches = between_batches
+        self.epoch = 0
+        self.layers: Sequence[LayerMetrics] = ()
+        self.before: Callable[[int], None] = nothing
+
+    def state_dict(self) -> Mapping[str, Any]:
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, tensors: Mapping[str, Any]) -> None:
+        self.epoch = tensors["epoch"]
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        while self.epoch < self.spec.epochs:
+            self.before(self.epoch + 1)
+            self.between_batches()
+            self.epoch += 1
+            yield EpochMetrics(self.epoch, float(self.epoch), 0.5, 0.9, 0.5, 0.5, 0.9, 1e-3, 1.0, 1000.0)
+
+    def evaluate_on_test(self) -> Evaluation:
+        return Evaluation(0.1, 0.9, 0.98)
+
+
+class FakeCheckpoints:
+    """In memory; `damaged` ones cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Mapping[str, Any]] = {}
+        self.damaged: set[str] = set()
+        self.full = False
+
+    def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        url = f"memory://{job_id}/{epoch}-{attempt}"
+        self.files[url] = tensors
+        return CheckpointFile(epoch, attempt, url, "0" * 64, 1)
+
+    def load(self, url: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
+        if url in self.damaged or url not in self.files:
+            raise CheckpointDamaged(url)
+        return self.files[url]
+
+    def delete(self, url: str) -> None:
+        del self.files[url]
+
+
+class Scene:
+    """A worker whose training does, before an epoch, what the test says."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.checkpoints = FakeCheckpoints()
+        self.before: Callable[[int], None] = nothing
+        self.trainings: list[FakeTraining] = []
+        self.draining = threading.Event()
+        self.pause = threading.Event()
+
+    def prepare(self, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[FakeTraining, Environment]:
+        training = FakeTraining(spec, between_batches)
+        training.before = self.before
+        self.trainings.append(training)
+        return training, Environment("cpu", "2", "3", 1, "0", "0" * 64)
+
+    def submit(self, **spec: Any) -> str:
+        with self.sessions.begin() as session:
+            return store.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
+
+    def run(self, job_id: str, owner: str = "worker/1") -> Job:
+        runner = Runner(self.sessions, owner, self.checkpoints, self.prepare, draining=self.draining)
+        run(job_id, runner)
+        return self.job(job_id)
+
+    def job(self, job_id: str) -> Job:
+        with self.sessions.read() as session:
+            return queries.find(session, job_id)
+
+    def history(self, job_id: str) -> list[tuple[int, int, float]]:
+        with self.sessions.read() as session:
+            return [(row.epoch, row.attempt, row.loss) for row in queries.epochs(session, job_id)]
+
+
+@pytest.fixture
+def scene(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr("worker.pulse.CANCEL_POLL_SECONDS", 0.01)
+    return Scene(sessions)
+
+
+def until_noticed(training: FakeTraining) -> None:
+    """Train on, batch by batch, until the pulse tells this training to stop."""
+    for _ in range(2000):
+        training.between_batches()
+        threading.Event().wait(0.005)
+    pytest.fail("the training was never told to stop")
+
+
+def test_a_job_is_trained_to_its_end(scene: Scene) -> None:
+    job = scene.run(scene.submit(epochs=3))
+    assert (job.state, job.epochs_done, job.test_accuracy) == ("succeeded", 3, 0.9)
+    assert scene.history(job.id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 1, 3.0)]
+    assert job.environment is not None
+    assert job.environment["device"] == "cpu"
+
+
+def test_a_doubled_hint_trains_nothing(scene: Scene) -> None:
+    job_id = scene.submit(epochs=1)
+    scene.run(job_id)
+    scene.run(job_id)
+    assert len(scene.trainings) == 1
+
+
+def test_a_cancelled_job_ends_between_batches_with_its_epochs_kept(scene: Scene) -> None:
+    def cancel_in_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            with scene.sessions.begin() as session:
+                store.request_cancel(session, job_id)
+            until_noticed(scene.trainings[0])
+
+    scene.before = cancel_in_epoch_two
+    job_id = scene.submit(epochs=3)
+    assert scene.run(job_id).state == "cancelled"
+    assert [epoch for epoch, _, _ in scene.history(job_id)] == [1]
+
+
+def test_a_draining_worker_gives_the_job_back_and_another_goes_on(scene: Scene) -> None:
+    def drain_in_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            scene.draining.set()
+
+    scene.before = drain_in_epoch_two
+    job_id = scene.submit(epochs=3)
+    job = scene.run(job_id)
+    assert (job.state, job.crashes) == ("queued", 0)
+    scene.draining.clear()
+    scene.before = nothing
+    assert scene.run(job_id, "worker/2").state == "succeeded"
+    assert scene.history(job_id) == [(1, 1, 1.0), (2, 2, 2.0), (3, 2, 3.0)]
+
+
+def test_epochs_after_an_older_checkpoint_are_recomputed_but_not_recorded_again(scene: Scene) -> None:
+    def drain_in_epoch_four(epoch: int) -> None:
+        if epoch == 4:
+            scene.draining.set()
+
+    scene.before = drain_in_epoch_four
+    job_id = scene.submit(epochs=5, checkpoint_every=2)
+    scene.run(job_id)
+    scene.draining.clear()
+    scene.before = nothing
+    assert scene.run(job_id).state == "succeeded"
+    assert scene.history(job_id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 1, 3.0), (4, 2, 4.0), (5, 2, 5.0)]
+
+
+@pytest.mark.parametrize("loss", ["damaged", "gone"])
+def test_without_a_whole_checkpoint_training_starts_over_and_comes_to_the_same(scene: Scene, loss: str) -> None:
+    def drain_in_epoch_three(epoch: int) -> None:
+        if epoch == 3:
+            scene.draining.set()
+
+    scene.before = drain_in_epoch_three
+    job_id = scene.submit(epochs=3)
+    scene.run(job_id)
+    if loss == "gone":
+        scene.checkpoints.files.clear()
+    scene.checkpoints.damaged = set(scene.checkpoints.files)
+    scene.draining.clear()
+    scene.before = nothing
+    scene.run(job_id)
+    assert scene.history(job_id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 2, 3.0)]
+
+
+def test_checkpoints_are_made_as_often_as_asked_and_after_the_last_epoch(scene: Scene) -> None:
+    job_id = scene.submit(epochs=5, checkpoint_every=3)
+    scene.run(job_id)
+    assert sorted(scene.checkpoints.files) == [f"memory://{job_id}/3-1", f"memory://{job_id}/5-1"]
+
+
+def test_old_checkpoints_are_deleted(scene: Scene) -> None:
+    job_id = scene.submit(epochs=5)
+    scene.run(job_id)
+    kept = [f"memory://{job_id}/{epoch}-1" for epoch in (1, 4, 5)]  # 1 is the best: none has a lower loss
+    assert sorted(scene.checkpoints.files) == kept
+
+
+def test_a_full_disk_costs_the_checkpoint_not_the_epoch(scene: Scene) -> None:
+    scene.checkpoints.full = True
+    assert scene.run(scene.submit(epochs=2)).state == "succeeded"
+
+
+def test_a_diverged_job_fails_with_its_epochs_kept(scene: Scene) -> None:
+    def diverge_in_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            raise Diverged("the training loss became nan in epoch 2")
+
+    scene.before = diverge_in_epoch_two
+    job = scene.run(scene.submit(epochs=3))
+    assert (job.state, job.error_code, job.error_message) == (
+        "failed",
+        "diverged",
+        "the training loss became nan in epoch 2",
+    )
+    assert [epoch for epoch, _, _ in scene.history(job.id)] == [1]
+
+
+def test_an_error_without_a_name_fails_the_job_and_says_what_it_was(scene: Scene) -> None:
+    def bug(epoch: int) -> None:
+        raise ZeroDivisionError(f"in epoch {epoch}")
+
+    scene.before = bug
+    job = scene.run(scene.submit())
+    assert (job.error_code, job.error_message) == ("internal_error", "ZeroDivisionError: in epoch 1")
+
+
+def test_a_worker_that_lost_its_job_stops_and_writes_nothing(scene: Scene) -> None:
+    def lose_in_epoch_two(epoch: int) -> None:
+        if epoch == 2 and len(scene.trainings) == 1:
+            with scene.sessions.begin() as session:
+                store.reap(session, owned_by="worker/1")
+            with scene.sessions.begin() as session:
+                store.claim(session, job_id, "worker/2", lease_seconds=60)
+            until_noticed(scene.trainings[0])
+
+    scene.before = lose_in_epoch_two
+    job_id = scene.submit(epochs=3)
+    job = scene.run(job_id)
+    assert (job.state, job.lease_owner, job.attempt, job.epochs_done) == ("running", "worker/2", 2, 1)
+
+
+def test_the_pulse_renews_the_lease(scene: Scene) -> None:
+    job_id = scene.submit()
+    with scene.sessions.begin() as session:
+        claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+        session.execute(update(Job).values(lease_expires_at=Job.created_at))
+    assert claimed is not None
+    with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
+        for _ in range(500):
+            job = scene.job(job_id)
+            if job.lease_expires_at is not None and job.lease_expires_at > job.created_at:
+                return
+            threading.Event().wait(0.01)
+    pytest.fail("the lease was not renewed")
+
+
+def test_a_database_that_is_away_for_a_while_loses_no_epoch(
+    scene: Scene, postgres: Any, request: pytest.FixtureRequest
+) -> None:
+    if scene.sessions.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite is never away")
+    name = scene.sessions.engine.url.database
+
+    def cut_off_in_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            postgres.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+            postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            again = threading.Timer(1.0, postgres.execute, [f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"])
+            again.start()
+            request.addfinalizer(again.join)
+
+    scene.before = cut_off_in_epoch_two
+    job = scene.run(scene.submit(epochs=3))
+    assert job.state == "succeeded"
+    assert scene.history(job.id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 1, 3.0)]
+    with scene.sessions.read() as session:
+        sequence = session.scalars(text("SELECT seq FROM events ORDER BY seq")).all()
+    assert list(sequence) == list(range(1, len(sequence) + 1))
