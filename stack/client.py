@@ -40,7 +40,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        wait = wait_exponential_jitter(backoff_seconds, MAX_BACKOFF_SECONDS, jitter=backoff_seconds)
+        wait = wait_exponential_jitter(multiplier=backoff_seconds, max=MAX_BACKOFF_SECONDS, jitter=backoff_seconds)
         self._retrying = Retrying(
             retry=retry_if_exception(passing), wait=wait, stop=stop_after_attempt(ATTEMPTS), reraise=True
         )
