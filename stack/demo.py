@@ -39,7 +39,7 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
         ClientError: as from stack.client.
         DemoFailed, Interrupted: there is nothing to report.
     """
-    console = Console(highlight=False, width=None if Console().is_terminal else 120)
+    console = Console(highlight=False)
     subtitle = f"MNIST, {samples:,} training images, {HOLDOUT_FRACTION:.0%} of the archive held out, seed 0"
     console.print(f"{subtitle}; {epochs} epochs for each of {ARTICLE_ACTIVATIONS} activations")
     results = measure(settings, epochs=epochs, samples=samples, log=log, console=console)

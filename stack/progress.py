@@ -34,7 +34,7 @@ def lines(console: Console) -> Iterator[Show]:
 def bars(jobs: Sequence[JSON], console: Console) -> Iterator[Show]:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(pulse_style="bar.back"),  # a queued job does not move
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}", markup=False),
