@@ -58,38 +58,40 @@ class Client:
 
     def activations(self) -> list[JSON]:
         """The catalog, the article's six first."""
-        return list(self._json("GET", "/v1/activations")["data"])
+        return list(self._holding("data", self._send("GET", "/v1/activations"))["data"])
 
     def evaluate(self, activation: str, x: Sequence[float], parameters: Mapping[str, Any] | None = None) -> JSON:
         """Value and derivative at each x."""
         body = {"x": list(x), "parameters": dict(parameters or {})}
-        return self._json("POST", f"/v1/activations/{segment(activation)}/evaluate", body=body)
+        path = f"/v1/activations/{segment(activation)}/evaluate"
+        return self._holding("value", self._send("POST", path, body=body))
 
     def submit(self, spec: Mapping[str, Any]) -> JSON:
         """The job, accepted: exactly one, however often the connection is cut meanwhile."""
-        return self._json("POST", "/v1/jobs", body=spec, headers={"Idempotency-Key": uuid4().hex})
+        headers = {"Idempotency-Key": uuid4().hex}
+        return self._holding("id", self._send("POST", "/v1/jobs", body=spec, headers=headers))
 
     def get(self, job_id: str) -> JSON:
-        return self._json("GET", job_path(job_id))
+        return self._holding("id", self._send("GET", job_path(job_id)))
 
     def jobs(self, *, limit: int | None = None, filters: Mapping[str, str] | None = None) -> Iterator[JSON]:
         """The first `limit` jobs (None = all), page by page; filters and `sort` as the API's query has them."""
         query: dict[str, str | int] = {**(filters or {})}
         while limit is None or limit > 0:
             query["limit"] = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
-            page = self._json("GET", "/v1/jobs", query=query)
+            page = self._holding("data", self._send("GET", "/v1/jobs", query=query))
             yield from page["data"]
-            if not page["next_cursor"]:
+            if not page.get("next_cursor"):
                 return
             query["cursor"] = page["next_cursor"]
             limit = None if limit is None else limit - len(page["data"])
 
     def cancel(self, job_id: str) -> JSON:
-        return self._json("POST", f"{job_path(job_id)}/cancel")
+        return self._holding("id", self._send("POST", f"{job_path(job_id)}/cancel"))
 
     def history(self, job_id: str) -> list[JSON]:
         """Every epoch, oldest first."""
-        return list(self._json("GET", f"{job_path(job_id)}/history")["epochs"])
+        return list(self._holding("epochs", self._send("GET", f"{job_path(job_id)}/history"))["epochs"])
 
     def history_file(self, job_id: str, kind: Literal["csv", "parquet"]) -> bytes:
         """The same as a file."""
@@ -111,21 +113,13 @@ class Client:
         request = self._http.build_request("GET", f"{job_path(job_id)}/stream", headers=headers, timeout=STREAM_TIMEOUT)
         return self._answer(request, stream=True)
 
-    def _json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> JSON:
-        response = self._send(method, path, body=body, query=query, headers=headers)
+    def _holding(self, field: str, response: httpx.Response) -> JSON:
+        """The answer, which has this field unless something else answers at the URL."""
         try:
             answer = response.json()
         except ValueError:
             answer = None
-        if not isinstance(answer, dict):
+        if not isinstance(answer, dict) or field not in answer:
             raise ServiceError(response.status_code, f"{self.url} answers, but not as Activation Lab")
         return answer
 

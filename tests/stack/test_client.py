@@ -158,7 +158,7 @@ def test_a_submit_that_is_sent_again_keeps_its_idempotency_key():
 
 
 def test_two_submits_have_different_keys():
-    answers = Answers(httpx.Response(202, json={}), httpx.Response(202, json={}))
+    answers = Answers(*[httpx.Response(202, json={"id": "j"})] * 2)
     client = client_of(answers)
     client.submit({})
     client.submit({})
@@ -196,7 +196,7 @@ def test_an_error_of_something_in_between_is_told_by_its_status(body: str):
         client_of(Answers(httpx.Response(418, text=body))).get("j")
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]"])
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}"])
 def test_an_answer_of_another_service_is_told(body: str):
     with pytest.raises(ServiceError, match="http://lab answers, but not as Activation Lab"):
         client_of(Answers(httpx.Response(200, text=body))).get("j")
