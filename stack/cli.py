@@ -2,40 +2,67 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
 from jobs import settings as service_settings
 from jobs.settings import InvalidSettings, Settings
+from stack import commands
+from stack.exits import INTERRUPTED, fail
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(commands.app)
 
 
 def main() -> None:
     app()
 
 
-def fail(message: object) -> typer.Exit:
-    """Say it in one clear line on stderr; to be raised, for a non-zero exit."""
-    typer.echo(f"activation-lab: {message}", err=True)
-    return typer.Exit(1)
-
-
-def configured(**chosen: object) -> Settings:
+def chosen_settings(**chosen: object) -> Settings:
     """The settings of the environment, with those that the command line chose in their place."""
     try:
         settings = service_settings.read()
     except InvalidSettings as error:
         raise fail(error) from error
     given = {name: value for name, value in chosen.items() if value is not None}
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return settings.model_copy(update=given)
+
+
+def configured() -> Settings:
+    """The settings of a part that runs alone, which logs to stderr."""
+    settings = chosen_settings()
+    start_logging(settings, sys.stderr)
+    return settings
+
+
+def start_logging(settings: Settings, stream: IO[str]) -> None:
+    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=settings.log_level.upper(), stream=stream, format=log_format)
+    if settings.log_level == "info":
+        for chatty in ("alembic", "httpx"):  # a line a migration step, and a line a request
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@contextmanager
+def log_file(folder: Path) -> Iterator[IO[str]]:
+    """`stack.log` in the folder: every part of the stack appends to it."""
+    path = folder.resolve() / "stack.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = path.open("a", buffering=1)  # line by line, as others write to it too
+    except OSError as error:
+        raise fail(f"cannot write {path}: {error.strerror}") from error
+    with log:
+        yield log
 
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the broker's files and the checkpoints.")]
@@ -50,18 +77,55 @@ def up(
     database_url: Annotated[str | None, typer.Option(help="In place of SQLite in the data folder.")] = None,
     broker_url: Annotated[str | None, typer.Option(help="In place of a Valkey of its own.")] = None,
 ) -> None:
-    """Run broker, API and worker until SIGINT or SIGTERM."""
+    """Run broker, API and worker until SIGINT or SIGTERM.
+
+    Prints `ready URL` when a job can be posted. What the parts log goes to stack.log in the data folder.
+    """
     from stack.up import CannotStart, Stopped, running  # noqa: PLC0415  # keeps the other commands quick
 
-    settings = configured(data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url)
-    try:
-        with running(settings, host=host, port=port, log_to=sys.stderr) as stack:
-            typer.echo(f"ready {stack.url}")
-            stack.supervise()
-    except Stopped:
-        return
-    except CannotStart as error:
-        raise fail(error) from error
+    settings = chosen_settings(
+        data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url
+    )
+    with log_file(settings.data_dir) as log:
+        start_logging(settings, log)
+        typer.echo(f"logging to {log.name}", err=True)
+        try:
+            with running(settings, host=host, port=port, log_to=log) as stack:
+                typer.echo(f"ready {stack.url}")
+                stack.supervise()
+        except Stopped:
+            return
+        except CannotStart as error:
+            raise fail(error) from error
+
+
+@app.command()
+def demo(
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Epochs for each activation.")] = 3,
+    samples: Annotated[int, typer.Option(min=128, max=54_000, help="Images to train on.")] = 6000,
+    output: Annotated[Path, typer.Option(help="Folder of the drawings, the history and the log.")] = Path(
+        "demo-output"
+    ),
+) -> None:
+    """Train the article's six activations on a stack of its own, and compare them.
+
+    Writes accuracy.png, loss.png, history.csv and stack.log to the output folder; nothing else is left behind.
+    """
+    from stack import demo  # noqa: PLC0415  # keeps the other commands quick
+    from stack.client_errors import ClientError  # noqa: PLC0415
+    from stack.up import CannotStart, Stopped  # noqa: PLC0415
+
+    if find_spec("torch") is None:
+        raise fail("the demo trains: it needs the extra packages of activation-lab[worker]")
+    settings = chosen_settings()
+    with log_file(output) as log:
+        start_logging(settings, log)
+        try:
+            demo.run(settings, epochs=epochs, samples=samples, output=output, log=log)
+        except (Stopped, demo.Interrupted, KeyboardInterrupt) as error:
+            raise fail("interrupted", status=INTERRUPTED) from error
+        except (CannotStart, ClientError, demo.DemoFailed, OSError) as error:
+            raise fail(error) from error
 
 
 @app.command()

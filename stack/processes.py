@@ -35,7 +35,7 @@ class Child:
             text=True,
             pass_fds=self.pass_fds,
             start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
-            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # no thread is running yet
+            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it takes no lock that a thread may hold
         )
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe
         with self.process.stdin as stdin:

@@ -67,14 +67,14 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
     with ExitStack() as cleanup:
         cleanup.enter_context(exclusive(settings.data_dir))
         listener = cleanup.enter_context(listening(host, port))
-        stopping = set_by_signals()
+        stopping = cleanup.enter_context(set_by_signals())
         schema.migrate(settings.database)
         children = parts(settings, listener, log_to)
         cleanup.callback(stop, children)
         for child in children:
             child.start()
         stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping)
-        wait_until_ready(stack)
+        wait_until_ready(stack, log_name=log_to.name)
         yield stack
 
 
@@ -101,15 +101,18 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def set_by_signals() -> threading.Event:
+@contextmanager
+def set_by_signals() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event, until the block ends."""
     stopping = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler's arguments
         stopping.set()
 
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return stopping
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield stopping
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def parts(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
@@ -174,21 +177,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_ready(stack: Stack) -> None:
+def wait_until_ready(stack: Stack, *, log_name: str) -> None:
     deadline = monotonic() + READY_WITHIN_SECONDS
     while not answers(f"{stack.url}/readyz"):
         if stack.stopping.wait(LOOK_EVERY_SECONDS):
             raise Stopped
         for child in stack.children:
             if not child.alive:
-                raise CannotStart(f"{child.name} ended with status {child.exit_status}; its log says why")
+                raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")
         if monotonic() > deadline:
-            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; the log says why")
+            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; {log_name} says why")
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).is_success
+        return httpx.get(url, timeout=5, trust_env=False).is_success  # whatever proxy the user has, this is local
     except httpx.TransportError:
         return False
 

@@ -1,0 +1,65 @@
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from stack.events import Event
+from stack.progress import shown
+
+JOB: dict[str, Any] = {"id": "j", "spec": {"activation": "selu"}, "progress": {"epoch": 0, "epochs": 2}}
+STORY: list[tuple[str, dict[str, Any]]] = [
+    ("state", {"state": "queued", "reason": "accepted"}),
+    ("state", {"state": "running", "reason": "claimed by worker-1"}),
+    ("epoch", {"epoch": 1, "val_loss": 0.05, "val_accuracy": 0.95, "epoch_seconds": 2.5}),
+    ("state", {"state": "queued", "reason": "its worker was lost"}),
+    ("state", {"state": "running", "reason": "claimed by worker-2"}),
+    ("diagnosis", {"message": "half of conv1 is dead"}),
+    ("epoch", {"epoch": 2, "val_loss": 0.04, "val_accuracy": 0.96, "epoch_seconds": 2.25}),
+    ("state", {"state": "succeeded", "reason": "all epochs done"}),
+    ("end", {"state": "succeeded"}),
+]
+
+
+@pytest.fixture
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
+
+
+def told(console: Console, *, until: int | None = None) -> str:
+    with shown([JOB], console) as show:
+        for number, (kind, data) in enumerate(STORY[:until], 1):
+            show(JOB, Event(number, kind, data))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_elsewhere_every_event_but_the_end_is_a_plain_line():
+    lines = told(Console(file=io.StringIO(), width=20)).splitlines()
+    assert lines == [
+        "selu  queued: accepted",
+        "selu  running: claimed by worker-1",
+        "selu  epoch 1/2  val loss 0.05000  val accuracy 95.00 %  2.5 s",
+        "selu  queued: its worker was lost",
+        "selu  running: claimed by worker-2",
+        "selu  half of conv1 is dead",
+        "selu  epoch 2/2  val loss 0.04000  val accuracy 96.00 %  2.2 s",
+        "selu  succeeded: all epochs done",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("until", "epochs", "note"),
+    [
+        (1, "0/2", "queued: accepted"),
+        (3, "1/2", "val loss 0.05000  val accuracy 95.00 %  2.5 s"),
+        (4, "1/2", "queued: its worker was lost"),
+        (5, "1/2", "running"),
+        (6, "1/2", "half of conv1 is dead"),
+        (None, "2/2", "val loss 0.04000  val accuracy 96.00 %  2.2 s"),
+    ],
+)
+def test_on_a_terminal_a_bar_stands_where_its_job_does(terminal: Console, until: int | None, epochs: str, note: str):
+    last = [line for line in told(terminal, until=until).splitlines() if "selu" in line][-1]
+    assert epochs in last
+    assert last.rstrip().endswith(note)
