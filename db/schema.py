@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
-from db.session import Sessions, ensure_folder
+from db.session import Sessions, ensure_folder, outages_named
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -17,11 +17,17 @@ ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", Str
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest version; several callers at once take turns."""
+    """Bring the database to the newest version; several callers at once take turns.
+
+    Raises:
+        InvalidDatabaseUrl: the URL names no database that this service knows.
+        DatabaseUnavailable: it does not answer.
+    """
     from alembic import command  # noqa: PLC0415  # only who migrates pays for Alembic
 
     ensure_folder(url)
-    command.upgrade(configuration(url), "head")
+    with outages_named():
+        command.upgrade(configuration(url), "head")
 
 
 def configuration(url: str) -> "Config":

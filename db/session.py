@@ -6,13 +6,14 @@ from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, InvalidDatabaseUrl
 
+POSTGRESQL_DRIVER = "postgresql+psycopg"
 POSTGRESQL = {
     # A silent server must not hang a request: refused or answered within seconds.
     "connect_args": {
@@ -53,21 +54,41 @@ class Sessions:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
+    with outages_named(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def outages_named() -> Iterator[None]:
+    """Every way in which a database can fail to answer is DatabaseUnavailable."""
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailable from error
 
 
 def connect(url: str, *, pool_size: int = 20) -> Sessions:
-    """Sessions on the database at this SQLAlchemy URL; nothing is opened before the first one is used."""
-    if make_url(url).get_backend_name() != "sqlite":
+    """Sessions on the database at this SQLAlchemy URL; nothing is opened before the first one is used.
+
+    Raises:
+        InvalidDatabaseUrl: it names no database that this service knows.
+    """
+    if parsed(url).drivername == POSTGRESQL_DRIVER:
         return Sessions(create_engine(url, pool_size=pool_size, **POSTGRESQL))
     engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
     event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", begin_sqlite)
     return Sessions(engine)
+
+
+def parsed(url: str) -> URL:
+    try:
+        known = make_url(url)
+    except ArgumentError as error:
+        raise InvalidDatabaseUrl from error
+    if known.drivername not in {"sqlite", POSTGRESQL_DRIVER}:
+        raise InvalidDatabaseUrl
+    return known
 
 
 def prepare_sqlite(connection: SQLiteConnection, record: Any) -> None:  # noqa: ANN401, ARG001  # SQLAlchemy's hook
@@ -84,6 +105,6 @@ def begin_sqlite(connection: Connection) -> None:
 
 def ensure_folder(url: str) -> None:
     """Make the folder of a SQLite database, which SQLite itself does not."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    known = parsed(url)
+    if known.drivername == "sqlite" and known.database:
+        Path(known.database).parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ JobsError
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
 ├── DatabaseUnavailable             503
+├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
 ├── Fenced                          a worker learns that it no longer holds its job
 ├── CheckpointDamaged               training goes on from an older one
@@ -74,6 +75,12 @@ class DatabaseUnavailable(JobsError):
     """The database cannot be reached; try again soon."""
 
     code = "database_unavailable"
+
+
+class InvalidDatabaseUrl(JobsError):
+    """The database's URL must begin with sqlite:/// or postgresql+psycopg://."""
+
+    code = "invalid_database_url"
 
 
 class BrokerUnavailable(JobsError):

@@ -1,7 +1,6 @@
 """What every process of the service must agree on, read from the environment by the entry points alone."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -55,14 +54,14 @@ class Settings(BaseSettings):
         return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
 
 
-def read(environment: Mapping[str, str] = os.environ) -> Settings:
+def read() -> Settings:
     """The settings of this process.
 
     Raises:
         InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or its value is refused.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise InvalidSettings(f"unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
     try:

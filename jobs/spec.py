@@ -111,6 +111,14 @@ class JobSpec(SpecModel):
 
     @model_validator(mode="before")
     @classmethod
+    def a_validation_without_a_kind_is_a_holdout(cls, given: Any) -> Any:  # noqa: ANN401  # whatever a client sent
+        validation = given.get("validation") if isinstance(given, Mapping) else None
+        if not isinstance(validation, Mapping) or "kind" in validation:
+            return given
+        return {**given, "validation": {"kind": "holdout", **validation}}
+
+    @model_validator(mode="before")
+    @classmethod
     def article_protocol_fills_in_its_own(cls, given: Any) -> Any:  # noqa: ANN401  # whatever a client sent
         if not isinstance(given, Mapping) or given.get("protocol") != "article":
             return given

@@ -11,6 +11,7 @@ from typing import IO, Annotated
 import typer
 
 from jobs import settings as service_settings
+from jobs.errors import JobsError
 from jobs.settings import InvalidSettings, Settings
 from stack import commands
 from stack.exits import INTERRUPTED, fail
@@ -24,7 +25,12 @@ app.add_typer(commands.app)
 
 
 def main() -> None:
-    app()
+    """Run a command; an error that has a name is one line on stderr and exit status 1."""
+    try:
+        app()
+    except JobsError as error:
+        cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
+        raise SystemExit(f"activation-lab: {error}{cause}") from error
 
 
 def chosen_settings(**chosen: object) -> Settings:
@@ -177,11 +183,8 @@ def create_key(name: KeyName) -> None:
     from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
     from db.session import connect  # noqa: PLC0415
 
-    try:
-        with connect(configured().database).begin() as session:
-            typer.echo(stored.create(session, name))
-    except stored.KeyExists as error:
-        raise fail(error) from error
+    with connect(configured().database).begin() as session:
+        typer.echo(stored.create(session, name))
 
 
 @keys.command("list")

@@ -6,16 +6,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import psutil
 import pytest
-from conftest import Service, service_on
+from service import Service, service_on
 
 pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One stack for the tests that leave it as they found it."""
+    with service_on(tmp_path_factory.mktemp("stack")) as running:
+        yield running
 
 
 def test_a_job_is_trained_and_its_epochs_arrive_as_they_happen(service: Service) -> None:
@@ -110,7 +119,7 @@ def reference(service: Service) -> list[tuple[object, ...]]:
     return service.history(job_id)
 
 
-def has_epoch(number: int):
+def has_epoch(number: int) -> Callable[[Any], bool]:
     return lambda job: job["progress"]["epoch"] >= number
 
 
@@ -142,7 +151,7 @@ def test_a_stream_goes_on_after_the_api_was_killed(service: Service) -> None:
                 if len(seen) == 5:
                     service.part(" api").kill()
         except httpx.TransportError:
-            threading.Event().wait(0.5)
+            sleep(0.5)
         if service.job(job_id)["finished_at"] and seen[-1] == 16:
             break
     assert seen == list(range(1, 17)), "queued, running, 12 epochs, succeeded, end"
@@ -155,9 +164,21 @@ def test_a_broker_that_was_killed_loses_no_job(service: Service) -> None:
 
 
 def gone(family: list[psutil.Process]) -> bool:
-    """Within moments: the system tells a child of its parent's death, and the child then ends."""
-    _, alive = psutil.wait_procs(family, timeout=10)
-    return not alive
+    """Within moments: the system tells a child of its parent's death, and the child then ends.
+
+    A zombie has ended; a container without an init process leaves it in the table.
+    """
+    deadline = monotonic() + 10
+    while any(map(alive, family)) and monotonic() < deadline:
+        sleep(0.1)
+    return not any(map(alive, family))
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_stack_killed_outright_leaves_nothing_behind_and_the_next_carries_on(tmp_path: Path, reference: list) -> None:

@@ -58,3 +58,8 @@ def test_training_on_more_images_than_the_split_leaves_is_refused() -> None:
 def test_a_spec_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         JobSpec(activation="relu").epochs = 3  # type: ignore[misc]
+
+
+def test_a_validation_without_a_kind_is_a_holdout() -> None:
+    spec = JobSpec.model_validate({"activation": "relu", "validation": {"fraction": 0.1}})
+    assert spec.validation == Holdout(fraction=0.1)

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import psutil
-import pytest
 from httpx_sse import ServerSentEvent, connect_sse
 
 QUICK = {"train_samples": 256, "validation": {"kind": "holdout", "fraction": 0.001}}
@@ -91,10 +90,3 @@ def service_on(data_dir: Path, *options: str) -> Iterator[Service]:
 def log_of(data_dir: Path) -> str:
     log = data_dir / "stack.log"
     return log.read_text()[-3000:] if log.exists() else "no log"
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One stack for the tests of a module that leave it as they found it."""
-    with service_on(tmp_path_factory.mktemp("stack")) as running:
-        yield running

@@ -1,0 +1,51 @@
+"""The commands that run the service, as far as they refuse to."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stack", *arguments]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+
+
+AWAY = "postgresql+psycopg://nobody:secret@127.0.0.1:1/none"
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "says"),
+    [
+        ("up", "nonsense", "must begin with sqlite:///"),
+        ("api", "mysql://127.0.0.1/x", "must begin with sqlite:///"),
+        ("migrate", "nonsense", "must begin with sqlite:///"),
+        ("up", AWAY, "cannot be reached"),
+        ("migrate", AWAY, "cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_clear_line(command: str, url: str, says: str, tmp_path: Path) -> None:
+    result = run(command, ACTIVATION_LAB_DATABASE_URL=url, ACTIVATION_LAB_DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
+    result = run("migrate", ACTIVATION_LAB_COLOUR="red", ACTIVATION_LAB_DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert "ACTIVATION_LAB_COLOUR" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    there = {"ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    run("migrate", **there)
+    assert run("keys", "create", "me", **there).stdout.startswith("al_")
+    assert "already" in run("keys", "create", "me", **there).stderr
+    assert run("keys", "list", **there).stdout == "me\n"
+    assert run("keys", "revoke", "me", **there).returncode == 0
+    assert run("keys", "revoke", "me", **there).returncode == 1
