@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.news import News
 from broker.hints import Queue
 from db.session import Sessions as DatabaseSessions
 from jobs.settings import Settings as ServiceSettings
@@ -17,10 +18,15 @@ def queue(request: Request) -> Queue:
     return request.app.state.queue  # type: ignore[no-any-return]  # State has no types
 
 
+def news(request: Request) -> News:
+    return request.app.state.news  # type: ignore[no-any-return]  # State has no types
+
+
 def settings(request: Request) -> ServiceSettings:
     return request.app.state.settings  # type: ignore[no-any-return]  # State has no types
 
 
 Sessions = Annotated[DatabaseSessions, Depends(sessions)]
 Hints = Annotated[Queue, Depends(queue)]
+Bulletin = Annotated[News, Depends(news)]
 Settings = Annotated[ServiceSettings, Depends(settings)]

@@ -19,12 +19,18 @@ from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
 from db.models import Epoch, Layer
-from jobs.spec import JobSpec
+from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])]
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's id.", pattern=NO_NUL, max_length=100, examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"]
+    ),
+]
+MAX_NUMBER = 2**31 - 1  # of an epoch or an event: the database's integer
 IdempotencyKey = Annotated[
     str | None,
     Header(min_length=1, max_length=255, description="Makes the request safe to repeat: one key, one job."),
@@ -117,6 +123,8 @@ def metadata_filter(request: Request) -> dict[str, str]:
     declared_names = {"state", "activation", "sweep_id", "sort", "limit", "cursor"}
     found = {}
     for name, value in request.query_params.items():
+        if "\0" in name + value:
+            raise RequestValidationError([invalid_value(("query", name), "holds a NUL", value)])
         if match := METADATA_FILTER.fullmatch(name):
             found[match[1]] = value
         elif name not in declared_names:
@@ -186,7 +194,7 @@ def history(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
-    after_epoch: Annotated[int, Query(ge=0, description="Only later epochs.")] = 0,
+    after_epoch: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")] = 0,
 ) -> Response:
     """Every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
@@ -199,7 +207,7 @@ def layers(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
-    epoch: Annotated[int | None, Query(ge=1, description="Only this epoch.")] = None,
+    epoch: Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="Only this epoch.")] = None,
 ) -> Response:
     """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:

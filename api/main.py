@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import activations, auth, errors, jobs, openapi, operation, stream
 from api.limits import BodyLimit
+from api.news import News
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Activation Lab", version=version("activation-lab"), description=DESCRIPTION, lifespan=lifespan
     )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
+    app.state.news = News(sessions)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     errors.install(app)
     app.include_router(operation.router)

@@ -3,13 +3,15 @@
 import os
 import platform
 
-from bench import latency, startup
+from bench import latency, startup, training
 
 
 def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     startup.main()
     latency.main()
+    training.main()
 
 
-main()
+if __name__ == "__main__":  # spawned processes import this module too
+    main()

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -189,6 +189,12 @@ def events(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequ
         .limit(limit)
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def event_numbers(session: Session, job_ids: Collection[str]) -> Mapping[str, int]:
+    """The number of each job's newest event; jobs that are gone are missing."""
+    rows = session.execute(select(Job.id, Job.event_seq).where(Job.id.in_(job_ids)))
+    return {row.id: row.event_seq for row in rows}
 
 
 def last_event(session: Session, job_id: str) -> tuple[int, str]:

@@ -10,6 +10,8 @@ from activations import catalog
 
 TRAINING_ARCHIVE_IMAGES = 60_000
 ARTICLE_EPOCHS = 100
+NO_NUL = r"^[^\x00]*$"
+"""A pattern for text that is stored or looked up: PostgreSQL has no place for NUL."""
 
 
 class SpecModel(BaseModel):
@@ -68,7 +70,7 @@ class OnTestSet(SpecModel):
 
 Validation = Annotated[Holdout | OnTestSet, Field(discriminator="kind")]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 
 
 class JobSpec(SpecModel):

@@ -18,6 +18,13 @@ def use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def use_gpu_of(child: int) -> None:
+    """Give each child of a worker a GPU of its own, as far as there are any."""
+    gpus = torch.cuda.device_count()
+    if gpus:
+        torch.cuda.set_device(child % gpus)
+
+
 def prepare(mnist_dir: Path, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[Training, Environment]:
     """A training at its beginning, and where it takes place.
 

@@ -10,6 +10,7 @@ from functools import cache, partial
 from types import FrameType
 from typing import Any
 
+from billiard.process import current_process
 from celery import shared_task
 from celery.signals import worker_process_init
 
@@ -45,11 +46,12 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 def this_process(hostname: str) -> Process:
     """Torch is imported here, in the child, and never in its parent."""
     from worker.checkpoint import Checkpoints  # noqa: PLC0415
-    from worker.prepare import device_name, prepare, use_threads  # noqa: PLC0415
+    from worker.prepare import device_name, prepare, use_gpu_of, use_threads  # noqa: PLC0415
     from worker.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
     use_threads(configured.threads)
+    use_gpu_of(current_process().index)
     sessions = connect(configured.database, pool_size=4)
     owner = f"{hostname}/{os.getpid()}"
     runner = Runner(

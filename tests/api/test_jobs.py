@@ -353,3 +353,73 @@ def test_layers_are_served_from_the_input_to_the_output(client: TestClient, hand
     assert [row["layer"] for row in client.get(url).json()["layers"]] == ["conv1", "dense2"]
     assert client.get(f"{url}?epoch=2").json()["layers"] == []
     assert client.get(f"{url}?format=csv").text.splitlines()[0].startswith("epoch,layer,gradient_norm")
+
+
+# --- what no client should send ---
+
+
+@pytest.mark.parametrize("text", [r"\u0000", r"\ud800", r"\uffff", r"\\", "\u202e", "😀" * 100])
+def test_any_text_in_metadata_is_kept_or_refused_but_never_a_bug(client: TestClient, text: str) -> None:
+    body = f'{{"activation": "relu", "metadata": {{"note": "{text}"}}}}'.encode()
+    response = client.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in {202, 422}, response.text
+    if response.status_code == 202:
+        assert response.json()["spec"]["metadata"]["note"] == json.loads(body)["metadata"]["note"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/jobs/%00",
+        "/v1/jobs/%FF",
+        "/v1/jobs/" + "x" * 5000,
+        "/v1/jobs?activation=%00",
+        "/v1/jobs?metadata[a]=%00",
+        "/v1/jobs?metadata[%00]=a",
+        "/v1/jobs?metadata[]=a",
+        "/v1/jobs?sweep_id=%00",
+        "/v1/jobs?cursor=%00",
+        "/v1/jobs/%00/history",
+        "/v1/jobs/%00/stream",
+        "/v1/activations/%00",
+        "/v1/activations/relu/curve?%00=1",
+        "/v1/jobs/x/history?after_epoch=99999999999999999999",
+        "/v1/jobs/x/layers?epoch=99999999999999999999",
+        "/v1/jobs/x/stream?after=99999999999999999999",
+    ],
+)
+def test_no_address_is_a_bug(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code in {200, 400, 404, 422}, response.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"1",
+        b'"x"',
+        b"[" * 50_000,
+        b'{"a":' * 9_000,
+        b'{"activation": "relu", "seed": ' + b"9" * 5000 + b"}",
+        b"\xff",
+    ],
+)
+def test_no_body_is_a_bug(client: TestClient, body: bytes) -> None:
+    response = client.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in {400, 413, 422}, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_form_is_not_json(client: TestClient) -> None:
+    response = client.post("/v1/jobs", data={"activation": "relu"})
+    assert response.status_code in {415, 422}
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_epoch_numbers_beyond_the_database_are_refused_or_empty(client: TestClient, trained: str) -> None:
+    for query in ("history?after_epoch", "layers?epoch", "stream?after"):
+        response = client.get(f"/v1/jobs/{trained}/{query}={2**63}")
+        assert response.status_code == 422, query

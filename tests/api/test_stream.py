@@ -1,7 +1,12 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
+from time import sleep
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 
@@ -60,3 +65,41 @@ def test_after_the_end_a_reconnect_gets_no_content(client: TestClient, ended: st
 def test_an_event_id_that_is_none_is_refused(client: TestClient, ended: str, seen: str) -> None:
     response = client.get(ended, headers={"Last-Event-ID": seen.encode()})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+
+
+def test_a_stream_waits_for_what_is_still_to_come(client: TestClient, hand: Any) -> None:
+    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+
+    def train() -> None:
+        lease = hand.claim(job_id)
+        hand.record(lease, 1)
+        hand.cancel(lease)
+
+    worker = Timer(0.5, train)
+    worker.start()
+    kinds = [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream").text)]
+    worker.join()
+    assert kinds == ["state", "state", "epoch", "state", "end"]
+
+
+def test_many_streams_of_many_jobs_are_all_told(client: TestClient) -> None:
+    ids = [client.post("/v1/jobs", json={"activation": "relu"}).json()["id"] for _ in range(3)]
+    with ThreadPoolExecutor(12) as pool:
+        streams = [pool.submit(client.get, f"/v1/jobs/{job_id}/stream") for job_id in ids * 4]
+        sleep(0.5)
+        for job_id in ids:
+            client.post(f"/v1/jobs/{job_id}/cancel")
+        assert all([kind for _, kind, _ in events(stream.result().text)][-1] == "end" for stream in streams)
+
+
+def test_the_stream_of_a_deleted_job_ends(client: TestClient, app: FastAPI) -> None:
+    job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+
+    def delete() -> None:
+        with app.state.sessions.begin() as session:
+            session.execute(text("DELETE FROM jobs"))
+
+    deleted = Timer(0.5, delete)
+    deleted.start()
+    assert [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream").text)] == ["state"]
+    deleted.join()

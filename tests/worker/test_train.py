@@ -11,7 +11,8 @@ import torch.nn.functional as F  # noqa: N812
 from jobs.errors import DeviceUnavailable, Diverged, GpuOutOfMemory, HostOutOfMemory
 from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
-from worker import checkpoint, train
+from worker import train
+from worker.checkpoint import Checkpoints
 from worker.data import Mnist
 from worker.randomness import generator
 from worker.train import Training, choose_device
@@ -209,10 +210,11 @@ def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
     expected = history(uninterrupted)
     interrupted = start(**changes)
     next(interrupted.epochs())
-    saved = checkpoint.save(tmp_path.as_uri(), "job", epoch=1, attempt=1, tensors=interrupted.state_dict(), metadata={})
+    checkpoints = Checkpoints(tmp_path.as_uri())
+    saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
     resumed = start(**changes)
-    resumed.load_state_dict(checkpoint.load(saved.url, saved.sha256))
+    resumed.load_state_dict(checkpoints.load(saved.url, saved.sha256))
 
     assert history(resumed) == expected[1:]
     assert resumed.layers == uninterrupted.layers

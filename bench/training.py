@@ -1,0 +1,81 @@
+"""Images a second beside a plain PyTorch loop of the same network: a DataLoader, ToTensor, eager modules."""
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
+
+from jobs.settings import Settings
+from jobs.spec import JobSpec
+from worker import data
+from worker.train import Training
+
+ROUNDS = 5
+IMAGES = 6000
+SPEC = {"activation": "relu", "train_samples": IMAGES, "validation": {"fraction": 0.001}, "diagnostics": False}
+
+
+def main() -> None:
+    mnist_dir = Settings().mnist_dir
+    data.load(mnist_dir)  # unpacks the archives
+    contestants = {
+        "plain PyTorch, float32": partial(plain, mnist_dir),
+        "ours, float32": partial(ours, mnist_dir, "float32"),
+        "ours, bfloat16": partial(ours, mnist_dir, "bfloat16"),
+    }
+    # A process each: ours changes how the C library keeps memory, which is not to help its peer.
+    processes = {name: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for name in contestants}
+    speeds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(ROUNDS):  # in turn, so that a machine that drifts drifts for all
+        for name, train in contestants.items():
+            speeds[name].append(processes[name].submit(train).result())
+    for process in processes.values():
+        process.shutdown()
+    report(speeds)
+
+
+def report(speeds: dict[str, list[float]]) -> None:
+    peer = median(speeds["plain PyTorch, float32"])
+    for name, values in speeds.items():
+        ratio = median(values) / peer
+        print(f"training, {name:<24} {median(values):6.0f} images/s, x {ratio:.2f}  (median of {ROUNDS})")
+
+
+def ours(mnist_dir: Path, precision: str) -> float:
+    spec = JobSpec.model_validate({**SPEC, "epochs": 1, "precision": precision})
+    training = Training(spec, data.load(mnist_dir), device=torch.device("cpu"))
+    return next(iter(training.epochs())).images_per_second
+
+
+def plain(mnist_dir: Path) -> float:
+    images = Subset(MNIST(mnist_dir, transform=ToTensor()), range(IMAGES))
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+        nn.Softmax(1),
+    )
+    optimizer = torch.optim.Adam(network.parameters(), eps=1e-7)
+    started = perf_counter()
+    for batch, digits in DataLoader(images, batch_size=128, shuffle=True):
+        optimizer.zero_grad()
+        nn.functional.binary_cross_entropy(network(batch), nn.functional.one_hot(digits, 10).float()).backward()
+        nn.utils.clip_grad_value_(network.parameters(), 0.5)
+        optimizer.step()
+    return IMAGES / (perf_counter() - started)
