@@ -20,6 +20,7 @@ RETRY_AFTER_SECONDS = 5
 
 STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
+    errors.CheckpointNotFound: HTTPStatus.NOT_FOUND,
     errors.JobFinished: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
@@ -37,6 +38,7 @@ CODES: Mapping[int, str] = {
     HTTPStatus.NOT_ACCEPTABLE: "not_acceptable",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "payload_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
     HTTPStatus.UNPROCESSABLE_ENTITY: "invalid_request",
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal_error",
 }
@@ -109,6 +111,9 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["type"] == "json_invalid" for entry in found):
         return problem(request, HTTPStatus.BAD_REQUEST, "the body is not JSON", code="malformed_request")
+    if any(entry["loc"] == ("body",) for entry in found) and "json" not in request.headers.get("Content-Type", ""):
+        detail = "the body must be JSON: send it with Content-Type: application/json"
+        return problem(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     fields = [FieldProblem(pointer=pointer(entry, error.body), message=entry["msg"]) for entry in found]
     detail = "; ".join(f"{field.pointer}: {field.message}" for field in fields[:3])
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)

@@ -82,6 +82,7 @@ class Links(Out):
     self: str = Field(description="This job.", examples=["/v1/jobs/0193…"])
     history: str = Field(description="Its epochs.", examples=["/v1/jobs/0193…/history"])
     layers: str = Field(description="Its layer metrics.", examples=["/v1/jobs/0193…/layers"])
+    checkpoints: str = Field(description="Its checkpoints.", examples=["/v1/jobs/0193…/checkpoints"])
     stream: str = Field(description="Its events, live.", examples=["/v1/jobs/0193…/stream"])
     cancel: str = Field(description="POST here to cancel it.", examples=["/v1/jobs/0193…/cancel"])
     retry: str = Field(description="POST here to run it again.", examples=["/v1/jobs/0193…/retry"])
@@ -181,4 +182,7 @@ def reason(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def links(job_id: str) -> Links:
     own = f"/v1/jobs/{job_id}"
-    return Links(self=own, **{name: f"{own}/{name}" for name in ("history", "layers", "stream", "cancel", "retry")})
+    return Links(
+        self=own,
+        **{name: f"{own}/{name}" for name in ("history", "layers", "checkpoints", "stream", "cancel", "retry")},
+    )

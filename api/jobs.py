@@ -95,7 +95,7 @@ class Layers(Out):
     layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
 
 
-@router.post("", status_code=202, responses=declared(400, 413, 422, 429, 503))
+@router.post("", status_code=202, responses=declared(400, 413, 415, 422, 429, 503))
 def submit(
     spec: JobSpec,
     response: Response,

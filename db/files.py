@@ -20,10 +20,15 @@ def write(url: str, content: bytes) -> None:
         filesystem.pipe_file(path, content)  # an object store shows an object whole or not at all
 
 
-def read(url: str) -> bytes:
-    """The content of the file. Raises FileNotFoundError, or OSError when the storage could not be asked."""
+def read(url: str, *, start: int | None = None, end: int | None = None) -> bytes:
+    """The bytes of the file from `start` to before `end`; None = all of them.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the storage could not be asked.
+    """
     filesystem, path = fsspec.url_to_fs(url)
-    content: bytes = filesystem.cat_file(path)
+    content: bytes = filesystem.cat_file(path, start=start, end=end)
     return content
 
 

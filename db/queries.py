@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.clock import after
-from db.models import Epoch, Event, Job, JobMetadata, Layer, Worker
-from jobs.errors import InvalidCursor, JobNotFound
+from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
+from jobs.errors import CheckpointNotFound, InvalidCursor, JobNotFound
 from jobs.state import JobState
 
 SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
@@ -202,6 +202,23 @@ def last_event(session: Session, job_id: str) -> tuple[int, str]:
     statement = select(Event.seq, Event.kind).where(Event.job_id == job_id).order_by(Event.seq.desc()).limit(1)
     row = session.execute(statement).one()
     return row.seq, row.kind
+
+
+def checkpoints(session: Session, job_id: str) -> Sequence[Checkpoint]:
+    """Those that are kept, newest first. Raises JobNotFound."""
+    find(session, job_id)
+    return session.scalars(
+        select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(Checkpoint.epoch.desc())
+    ).all()
+
+
+def checkpoint(session: Session, job_id: str, epoch: int) -> Checkpoint:
+    """The one after this epoch. Raises JobNotFound or CheckpointNotFound."""
+    find(session, job_id)
+    found = session.get(Checkpoint, (job_id, epoch))
+    if found is None:
+        raise CheckpointNotFound
+    return found
 
 
 def workers(session: Session) -> Sequence[Worker]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
+from db import queries
 from db.clock import after, now
 from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer
 from jobs.errors import (
@@ -350,10 +351,8 @@ def release(session: Session, lease: Lease, reason: str) -> None:
 
 
 def checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
-    """Newest first."""
-    return session.scalars(
-        select(Checkpoint).where(Checkpoint.job_id == lease.job_id).order_by(Checkpoint.epoch.desc())
-    ).all()
+    """Those to go on from, newest first."""
+    return queries.checkpoints(session, lease.job_id)
 
 
 def forget_stale_checkpoints(session: Session, lease: Lease) -> list[str]:

@@ -1,7 +1,7 @@
 """What can go wrong, as one family.
 
 JobsError
-├── JobNotFound                     404
+├── JobNotFound, CheckpointNotFound 404
 ├── JobFinished, JobNotFinished     409
 ├── InvalidCursor                   400
 ├── IdempotencyConflict             422
@@ -39,6 +39,12 @@ class JobNotFound(JobsError):
     """There is no such job."""
 
     code = "job_not_found"
+
+
+class CheckpointNotFound(JobsError):
+    """The job has no checkpoint of this epoch; the last two and the best are kept."""
+
+    code = "checkpoint_not_found"
 
 
 class JobFinished(JobsError):

@@ -14,10 +14,10 @@ from celery.worker import state
 
 from broker.app import create_consumer
 from broker.hints import CeleryQueue
-from broker.reconciler import Reconciler
+from broker.reconciler import Reconciler, send_lost_hints
 from db import store, workers
 from db.session import Sessions, connect
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from jobs.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,15 +30,17 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
     """
     sessions = connect(settings.database, pool_size=4)
     name, lock = sign_in(settings.data_dir / "workers")
+    queue = CeleryQueue(settings.broker_url)
     with lock:
         forget_former_life(sessions, name)
-        watch_children(sessions, name)
-        queue = CeleryQueue(settings.broker_url)
+        send_hints_at_once(sessions, queue)
+        watch_children(sessions, queue, name)
         reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
         reconciler.start()
         consume(settings, name, tasks)
         reconciler.stop()
         sign_out(sessions, name)
+        send_hints_at_once(sessions, queue)  # for the jobs given back: another worker need not wait
 
 
 def sign_in(folder: Path) -> tuple[str, IO[str]]:
@@ -79,11 +81,20 @@ def sign_out(sessions: Sessions, name: str) -> None:
         workers.sign_out(session, f"{name}/")
 
 
-def watch_children(sessions: Sessions, name: str) -> None:
+def send_hints_at_once(sessions: Sessions, queue: CeleryQueue) -> None:
+    """Not only when the reconciler comes round."""
+    try:
+        send_lost_hints(sessions, queue)
+    except (DatabaseUnavailable, BrokerUnavailable) as error:
+        log.warning("hints have to wait for the reconciler: %s", error)
+
+
+def watch_children(sessions: Sessions, queue: CeleryQueue, name: str) -> None:
     """Celery's signals, connected weakly by default, are kept here as long as the process."""
 
     def release_dead(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
         release_jobs_of_dead_children(sessions, name)
+        send_hints_at_once(sessions, queue)
 
     task_failure.connect(release_dead, weak=False)
     worker_shutting_down.connect(drain_children, weak=False)

@@ -413,10 +413,11 @@ def test_no_body_is_a_bug(client: TestClient, body: bytes) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_a_form_is_not_json(client: TestClient) -> None:
-    response = client.post("/v1/jobs", data={"activation": "relu"})
-    assert response.status_code in {415, 422}
-    assert response.headers["content-type"] == "application/problem+json"
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}])
+def test_a_body_not_declared_as_json_is_told_how_to_be(client: TestClient, headers: dict[str, str]) -> None:
+    response = client.post("/v1/jobs", content=b'{"activation": "relu"}', headers=headers)
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+    assert "Content-Type: application/json" in response.json()["detail"]
 
 
 def test_epoch_numbers_beyond_the_database_are_refused_or_empty(client: TestClient, trained: str) -> None:

@@ -1,0 +1,78 @@
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from db import store
+from db.store import CheckpointFile
+from jobs.metrics import EpochMetrics
+
+CONTENT = bytes(range(100))
+
+
+@pytest.fixture
+def url(client: TestClient, hand: Any, app: FastAPI, tmp_path: Path) -> str:
+    """Of the checkpoints of a job that has one, after its first epoch."""
+    (tmp_path / "file").write_bytes(CONTENT)
+    lease = hand.claim(client.post("/v1/jobs", json={"activation": "relu"}).json()["id"])
+    saved = CheckpointFile(1, 1, f"file://{tmp_path}/file", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    with app.state.sessions.begin() as session:
+        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
+        store.record_epoch(session, lease, metrics, checkpoint=saved)
+    return f"/v1/jobs/{lease.job_id}/checkpoints"
+
+
+def test_checkpoints_are_listed(client: TestClient, url: str) -> None:
+    [found] = client.get(url).json()["checkpoints"]
+    assert (found["epoch"], found["attempt"], found["size_bytes"]) == (1, 1, 100)
+    assert found["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_checkpoint_is_downloaded_with_its_digest(client: TestClient, url: str) -> None:
+    response = client.get(f"{url}/1")
+    assert (response.status_code, response.content) == (200, CONTENT)
+    digest = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
+    assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"),
+    [
+        ("0-9", CONTENT[:10]),
+        ("90-", CONTENT[90:]),
+        ("-10", CONTENT[90:]),
+        ("90-500", CONTENT[90:]),
+        ("99-99", CONTENT[99:]),
+    ],
+)
+def test_a_part_of_a_checkpoint_is_downloaded(client: TestClient, url: str, wanted: str, part: bytes) -> None:
+    response = client.get(f"{url}/1", headers={"Range": f"bytes={wanted}"})
+    assert (response.status_code, response.content) == (206, part)
+    start = CONTENT.index(part)
+    assert response.headers["Content-Range"] == f"bytes {start}-{start + len(part) - 1}/100"
+
+
+@pytest.mark.parametrize("wanted", ["bytes=", "bytes=-", "items=0-1", "bytes=0-1,5-6", "bytes=0-99", "bytes=-500"])
+def test_a_range_that_is_none_or_all_is_the_whole(client: TestClient, url: str, wanted: str) -> None:
+    response = client.get(f"{url}/1", headers={"Range": wanted})
+    assert (response.status_code, response.content) == (200, CONTENT)
+
+
+@pytest.mark.parametrize("wanted", ["100-", "5-4", "-0"])
+def test_a_part_that_does_not_exist_is_refused(client: TestClient, url: str, wanted: str) -> None:
+    response = client.get(f"{url}/1", headers={"Range": f"bytes={wanted}"})
+    assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
+    assert response.headers["Content-Range"] == "bytes */100"
+
+
+def test_an_epoch_without_a_checkpoint_and_a_file_that_is_gone_are_not_found(
+    client: TestClient, url: str, tmp_path: Path
+) -> None:
+    assert client.get(f"{url}/2").json()["code"] == "checkpoint_not_found"
+    (tmp_path / "file").unlink()
+    response = client.get(f"{url}/1")
+    assert (response.status_code, response.json()["code"]) == (404, "checkpoint_not_found")
