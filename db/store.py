@@ -377,12 +377,12 @@ def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
 # --- the reconciler ---
 
 
-def reap(session: Session, *, owned_by: str | None = None) -> list[str]:
+def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lease ran out") -> list[str]:
     """Take jobs from workers that are lost: those whose lease ran out, or those of an owner known to be dead.
 
-    `owned_by` is the beginning of the owner's name. Returns the ids of the jobs it moved.
+    `owned_by` names a process of a worker, or a worker with all its processes. Returns the ids of the jobs it moved.
     """
-    lost = Job.lease_expires_at < now() if owned_by is None else Job.lease_owner.startswith(owned_by, autoescape=True)
+    lost = Job.lease_expires_at < now() if owned_by is None else owned(owned_by)
     jobs = session.scalars(
         select(Job)
         .where(Job.state == JobState.RUNNING, lost)
@@ -391,25 +391,30 @@ def reap(session: Session, *, owned_by: str | None = None) -> list[str]:
         .with_for_update(skip_locked=True)
     ).all()
     for job in jobs:
-        count_crash(session, job)
+        count_crash(session, job, cause)
     return [job.id for job in jobs]
 
 
-def lease_owners(session: Session, prefix: str) -> Sequence[str]:
-    """The owners of leases whose name begins so."""
-    owners = session.scalars(select(Job.lease_owner).where(Job.lease_owner.startswith(prefix, autoescape=True)))
+def owned(owner: str) -> ColumnElement[bool]:
+    return or_(Job.lease_owner == owner, Job.lease_owner.startswith(f"{owner}/", autoescape=True))
+
+
+def lease_owners(session: Session, worker: str) -> Sequence[str]:
+    """The processes of this worker that hold a lease."""
+    owners = session.scalars(select(Job.lease_owner).where(owned(worker)))
     return [owner for owner in owners if owner is not None]
 
 
-def count_crash(session: Session, job: Job) -> None:
+def count_crash(session: Session, job: Job, cause: str) -> None:
     job.crashes += 1
     job.crashes_without_progress += 1
     hopeless = job.crashes_without_progress >= MAX_CRASHES_WITHOUT_PROGRESS or job.crashes >= MAX_CRASHES
     if hopeless and job.cancel_requested_at is None:
-        message = f"{job.crashes} workers died training this job, {job.crashes_without_progress} since its last epoch"
+        since = f"{job.crashes_without_progress} of them since its last epoch"
+        message = f"{job.crashes} workers died training this job, {since}; the last one: {cause}"
         end(session, job, JobState.FAILED, message, error_code=RepeatedCrash.code, error_message=message)
     else:
-        requeue(session, job, "worker lost", backoff_seconds=backoff(job.crashes_without_progress))
+        requeue(session, job, f"worker lost: {cause}", backoff_seconds=backoff(job.crashes_without_progress))
 
 
 def backoff(crashes_without_progress: int) -> float:

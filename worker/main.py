@@ -19,6 +19,7 @@ from db import store, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from jobs.settings import Settings
+from worker.causes import Causes
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def name_in(lock: IO[str]) -> str:
 
 def forget_former_life(sessions: Sessions, name: str) -> None:
     with sessions.begin() as session:
-        for job_id in store.reap(session, owned_by=f"{name}/"):
+        for job_id in store.reap(session, owned_by=name, cause="it was started again"):
             log.warning("job %s was left behind by this worker's former life", job_id)
         workers.sign_out(session, f"{name}/")
 
@@ -91,22 +92,23 @@ def send_hints_at_once(sessions: Sessions, queue: CeleryQueue) -> None:
 
 def watch_children(sessions: Sessions, queue: CeleryQueue, name: str) -> None:
     """Celery's signals, connected weakly by default, are kept here as long as the process."""
+    causes = Causes()
 
-    def release_dead(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
-        release_jobs_of_dead_children(sessions, name)
+    def release_dead(exception: BaseException, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+        release_jobs_of_dead_children(sessions, name, causes.name(str(exception)))
         send_hints_at_once(sessions, queue)
 
     task_failure.connect(release_dead, weak=False)
     worker_shutting_down.connect(drain_children, weak=False)
 
 
-def release_jobs_of_dead_children(sessions: Sessions, name: str) -> None:
+def release_jobs_of_dead_children(sessions: Sessions, name: str, cause: str) -> None:
     """Faster than the lease: the parent knows its child dead."""
     try:
         with sessions.begin() as session:
-            for owner in store.lease_owners(session, f"{name}/"):
+            for owner in store.lease_owners(session, name):
                 if not alive(int(owner.rpartition("/")[2])):
-                    store.reap(session, owned_by=owner)
+                    store.reap(session, owned_by=owner, cause=cause)
     except DatabaseUnavailable as error:
         log.warning("the lease of a dead child has to run out: %s", error)
 

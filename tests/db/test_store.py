@@ -445,15 +445,29 @@ def test_a_second_crash_without_progress_waits_before_the_next_attempt(sessions:
 
 def test_a_dead_owners_jobs_are_taken_before_the_lease_ends(sessions: Sessions) -> None:
     lost, kept = running(sessions), submit(sessions)
-    claim(sessions, kept, "worker/22")
+    claim(sessions, kept, "worker/11")
     assert reap(sessions, owned_by="worker/1") == [lost.job_id]
+
+
+def test_a_dead_workers_jobs_are_taken_from_all_its_processes(sessions: Sessions) -> None:
+    ids = [submit(sessions) for _ in range(3)]
+    for job_id, owner in zip(ids, ["worker/1", "worker/2", "worker-2/1"], strict=True):
+        claim(sessions, job_id, owner)
+    assert sorted(reap(sessions, owned_by="worker")) == ids[:2]
+
+
+def test_a_lost_job_says_why(sessions: Sessions) -> None:
+    lease = running(sessions)
+    reap(sessions, owned_by=lease.owner, cause="segfault")
+    assert events(sessions, lease.job_id)[-1].data["reason"] == "worker lost: segfault"
 
 
 def test_jobs_of_a_worker_are_found_by_the_beginning_of_their_owner(sessions: Sessions) -> None:
     running(sessions)
     with sessions.read() as session:
-        assert store.lease_owners(session, "worker/") == ["worker/1"]
-        assert store.lease_owners(session, "worker_") == []
+        assert store.lease_owners(session, "worker") == ["worker/1"]
+        assert store.lease_owners(session, "work") == []
+        assert store.lease_owners(session, "worke_") == []
 
 
 # --- hints ---

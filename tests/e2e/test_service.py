@@ -126,9 +126,10 @@ def has_epoch(number: int) -> Callable[[Any], bool]:
 def test_a_trainer_killed_in_the_middle_loses_and_doubles_nothing(service: Service, reference: list) -> None:
     job_id = service.submit(epochs=6)
     service.until(job_id, has_epoch(2))
-    service.trainer().kill()
+    service.trainer().send_signal(signal.SIGSEGV)
     job = service.ended(job_id)
     assert (job["state"], job["attempt"]) == ("succeeded", 2)
+    assert "worker lost: segfault" in [transition["reason"] for transition in job["transitions"]]
     assert service.history(job_id) == reference
 
 
