@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(60, gt=0, description="A worker silent for so long has lost its job.")
     heartbeat_seconds: float = Field(10, gt=0, description="How often a worker renews its lease.")
     reconcile_seconds: float = Field(5, gt=0, description="How often lost hints and lost workers are looked for.")
+    stalled_seconds: float = Field(
+        1800,
+        gt=0,
+        description="A job without an epoch for so long, or for ten usual epochs, is taken from its process.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
 
     @property

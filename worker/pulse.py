@@ -1,7 +1,10 @@
 """The sign of life of a job in training, on a thread and a connection of its own."""
 
 import logging
+import os
 import threading
+from collections.abc import Callable
+from statistics import median
 from time import monotonic
 from typing import Self
 
@@ -9,10 +12,14 @@ from db import store
 from db.session import Sessions
 from db.store import Lease
 from jobs.errors import DatabaseUnavailable, Fenced
+from worker.causes import STALLED_STATUS
 
 log = logging.getLogger(__name__)
 
 CANCEL_POLL_SECONDS = 0.5
+
+
+STALLED_AFTER_MEDIANS = 10
 
 
 class Cancelled(Exception):
@@ -23,8 +30,17 @@ class Draining(Exception):
     """The worker is to stop; another one goes on with the job."""
 
 
+def leave() -> None:
+    """End the process at once: a thread that hangs in native code hears of nothing else."""
+    os._exit(STALLED_STATUS)
+
+
 class Pulse:
-    """Renews a lease while training, and learns of cancellation, of a lost lease and of draining."""
+    """Renews a lease while training, and learns of cancellation, of a lost lease and of draining.
+
+    It watches over progress too: where no epoch has ended for `stalled_seconds`, or ten times as long as one takes, the
+    training hangs, and its process ends so that another one can go on.
+    """
 
     def __init__(
         self,
@@ -33,12 +49,19 @@ class Pulse:
         lease_seconds: float,
         heartbeat_seconds: float,
         draining: threading.Event,
+        *,
+        stalled_seconds: float = 1800,
+        stalled: Callable[[], None] = leave,
     ) -> None:
         self._sessions = sessions
         self._lease = lease
         self._lease_seconds = lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._draining = draining
+        self._stalled_seconds = stalled_seconds
+        self._stalled = stalled
+        self._progressed_at = monotonic()
+        self._epoch_seconds: list[float] = []
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(target=self._beat, name=f"pulse-{lease.job_id}", daemon=True)
@@ -62,9 +85,15 @@ class Pulse:
         if self._draining.is_set():
             raise Draining
 
+    def progressed(self) -> None:
+        """Called after every epoch."""
+        before, self._progressed_at = self._progressed_at, monotonic()
+        self._epoch_seconds.append(self._progressed_at - before)
+
     def _beat(self) -> None:
         renewed_at = monotonic()
         while self._interruption is None and not self._stopped.wait(CANCEL_POLL_SECONDS):
+            self._watch_progress()
             try:
                 if monotonic() - renewed_at >= self._heartbeat_seconds:
                     self._renew()
@@ -74,6 +103,13 @@ class Pulse:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
             except Fenced:
                 self._interruption = Fenced
+
+    def _watch_progress(self) -> None:
+        usual = median(self._epoch_seconds) if self._epoch_seconds else 0.0
+        silent = monotonic() - self._progressed_at
+        if silent > max(self._stalled_seconds, STALLED_AFTER_MEDIANS * usual):
+            log.critical("job %s: no epoch for %.0f s, this process ends", self._lease.job_id, silent)
+            self._stalled()
 
     def _renew(self) -> None:
         with self._sessions.begin() as session:

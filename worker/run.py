@@ -51,7 +51,18 @@ class Runner:
     """Makes a training ready to start; the callable it is given is called between batches and may raise."""
     lease_seconds: float = 60
     heartbeat_seconds: float = 10
+    stalled_seconds: float = 1800
     draining: threading.Event = field(default_factory=threading.Event)
+
+    def pulse(self, claim: Claim) -> Pulse:
+        return Pulse(
+            self.sessions,
+            claim.lease,
+            self.lease_seconds,
+            self.heartbeat_seconds,
+            self.draining,
+            stalled_seconds=self.stalled_seconds,
+        )
 
 
 def run(job_id: str, runner: Runner) -> None:
@@ -59,15 +70,17 @@ def run(job_id: str, runner: Runner) -> None:
 
     A hint that is stale or doubled does nothing. Every other end is written to SQL.
     """
-    with runner.sessions.begin() as session:
-        claim = store.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
+    try:
+        with runner.sessions.begin() as session:
+            claim = store.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
+    except DatabaseUnavailable as error:
+        log.warning("job %s stays queued, its hint will come again: %s", job_id, error)
+        return
     if claim is None:
         log.info("the hint for job %s was stale or doubled", job_id)
         return
     try:
-        with Pulse(
-            runner.sessions, claim.lease, runner.lease_seconds, runner.heartbeat_seconds, runner.draining
-        ) as pulse:
+        with runner.pulse(claim) as pulse:
             Run(runner, claim, pulse).to_its_end()
     except Fenced:
         log.warning("job %s was taken from attempt %d", job_id, claim.lease.attempt)
@@ -120,6 +133,7 @@ class Run:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""
         checkpoint = self.save(training, metrics.epoch)
         self.persist(store.record_epoch, metrics, layers=training.layers, checkpoint=checkpoint)
+        self.pulse.progressed()
         for url in self.persist(store.forget_stale_checkpoints) if checkpoint else []:
             self.runner.checkpoints.delete(url)
 

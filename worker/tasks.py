@@ -61,6 +61,7 @@ def this_process(hostname: str) -> Process:
         prepare=partial(prepare, configured.mnist_dir),
         lease_seconds=configured.lease_seconds,
         heartbeat_seconds=configured.heartbeat_seconds,
+        stalled_seconds=configured.stalled_seconds,
     )
     device = device_name(choose_device("auto"))
     return Process(runner, Presence(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))

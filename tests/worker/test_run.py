@@ -268,6 +268,23 @@ def test_the_pulse_renews_the_lease(scene: Scene) -> None:
     pytest.fail("the lease was not renewed")
 
 
+@pytest.mark.parametrize(("epoch_seconds", "stalls"), [([], True), ([0.001], True), ([60.0], False)])
+def test_a_training_without_an_epoch_for_long_has_stalled(
+    scene: Scene,
+    epoch_seconds: list[float],
+    stalls: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    job_id = scene.submit()
+    with scene.sessions.begin() as session:
+        claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+    assert claimed is not None
+    stalled = threading.Event()
+    pulse = Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, stalled=stalled.set)
+    pulse._epoch_seconds = epoch_seconds
+    with pulse:
+        assert stalled.wait(2 if stalls else 0.5) is stalls
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite is never away
 def test_a_database_that_is_away_for_a_while_loses_no_epoch(
     scene: Scene, postgres: Any, request: pytest.FixtureRequest
