@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo up test lint bench
+.PHONY: install demo up test lint bench scale
 
 install: .venv/installed
 
@@ -27,3 +27,6 @@ lint: install
 
 bench: install
 	$(BIN)/python -m bench
+
+scale: install
+	$(BIN)/python -m bench.scale

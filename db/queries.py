@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.clock import after
@@ -81,7 +81,8 @@ def page(session: Session, filters: Filters, *, sort: str, limit: int, cursor: s
     if cursor is not None:
         statement = statement.where(beyond(key, decode_cursor(cursor, sort), descending=descending))
     order = (key.desc(), Job.id.desc()) if descending else (key.asc(), Job.id.asc())
-    jobs = session.scalars(statement.order_by(key.is_(None), *order).limit(limit + 1)).all()
+    nulls_last = [key.is_(None)] if nullable(key) else []  # an expression that no index has, so only where it is needed
+    jobs = session.scalars(statement.order_by(*nulls_last, *order).limit(limit + 1)).all()
     more = len(jobs) > limit
     return Page(complete(session, jobs[:limit]), encode_cursor(jobs[limit - 1], sort) if more else None)
 
@@ -103,11 +104,18 @@ def narrowed(statement: Select[Job], filters: Filters) -> Select[Job]:
 def beyond(key: InstrumentedAttribute[Any], last: tuple[Any, str], *, descending: bool) -> ColumnElement[bool]:
     """What comes after the last row seen, in the order of `page`."""
     value, job_id = last
+    if not nullable(key):
+        row = tuple_(key, Job.id)
+        return row < (value, job_id) if descending else row > (value, job_id)
     id_beyond = Job.id < job_id if descending else Job.id > job_id
     if value is None:
         return and_(key.is_(None), id_beyond)
     key_beyond = key < value if descending else key > value
     return or_(key.is_(None), key_beyond, and_(key == value, id_beyond))
+
+
+def nullable(key: InstrumentedAttribute[Any]) -> bool:
+    return bool(Job.__table__.c[key.key].nullable)
 
 
 def encode_cursor(job: Job, sort: str) -> str:

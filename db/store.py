@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
@@ -130,7 +130,9 @@ def replayed(session: Session, job: Job) -> Job:
 def check_quota(session: Session, max_unfinished: int) -> None:
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})
-    unfinished = session.scalar(select(func.count()).where(Job.state.in_(UNFINISHED))) or 0
+    # Each state has a partial index; "state IN" both would be a scan of all jobs there ever were, under the lock.
+    counts = (select(func.count()).where(Job.state == state).scalar_subquery() for state in UNFINISHED)
+    unfinished = session.scalar(select(sum(counts, literal(0)))) or 0
     if unfinished > max_unfinished:
         raise TooManyJobs(f"{max_unfinished} jobs are queued or running; wait for one to end")
 
@@ -273,8 +275,9 @@ def record_epoch(
     session.execute(
         insert(Epoch).values(job_id=lease.job_id, attempt=lease.attempt, recorded_at=now(), **asdict(metrics))
     )
-    for position, layer in enumerate(layers):
-        session.execute(insert(Layer).values(job_id=lease.job_id, position=position, **asdict(layer)))
+    if layers:
+        rows = [{"job_id": lease.job_id, "position": at, **asdict(layer)} for at, layer in enumerate(layers)]
+        session.execute(insert(Layer), rows)
     if checkpoint is not None:
         session.execute(insert(Checkpoint).values(job_id=lease.job_id, created_at=now(), **asdict(checkpoint)))
     emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})

@@ -1,0 +1,255 @@
+"""Simulated workers and clients: each a process with connections of its own, doing what the real ones do."""
+
+import multiprocessing
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from queue import Empty
+from statistics import quantiles
+from threading import Event, Timer
+from time import monotonic, sleep
+from typing import Any
+
+import psutil
+
+from db import store
+from db.session import Sessions
+from db.store import CheckpointFile
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from worker.presence import Presence
+from worker.run import Runner, run
+
+CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
+CONNECTIONS = 3  # of a worker in training: the job's, the pulse's, the presence's
+READY_WITHIN_SECONDS = 3600.0
+NO_LIMIT = 1_000_000
+
+
+class Hints:
+    """The broker's place: a queue of job ids that all simulated workers take from."""
+
+    def __init__(self) -> None:
+        self._queue: Any = CONTEXT.Queue()
+        self._queue.cancel_join_thread()  # a full pipe must not keep a process from its end
+
+    def send(self, job_ids: Iterable[str]) -> list[str]:
+        for job_id in job_ids:
+            self._queue.put(job_id)
+        return []
+
+    def length(self) -> int:
+        return int(self._queue.qsize())
+
+    def take(self) -> str | None:
+        """The next hint, None when there was none for a moment."""
+        try:
+            return str(self._queue.get(timeout=0.5))
+        except Empty:
+            return None
+
+
+@dataclass(slots=True)
+class Notes:
+    """Seconds that each thing took, by its name."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        started = monotonic()
+        yield
+        self.add(name, monotonic() - started)
+
+    def add(self, name: str, seconds: float) -> None:
+        self.seconds.setdefault(name, []).append(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a crowd measured together."""
+
+    seconds: float
+    server_seconds: float
+    """CPU time of the database server."""
+    samples: Mapping[str, Sequence[float]]
+
+    def rate(self, name: str) -> float:
+        return len(self.samples[name]) / self.seconds
+
+    def milliseconds(self, name: str) -> tuple[float, float]:
+        """p50 and p95."""
+        return percentiles(self.samples[name])
+
+    def server_milliseconds(self, name: str) -> float:
+        """The server's CPU time for all that the crowd did, divided by how often it did this."""
+        return self.server_seconds * 1000 / len(self.samples[name])
+
+
+def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    cuts = quantiles(seconds, n=20)
+    return cuts[9] * 1000, cuts[18] * 1000
+
+
+Member = Callable[[Sessions, int, Notes], None]
+
+
+def crowd(size: int, member: Member, *, sessions: Sessions, server_pid: int) -> Figures:
+    """Run `member` in so many processes at once, from the moment at which all are connected."""
+    gate, results = CONTEXT.Barrier(size + 1), CONTEXT.SimpleQueue()
+    processes = [CONTEXT.Process(target=join, args=(member, number, sessions, gate, results)) for number in range(size)]
+    for process in processes:
+        process.start()
+    gate.wait(READY_WITHIN_SECONDS)
+    started, server_before = monotonic(), cpu_seconds(server_pid)
+    answers = [results.get() for _ in processes]
+    seconds, server_seconds = max(ended for ended, _ in answers) - started, cpu_seconds(server_pid) - server_before
+    gate.wait(READY_WITHIN_SECONDS)
+    for process in processes:
+        process.join()
+    return Figures(seconds, server_seconds, merged(notes for _, notes in answers))
+
+
+def join(member: Member, number: int, sessions: Sessions, gate: Any, results: Any) -> None:
+    sessions.engine.dispose(close=False)  # the parent's connections are not ours
+    with ExitStack() as at_once:
+        for _ in range(CONNECTIONS):
+            at_once.enter_context(sessions.read()).connection()
+    notes = Notes()
+    gate.wait(READY_WITHIN_SECONDS)
+    member(sessions, number, notes)
+    results.put((monotonic(), notes.seconds))
+    gate.wait(READY_WITHIN_SECONDS)  # a server process that ends would not be counted
+    sessions.close()
+
+
+def merged(parts: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+    together: dict[str, list[float]] = {}
+    for part in parts:
+        for name, seconds in part.items():
+            together.setdefault(name, []).extend(seconds)
+    return together
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of the server's living processes; schedstat counts nanoseconds where /proc/*/stat counts ticks of 10 ms."""
+    server = psutil.Process(pid)
+    pids = [pid, *(child.pid for child in server.children())]
+    return sum(int(Path(f"/proc/{each}/schedstat").read_text().split()[0]) for each in pids) / 1e9
+
+
+# --- the members ---
+
+
+def submitting(sessions: Sessions, number: int, notes: Notes, *, jobs: int, epochs: int) -> None:
+    """A client: POST after POST."""
+    spec = JobSpec(activation="relu", epochs=epochs, metadata={"client": str(number)})
+    for _ in range(jobs):
+        with notes.timing("create"), sessions.begin() as session:
+            store.create(session, spec, max_unfinished=NO_LIMIT)
+
+
+def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints: Hints) -> None:
+    """A worker that dies with every job it claims, which leaves an expired lease."""
+    for _ in range(jobs):
+        job_id = hints.take()
+        if job_id is None:
+            return
+        with notes.timing("claim"), sessions.begin() as session:
+            store.claim(session, job_id, f"simulated/{number}", lease_seconds=0.0)
+
+
+def training(
+    sessions: Sessions, number: int, notes: Notes, *, hints: Hints, epoch_seconds: float, for_seconds: float
+) -> None:
+    """A worker: the real one but for its training, which is a clock. At the end of the time it drains."""
+    draining, owner = Event(), f"simulated/{number}"
+    timer = Timer(for_seconds, draining.set)
+    timer.start()
+    presence = Presence(sessions, owner, "clock", interval_seconds=10)
+    while not draining.is_set() and (job_id := hints.take()):
+        clock = Clock(notes, epoch_seconds)
+        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, draining=draining)
+        with presence.working_on(job_id):
+            clock.hinted_at = monotonic()
+            run(job_id, runner)
+            if clock.evaluated_at:
+                notes.add("succeed", monotonic() - clock.evaluated_at)
+    timer.cancel()
+
+
+class Checkpoints:
+    """Files are not written; their rows are."""
+
+    def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:  # noqa: ARG002
+        return CheckpointFile(epoch, attempt, f"{job_id}/{epoch}", sha256="0" * 64, size_bytes=14_000_000)
+
+    def load(self, url: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002
+        return {"epoch": int(url.rpartition("/")[2])}
+
+    def delete(self, url: str) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Clock:
+    """A training that takes its time and does nothing; it notes how long it stood still for the database."""
+
+    notes: Notes
+    epoch_seconds: float
+    hinted_at: float = 0.0
+    evaluated_at: float = 0.0
+    epoch: int = 0
+    epochs_total: int = 0
+    check: Callable[[], None] = field(default=lambda: None)
+
+    def prepare(self, spec: JobSpec, check: Callable[[], None]) -> tuple["Clock", Environment]:
+        self.notes.add("claim", monotonic() - self.hinted_at)
+        self.epochs_total, self.check = spec.epochs, check
+        return self, Environment("clock", "none", "3", 1, "bench", "0" * 64)
+
+    @property
+    def layers(self) -> Sequence[LayerMetrics]:
+        figures = (0.1, 1e-3, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0)
+        return [LayerMetrics(self.epoch, layer, *figures) for layer in ("conv1", "conv2", "dense1")]
+
+    def state_dict(self) -> Mapping[str, Any]:
+        return {}
+
+    def load_state_dict(self, tensors: Mapping[str, Any]) -> None:
+        self.epoch = tensors["epoch"]
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        sleep(random.uniform(0, self.epoch_seconds))  # not all workers in step
+        while self.epoch < self.epochs_total:
+            sleep(self.epoch_seconds)
+            self.check()
+            self.epoch += 1
+            with self.notes.timing("epoch"):
+                yield metrics(self.epoch)
+
+    def evaluate_on_test(self) -> Evaluation:
+        self.evaluated_at = monotonic()
+        return Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98)
+
+
+def metrics(epoch: int) -> EpochMetrics:
+    return EpochMetrics(
+        epoch=epoch,
+        loss=0.6,
+        accuracy=0.7,
+        binary_accuracy=0.9,
+        val_loss=1 / epoch,
+        val_accuracy=0.8,
+        val_binary_accuracy=0.95,
+        learning_rate=1e-3,
+        epoch_seconds=2.0,
+        images_per_second=1000.0,
+    )
+
+
+def member(act: Callable[..., None], **arguments: Any) -> Member:
+    return partial(act, **arguments)

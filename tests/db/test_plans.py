@@ -1,0 +1,54 @@
+"""What is asked often must not slow down with every job that was ever stored: an index answers it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from db import queries, store
+from db.queries import Filters
+from db.session import Sessions, connect
+
+
+def newest(session: Session) -> object:
+    return queries.page(session, Filters(), sort="-created_at", limit=50, cursor=None)
+
+
+@pytest.mark.parametrize(
+    ("ask", "forbidden"),
+    [
+        (newest, "Sort"),
+        (store.count_due, "Seq Scan"),
+        (lambda session: store.check_quota(session, 10), "Seq Scan"),
+        (store.reap, "Seq Scan"),
+        (lambda session: store.due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
+    ],
+    ids=["a page of the newest jobs", "due jobs", "unfinished jobs", "expired leases", "lost hints"],
+)
+def test_an_index_answers_for(ask: Callable[[Session], object], forbidden: str, postgres_url: str) -> None:
+    sessions = connect(postgres_url)
+    with sessions.begin() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))  # a scan of an empty table would be cheapest
+        plans = [plan(session, *asked) for asked in statements(sessions, session, ask) if "FROM jobs" in asked[0]]
+    sessions.close()
+    assert plans
+    assert forbidden not in plans[0]
+
+
+def statements(sessions: Sessions, session: Session, ask: Callable[[Session], object]) -> list[tuple[str, Any]]:
+    """The SQL that it sends, with its parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    @event.listens_for(sessions.engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    ask(session)
+    event.remove(sessions.engine, "before_cursor_execute", note)
+    return sent
+
+
+def plan(session: Session, statement: str, parameters: Any) -> str:
+    return "\n".join(row[0] for row in session.connection().exec_driver_sql("EXPLAIN " + statement, parameters))
