@@ -1,6 +1,7 @@
-"""The worker's tasks, in a process that kills itself once at the point that a job's metadata names.
+"""The worker's tasks, in a process that kills itself once at the point that a file names for the job.
 
-Nothing in the service knows of it: the points lie around the functions that the service calls anyway.
+Nothing in the service knows of it: the points lie around the functions that the service calls anyway. Only a worker may
+import this module, because it changes them for its whole process.
 """
 
 import os
@@ -11,16 +12,6 @@ from typing import Any
 
 from worker import run, tasks
 
-POINTS = (
-    "before claim",
-    "after claim",
-    "before checkpoint rename",
-    "after checkpoint rename",
-    "before epoch commit",
-    "after epoch commit",
-    "before finish",
-    "after finish",
-)
 present = {"job": "", "point": ""}
 
 
