@@ -40,11 +40,18 @@ def send_lost_hints(sessions: Sessions, queue: Queue) -> None:
 
 
 def dispatch(sessions: Sessions, queue: Queue, job_ids: list[str]) -> None:
-    """Send hints for jobs that are committed; what the broker does not take is left to the next round."""
+    """Send hints for jobs that are committed, and never fail: the jobs are accepted, whatever happens now.
+
+    What the broker does not take is left to the next round; where SQL cannot note that, until the hint counts as lost.
+    """
     unsent = queue.send(job_ids)
-    if unsent:
+    if not unsent:
+        return
+    try:
         with sessions.begin() as session:
             store.mark_unsent(session, unsent)
+    except DatabaseUnavailable as error:
+        log.warning("%d hints wait until they count as lost: %s", len(unsent), error)
 
 
 class Reconciler:

@@ -9,7 +9,7 @@ from broker.reconciler import dispatch, reconcile
 from db import queries, store
 from db.clock import after
 from db.models import Job
-from db.session import Sessions
+from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable
 from jobs.spec import JobSpec
 
@@ -73,6 +73,12 @@ def test_what_the_broker_did_not_take_is_sent_by_the_next_round(sessions: Sessio
     queue = FakeQueue()
     reconcile(sessions, queue)
     assert queue.sent == ids[1:]
+
+
+def test_an_accepted_job_stays_accepted_when_broker_and_database_go_away() -> None:
+    sessions = connect("postgresql+psycopg://nobody:x@127.0.0.1:1/none")
+    dispatch(sessions, FakeQueue(capacity=0), ["some-job"])
+    sessions.close()
 
 
 def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Sessions) -> None:
