@@ -17,6 +17,7 @@ from activations.catalog import Activation, Array, InvalidParameter
 from api import formats
 from api.formats import Format, Table
 from api.numbers import ExactJSON
+from api.out import Out
 from api.validation import invalid_value
 
 MAX_POINTS = 100_000
@@ -25,10 +26,6 @@ MAX_ABSCISSA = 1e300  # leaves room to weight the ends of a curve by MAX_POINTS
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # Any: the catalog says which parameter is a number and which is a word, and names the wrong one.
 ParameterValue = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
-
-
-class Out(BaseModel):
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class ParameterOut(Out):

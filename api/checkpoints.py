@@ -10,8 +10,8 @@ from pydantic import Field
 
 from api.dependencies import Sessions
 from api.errors import declared
-from api.job_out import Out
 from api.jobs import MAX_NUMBER, JobId
+from api.out import Out
 from db import files, queries
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound

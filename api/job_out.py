@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api.out import Out
 from db.models import Epoch, Job
 from db.queries import JobRecord
 from jobs.spec import JobSpec
 from jobs.state import JobState
-
-
-class Out(BaseModel):
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
 class Progress(Out):

@@ -13,8 +13,9 @@ from pydantic import Field
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format, Table, file, negotiated
-from api.job_out import EpochOut, JobOut, JobPage, Out
+from api.job_out import EpochOut, JobOut, JobPage
 from api.numbers import ExactJSON
+from api.out import Out
 from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
@@ -186,7 +187,8 @@ def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files."""
     with sessions.begin() as session:
         store.remove(session, job_id)
-        files.delete_folder(f"{settings.checkpoints}/{job_id}")  # before the commit: files that stay keep their job
+        # before the commit: files that stay keep their job
+        files.delete_folder(files.job_folder(settings.checkpoints, job_id))
 
 
 @router.get("/{job_id}/history", responses=declared(404, 406, 422, 503), response_model=History)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from api.dependencies import Hints, Sessions
 from api.errors import declared, problem
-from api.job_out import Out
+from api.out import Out
 from db import queries, schema
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 

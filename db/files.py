@@ -7,6 +7,11 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 
+def job_folder(checkpoints_url: str, job_id: str) -> str:
+    """Where all checkpoints of a job lie."""
+    return f"{checkpoints_url.rstrip('/')}/{job_id}"
+
+
 def write(url: str, content: bytes) -> None:
     """Write the file whole or not at all; when this returns, a local one has reached the disk.
 

@@ -27,7 +27,7 @@ class Checkpoints:
             OSError: the disk is full, the server is away, ...
         """
         content = safetensors.torch.save(dict(tensors))
-        url = f"{self.url.rstrip('/')}/{job_id}/epoch-{epoch:04}-attempt-{attempt}.safetensors"
+        url = f"{files.job_folder(self.url, job_id)}/epoch-{epoch:04}-attempt-{attempt}.safetensors"
         files.write(url, content)
         return CheckpointFile(epoch, attempt, url, hashlib.sha256(content).hexdigest(), len(content))
 
