@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+from time import monotonic
 
 from broker.hints import Queue
 from db import store
@@ -12,18 +13,20 @@ from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 RESEND_AFTER_SECONDS = 15.0
+PATIENCE_SECONDS = 10.0
 HINTS_AT_ONCE = 100
 
 
-def reconcile(sessions: Sessions, queue: Queue) -> None:
-    """One round; any number of processes may do this at once.
+def reconcile(sessions: Sessions, queue: Queue, *, patient: bool = False) -> None:
+    """One round; any number of processes may do this at once. A `patient` one takes no job from its worker.
 
     Raises:
         DatabaseUnavailable, BrokerUnavailable: nothing is lost, the next round does it.
     """
-    with sessions.begin() as session:
-        for job_id in store.reap(session):
-            log.warning("job %s lost its worker", job_id)
+    if not patient:
+        with sessions.begin() as session:
+            for job_id in store.reap(session):
+                log.warning("job %s lost its worker", job_id)
     send_lost_hints(sessions, queue)
 
 
@@ -55,12 +58,17 @@ def dispatch(sessions: Sessions, queue: Queue, job_ids: list[str]) -> None:
 
 
 class Reconciler:
-    """Reconciles every `interval_seconds`, with jitter, on a thread of its own."""
+    """Reconciles every `interval_seconds`, with jitter, on a thread of its own.
+
+    After an outage of the database longer than a lease, every lease has run out, and every living worker is about to
+    renew its own: for PATIENCE_SECONDS no job is taken away.
+    """
 
     def __init__(self, sessions: Sessions, queue: Queue, *, interval_seconds: float) -> None:
         self._sessions = sessions
         self._queue = queue
         self._interval_seconds = interval_seconds
+        self._patient_until = monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -74,9 +82,12 @@ class Reconciler:
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_seconds * random.uniform(0.8, 1.2)):  # noqa: S311  # jitter
             try:
-                reconcile(self._sessions, self._queue)
-            except (DatabaseUnavailable, BrokerUnavailable) as error:
+                reconcile(self._sessions, self._queue, patient=monotonic() < self._patient_until)
+            except DatabaseUnavailable as error:
                 log.warning("reconciling waits: %s", error)
+                self._patient_until = monotonic() + PATIENCE_SECONDS
+            except BrokerUnavailable as error:
+                log.warning("hints wait: %s", error)
             except Exception:
                 # The thread must outlive a bug in one round, or lost jobs would stay lost.
                 log.exception("a round of reconciling failed")

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 import redis
+from outage import Outage
 
 from bench.postgres import PostgresServer, installed, running
 from db import schema
@@ -58,6 +59,14 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     opened = connect(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def outage(postgres: PostgresServer, sessions: Sessions) -> Iterator[Outage]:
+    """Of the test's database, which has to be on PostgreSQL: SQLite is never away."""
+    made = Outage(postgres, sessions.engine.url.database or "")
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ def leave() -> None:
 class Pulse:
     """Renews a lease while training, and learns of cancellation, of a lost lease and of draining.
 
+    After an outage of the database it renews the lease before anything else is written, which `in_contact` tells.
+
     It watches over progress too: where no epoch has ended for `stalled_seconds`, or ten times as long as one takes, the
     training hangs, and its process ends so that another one can go on.
     """
@@ -62,6 +64,8 @@ class Pulse:
         self._stalled = stalled
         self._progressed_at = monotonic()
         self._epoch_seconds: list[float] = []
+        self._renewed_at = monotonic()
+        self._in_contact = True
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(target=self._beat, name=f"pulse-{lease.job_id}", daemon=True)
@@ -90,17 +94,26 @@ class Pulse:
         before, self._progressed_at = self._progressed_at, monotonic()
         self._epoch_seconds.append(self._progressed_at - before)
 
+    @property
+    def in_contact(self) -> bool:
+        """False from an outage of the database until the lease has been renewed after it."""
+        return self._in_contact
+
+    def lose_contact(self) -> None:
+        """Called by who met an outage of the database elsewhere."""
+        self._in_contact = False
+
     def _beat(self) -> None:
-        renewed_at = monotonic()
         while self._interruption is None and not self._stopped.wait(CANCEL_POLL_SECONDS):
             self._watch_progress()
             try:
-                if monotonic() - renewed_at >= self._heartbeat_seconds:
+                if not self._in_contact or monotonic() - self._renewed_at >= self._heartbeat_seconds:
                     self._renew()
-                    renewed_at = monotonic()
                 self._look()
             except DatabaseUnavailable as error:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
+                self._in_contact = False
+                self._progressed_at = monotonic()  # to wait for the database is not to hang
             except Fenced:
                 self._interruption = Fenced
 
@@ -114,6 +127,8 @@ class Pulse:
     def _renew(self) -> None:
         with self._sessions.begin() as session:
             store.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)
+        self._renewed_at = monotonic()
+        self._in_contact = True
 
     def _look(self) -> None:
         with self._sessions.read() as session:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from tenacity import Retrying, before_sleep_log, retry_if_exception_type, wait_exponential_jitter
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception_type,
+    stop_after_delay,
+    stop_all,
+    stop_when_event_set,
+    wait_exponential_jitter,
+)
 
 from db import store
 from db.session import Sessions
@@ -14,10 +22,13 @@ from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from worker.journal import Entry, Journal
 from worker.pulse import Cancelled, Draining, Pulse
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LONGEST_WAIT_SECONDS = 2
+DRAINED_WITHIN_SECONDS = 5
 Tensors = Mapping[str, Any]  # of torch, which this module does not know
 
 
@@ -84,34 +95,40 @@ def run(job_id: str, runner: Runner) -> None:
             Run(runner, claim, pulse).to_its_end()
     except Fenced:
         log.warning("job %s was taken from attempt %d", job_id, claim.lease.attempt)
+    except DatabaseUnavailable as error:
+        log.warning("job %s is left to the end of its lease: %s", job_id, error)
 
 
-@dataclass(frozen=True, slots=True)
 class Run:
-    runner: Runner
-    claim: Claim
-    pulse: Pulse
+    """One attempt at a job."""
+
+    def __init__(self, runner: Runner, claim: Claim, pulse: Pulse) -> None:
+        self.runner = runner
+        self.claim = claim
+        self.pulse = pulse
+        self.journal = Journal(runner.sessions, claim.lease, pulse, runner.checkpoints.delete)
 
     def to_its_end(self) -> None:
+        """Raises Fenced when the lease is lost, DatabaseUnavailable when a draining worker cannot wait longer."""
         try:
             evaluation = self.train()
         except Cancelled:
-            self.persist(store.cancel)
+            self.end(store.cancel)
         except Draining:
-            self.persist(store.release, "the worker shuts down")
+            self.end(store.release, "the worker shuts down")
         except TrainingError as error:
-            self.persist(store.fail, error)
+            self.end(store.fail, error)
         except (Fenced, DatabaseUnavailable):
             raise
         except Exception as error:
             # Whatever it was, the client learns that the job ended, and the log has the traceback.
             log.exception("job %s met an error without a name", self.claim.lease.job_id)
-            self.persist(store.fail, InternalError(f"{type(error).__name__}: {error}"))
+            self.end(store.fail, InternalError(f"{type(error).__name__}: {error}"))
         else:
-            self.persist(store.succeed, evaluation)
+            self.end(store.succeed, evaluation)
 
     def train(self) -> Evaluation:
-        training, environment = self.runner.prepare(self.claim.spec, self.pulse.check)
+        training, environment = self.runner.prepare(self.claim.spec, self.between_batches)
         self.persist(store.describe, environment)
         self.resume(training)
         for metrics in training.epochs():
@@ -129,13 +146,15 @@ class Run:
             else:
                 return
 
+    def between_batches(self) -> None:
+        self.pulse.check()
+        self.journal.catch_up()
+
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""
         checkpoint = self.save(training, metrics.epoch)
-        self.persist(store.record_epoch, metrics, layers=training.layers, checkpoint=checkpoint)
         self.pulse.progressed()
-        for url in self.persist(store.forget_stale_checkpoints) if checkpoint else []:
-            self.runner.checkpoints.delete(url)
+        self.journal.record(Entry(metrics, training.layers, checkpoint))
 
     def save(self, training: Training, epoch: int) -> CheckpointFile | None:
         spec, lease = self.claim.spec, self.claim.lease
@@ -148,18 +167,26 @@ class Run:
             log.exception("job %s: epoch %d has no checkpoint", lease.job_id, epoch)
             return None
 
-    def persist(self, verb: Callable[..., T], *arguments: Any, **named: Any) -> T:  # noqa: ANN401  # the verb's own
+    def end(self, verb: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  # the verb's own
+        """Every epoch first, then the end."""
+        for attempt in self.patiently():
+            with attempt:
+                self.journal.write_all()
+        self.persist(verb, *arguments)
+
+    def persist(self, verb: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  # the verb's own
         """Call a verb of the store with this job's lease, waiting for the database as long as it is away."""
-        for attempt in patiently():
+        for attempt in self.patiently():
             with attempt, self.runner.sessions.begin() as session:
-                result = verb(session, self.claim.lease, *arguments, **named)
+                result = verb(session, self.claim.lease, *arguments)
         return result
 
-
-def patiently() -> Retrying:
-    return Retrying(
-        retry=retry_if_exception_type(DatabaseUnavailable),
-        wait=wait_exponential_jitter(multiplier=0.2, max=5),
-        before_sleep=before_sleep_log(log, logging.WARNING),
-        reraise=True,
-    )
+    def patiently(self) -> Retrying:
+        """Until the database answers; but a draining worker has only seconds left."""
+        return Retrying(
+            retry=retry_if_exception_type(DatabaseUnavailable),
+            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS),
+            stop=stop_all(stop_when_event_set(self.runner.draining), stop_after_delay(DRAINED_WITHIN_SECONDS)),
+            before_sleep=before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )

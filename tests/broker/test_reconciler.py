@@ -1,11 +1,13 @@
 """With a hand-written queue: what is sent, and when."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from time import monotonic, sleep
 
 import pytest
+from outage import Outage
 from sqlalchemy import update
 
-from broker.reconciler import dispatch, reconcile
+from broker.reconciler import Reconciler, dispatch, reconcile
 from db import queries, store
 from db.clock import after
 from db.models import Job
@@ -89,3 +91,34 @@ def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Session
         reconcile(sessions, FakeQueue(capacity=0))
     with sessions.read() as session:
         assert queries.find(session, job_id).state == "queued"
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
+    sessions: Sessions, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 1.5)
+    [job_id] = submit(sessions, 1)
+    with sessions.begin() as session:
+        store.claim(session, job_id, "worker/1", lease_seconds=1)
+    reconciler = Reconciler(sessions, FakeQueue(), interval_seconds=0.05)
+    outage.begin()
+    reconciler.start()
+    sleep(1.2)
+    outage.end()
+    back_at = monotonic()
+    until(lambda: state_of(sessions, job_id) == "queued")
+    reconciler.stop()
+    assert monotonic() - back_at > 1, "its lease had run out before the outage ended"
+
+
+def state_of(sessions: Sessions, job_id: str) -> str:
+    with sessions.read() as session:
+        return queries.find(session, job_id).state
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = monotonic() + 10
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.02)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import run, tasks
+from worker.journal import Journal
 
 present = {"job": "", "point": ""}
 
@@ -33,7 +34,7 @@ def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-original_run, original_persist, original_to_its_end = tasks.run, run.Run.persist, run.Run.to_its_end
+original_run, original_to_its_end = tasks.run, run.Run.to_its_end
 
 
 def failing_run(job_id: str, runner: run.Runner) -> None:
@@ -48,12 +49,8 @@ def failing_to_its_end(self: run.Run) -> None:
     original_to_its_end(self)
 
 
-def failing_persist(self: run.Run, verb: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    name = {"record_epoch": "epoch commit", "succeed": "finish"}.get(verb.__name__, verb.__name__)
-    return around(name, original_persist)(self, verb, *arguments, **named)
-
-
 tasks.run = failing_run
 run.Run.to_its_end = failing_to_its_end  # type: ignore[method-assign]
-run.Run.persist = failing_persist  # type: ignore[method-assign]
+Journal.write_all = around("epoch commit", Journal.write_all)  # type: ignore[method-assign]
+run.Run.end = around("finish", run.Run.end)  # type: ignore[method-assign]
 Path.replace = around("checkpoint rename", Path.replace)  # type: ignore[method-assign]

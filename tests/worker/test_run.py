@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from outage import Outage
 from sqlalchemy import text, update
 
 from db import queries, store
 from db.models import Job
 from db.session import Sessions
-from db.store import CheckpointFile
+from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
@@ -55,6 +56,7 @@ class FakeCheckpoints:
         self.files: dict[str, Mapping[str, Any]] = {}
         self.damaged: set[str] = set()
         self.full = False
+        self.undeletable = False
 
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:
         if self.full:
@@ -69,6 +71,8 @@ class FakeCheckpoints:
         return self.files[url]
 
     def delete(self, url: str) -> None:
+        if self.undeletable:
+            raise PermissionError(url)
         del self.files[url]
 
 
@@ -93,9 +97,18 @@ class Scene:
         with self.sessions.begin() as session:
             return store.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
 
+    def claim(self) -> Claim:
+        job_id = self.submit()
+        with self.sessions.begin() as session:
+            claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+        assert claimed is not None
+        return claimed
+
+    def runner(self, owner: str) -> Runner:
+        return Runner(self.sessions, owner, self.checkpoints, self.prepare, draining=self.draining)
+
     def run(self, job_id: str, owner: str = "worker/1") -> Job:
-        runner = Runner(self.sessions, owner, self.checkpoints, self.prepare, draining=self.draining)
-        run(job_id, runner)
+        run(job_id, self.runner(owner))
         return self.job(job_id)
 
     def job(self, job_id: str) -> Job:
@@ -105,6 +118,10 @@ class Scene:
     def history(self, job_id: str) -> list[tuple[int, int, float]]:
         with self.sessions.read() as session:
             return [(row.epoch, row.attempt, row.loss) for row in queries.epochs(session, job_id)]
+
+    def event_numbers(self) -> list[int]:
+        with self.sessions.read() as session:
+            return list(session.scalars(text("SELECT seq FROM events ORDER BY seq")))
 
 
 @pytest.fixture
@@ -209,6 +226,11 @@ def test_old_checkpoints_are_deleted(scene: Scene) -> None:
     assert sorted(scene.checkpoints.files) == kept
 
 
+def test_a_checkpoint_that_cannot_be_deleted_costs_room_not_the_job(scene: Scene) -> None:
+    scene.checkpoints.undeletable = True
+    assert scene.run(scene.submit(epochs=5)).state == "succeeded"
+
+
 def test_a_full_disk_costs_the_checkpoint_not_the_epoch(scene: Scene) -> None:
     scene.checkpoints.full = True
     assert scene.run(scene.submit(epochs=2)).state == "succeeded"
@@ -254,14 +276,12 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(scene: Scene) -> No
 
 
 def test_the_pulse_renews_the_lease(scene: Scene) -> None:
-    job_id = scene.submit()
+    claimed = scene.claim()
     with scene.sessions.begin() as session:
-        claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
         session.execute(update(Job).values(lease_expires_at=Job.created_at))
-    assert claimed is not None
     with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
         for _ in range(500):
-            job = scene.job(job_id)
+            job = scene.job(claimed.lease.job_id)
             if job.lease_expires_at is not None and job.lease_expires_at > job.created_at:
                 return
             threading.Event().wait(0.01)
@@ -274,10 +294,7 @@ def test_a_training_without_an_epoch_for_long_has_stalled(
     epoch_seconds: list[float],
     stalls: bool,  # noqa: FBT001  # a parameter
 ) -> None:
-    job_id = scene.submit()
-    with scene.sessions.begin() as session:
-        claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
-    assert claimed is not None
+    claimed = scene.claim()
     stalled = threading.Event()
     pulse = Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, stalled=stalled.set)
     pulse._epoch_seconds = epoch_seconds
@@ -285,24 +302,80 @@ def test_a_training_without_an_epoch_for_long_has_stalled(
         assert stalled.wait(2 if stalls else 0.5) is stalls
 
 
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)  # SQLite is never away
-def test_a_database_that_is_away_for_a_while_loses_no_epoch(
-    scene: Scene, postgres: Any, request: pytest.FixtureRequest
+on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+@on_postgres
+def test_training_goes_on_while_the_database_is_away_and_every_epoch_is_written_later(
+    scene: Scene, outage: Outage
 ) -> None:
-    name = scene.sessions.engine.url.database
-
-    def cut_off_in_epoch_two(epoch: int) -> None:
+    def away_from_epoch_two_to_five(epoch: int) -> None:
         if epoch == 2:
-            postgres.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
-            postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-            again = threading.Timer(1.0, postgres.execute, [f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"])
-            again.start()
-            request.addfinalizer(again.join)
+            outage.begin()
+        if epoch == 5:
+            outage.end()
 
-    scene.before = cut_off_in_epoch_two
-    job = scene.run(scene.submit(epochs=3))
-    assert job.state == "succeeded"
-    assert scene.history(job.id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 1, 3.0)]
-    with scene.sessions.read() as session:
-        sequence = session.scalars(text("SELECT seq FROM events ORDER BY seq")).all()
-    assert list(sequence) == list(range(1, len(sequence) + 1))
+    scene.before = away_from_epoch_two_to_five
+    job = scene.run(scene.submit(epochs=6))
+    assert (job.state, job.attempt) == ("succeeded", 1)
+    assert scene.history(job.id) == [(epoch, 1, float(epoch)) for epoch in range(1, 7)]
+    assert scene.event_numbers() == list(range(1, job.event_seq + 1))
+    assert sorted(scene.checkpoints.files) == [f"memory://{job.id}/{epoch}-1" for epoch in (1, 5, 6)]
+
+
+@on_postgres
+def test_a_job_that_ends_while_the_database_is_away_ends_when_it_is_back(scene: Scene, outage: Outage) -> None:
+    def away_from_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            outage.begin()
+            threading.Timer(1.0, outage.end).start()
+
+    scene.before = away_from_epoch_two
+    assert scene.run(scene.submit(epochs=3)).state == "succeeded"
+
+
+@on_postgres
+def test_a_job_lost_during_an_outage_is_not_written_to_after_it(scene: Scene, outage: Outage) -> None:
+    def lose_in_the_outage(epoch: int) -> None:
+        if epoch == 2:
+            outage.begin()
+        if epoch == 4:
+            outage.end()
+            with scene.sessions.begin() as session:
+                store.reap(session, owned_by="worker/1")
+            until_noticed(scene.trainings[0])
+
+    scene.before = lose_in_the_outage
+    job = scene.run(scene.submit(epochs=5))
+    assert (job.state, job.epochs_done) == ("queued", 1)
+    scene.before = nothing
+    job = scene.run(job.id, "worker/2")
+    assert scene.history(job.id) == [(1, 1, 1.0), *((epoch, 2, float(epoch)) for epoch in range(2, 6))]
+
+
+@on_postgres
+def test_a_worker_told_to_stop_in_an_outage_stops_and_leaves_the_job_to_its_lease(
+    scene: Scene, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_in_the_outage(epoch: int) -> None:
+        if epoch == 2:
+            outage.begin()
+            scene.draining.set()
+
+    monkeypatch.setattr("worker.run.DRAINED_WITHIN_SECONDS", 0.5)
+    scene.before = stop_in_the_outage
+    job_id = scene.submit(epochs=3)
+    run(job_id, scene.runner("worker/1"))
+    outage.end()
+    assert (scene.job(job_id).state, scene.job(job_id).lease_owner) == ("running", "worker/1")
+
+
+@on_postgres
+def test_waiting_for_the_database_is_not_stalling(scene: Scene, outage: Outage) -> None:
+    claimed = scene.claim()
+    stalled = threading.Event()
+    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.3, stalled=stalled.set):
+        outage.begin()
+        assert not stalled.wait(1)
+        outage.end()
+        assert stalled.wait(2)
