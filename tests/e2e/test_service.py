@@ -158,6 +158,18 @@ def test_a_stream_goes_on_after_the_api_was_killed(service: Service) -> None:
     assert seen == list(range(1, 17)), "queued, running, 12 epochs, succeeded, end"
 
 
+def test_a_stream_cut_five_times_a_second_tells_every_event_once(service: Service) -> None:
+    job_id = service.submit(epochs=12)
+    seen: list[int] = []
+    while len(seen) < 16:
+        deadline = monotonic() + 0.2
+        for event in service.events(job_id, after=seen[-1] if seen else 0):
+            seen.append(int(event.id))
+            if monotonic() > deadline:
+                break
+    assert seen == list(range(1, 17))
+
+
 def test_a_broker_that_was_killed_loses_no_job(service: Service) -> None:
     service.part("valkey").kill()
     job_id = service.submit(epochs=1)

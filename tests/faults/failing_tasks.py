@@ -1,10 +1,12 @@
-"""The worker's tasks, in a process that kills itself once at the point that a file names for the job.
+"""The worker's tasks, in a process that kills itself at the point that a file names for the job.
 
-Nothing in the service knows of it: the points lie around the functions that the service calls anyway. Only a worker may
-import this module, because it changes them for its whole process.
+The file holds a point, such as "after claim", or a trouble and a point: "full disk, after epoch commit". Nothing in the
+service knows of it: the points lie around the functions that the service calls anyway. Only a worker may import this
+module, because it changes them for its whole process.
 """
 
 import os
+import resource
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +15,29 @@ from typing import Any
 from worker import run, tasks
 from worker.journal import Journal
 
-present = {"job": "", "point": ""}
+FOLDER = Path(os.environ["FAULTS_FOLDER"])
+LESS_THAN_A_CHECKPOINT_BYTES = 8_000_000
+present = {"job": "", "trouble": "", "point": ""}
 
 
 def reach(point: str) -> None:
-    """Die here, the first time that this job comes here."""
-    mark = Path(os.environ["FAULTS_FOLDER"]) / present["job"]
-    if present["point"] == point and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    """Die here: the first time that this job comes here, or every time."""
+    if present["point"] != point or spent():
+        return
+    if present["trouble"] != "always":
+        mark().touch()
+    if present["trouble"] == "truncated checkpoint":
+        for checkpoint in (FOLDER.parent / "checkpoints" / present["job"]).glob("*.safetensors"):
+            os.truncate(checkpoint, 1000)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def mark() -> Path:
+    return FOLDER / present["job"]
+
+
+def spent() -> bool:
+    return mark().exists()
 
 
 def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,8 +54,10 @@ original_run, original_to_its_end = tasks.run, run.Run.to_its_end
 
 
 def failing_run(job_id: str, runner: run.Runner) -> None:
-    folder = Path(os.environ["FAULTS_FOLDER"])
-    present["job"], present["point"] = job_id, (folder / f"{job_id}.point").read_text()
+    trouble, _, point = (FOLDER / f"{job_id}.point").read_text().rpartition(", ")
+    present.update(job=job_id, trouble=trouble, point=point)
+    if trouble == "full disk" and not spent():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LESS_THAN_A_CHECKPOINT_BYTES, resource.RLIM_INFINITY))
     reach("before claim")
     original_run(job_id, runner)
 

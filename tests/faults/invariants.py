@@ -1,0 +1,51 @@
+"""What must hold of every job that has ended, whatever happened to its workers, its broker and its database."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import select
+
+from db import queries
+from db.models import Event
+from db.session import Sessions
+from jobs.state import JobState
+
+UNEQUAL = {"job_id", "attempt", "epoch_seconds", "images_per_second", "recorded_at"}
+
+History = list[dict[str, Any]]
+
+
+def history(sessions: Sessions, job_id: str) -> History:
+    """Each epoch's figures, without those that name an attempt or measure time."""
+    with sessions.read() as session:
+        rows = queries.epochs(session, job_id)
+    return [
+        {column.name: getattr(row, column.name) for column in row.__table__.columns if column.name not in UNEQUAL}
+        for row in rows
+    ]
+
+
+def violations(
+    sessions: Sessions, job_id: str, reference: History, *, ends: Sequence[JobState] = (JobState.SUCCEEDED,)
+) -> list[str]:
+    """The promises that were not kept; `reference` is the history of the same spec, trained without any fault."""
+    with sessions.read() as session:
+        job = queries.find(session, job_id)
+        epochs = queries.epochs(session, job_id)
+        events = session.scalars(select(Event).where(Event.job_id == job_id).order_by(Event.seq)).all()
+    recorded = history(sessions, job_id)
+    told = [event.data["epoch"] for event in events if event.kind == "epoch"]
+    promises = {
+        "it ends as it should": job.state in ends,
+        "it has one end": [event.kind for event in events].count("end") == 1,
+        "its end is its last event": events[-1].kind == "end",
+        "its events have no gap": [event.seq for event in events] == list(range(1, job.event_seq + 1)),
+        "its epochs are there once each": [row.epoch for row in epochs] == list(range(1, job.epochs_done + 1)),
+        "each epoch was told once": told == list(range(1, job.epochs_done + 1)),
+        "it succeeds with all its epochs": job.state != JobState.SUCCEEDED or job.epochs_done == job.epochs_total,
+        "the attempt never falls": all(before.attempt <= after.attempt for before, after in pairwise(epochs)),
+        "it has no lease": job.lease_owner is None and job.lease_expires_at is None,
+        "its history is the reference's, bit for bit": recorded == reference[: len(recorded)],
+    }
+    return [promise for promise, kept in promises.items() if not kept]

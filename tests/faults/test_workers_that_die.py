@@ -1,0 +1,81 @@
+"""Workers that die at every point of the protocol, sleep through their lease, or lose what they wrote."""
+
+from pathlib import Path
+from time import sleep
+
+import psutil
+import pytest
+from invariants import history, violations
+from workers import SPEC, find, submit, trainer_of, wait_for_end, worker
+
+from broker.hints import CeleryQueue
+from broker.reconciler import dispatch
+from db.session import Sessions
+from jobs.state import JobState
+from stack.up import Valkey
+
+pytestmark = pytest.mark.timeout(280)
+
+POINTS = (
+    "before claim",
+    "after claim",
+    "before checkpoint rename",
+    "after checkpoint rename",
+    "before epoch commit",
+    "after epoch commit",
+    "before finish",
+    "after finish",
+    "truncated checkpoint, after epoch commit",
+    "full disk, after epoch commit",
+)
+ALWAYS = "always, after claim"
+
+
+def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
+    sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    jobs = {point: submit(sessions) for point in ("nowhere", ALWAYS, *POINTS)}
+    for point, job_id in jobs.items():
+        (tmp_path / f"{job_id}.point").write_text(point)
+    queue = CeleryQueue(valkey.url)
+    with worker(database_url, valkey, tmp_path, tasks="failing_tasks", processes=2):
+        dispatch(sessions, queue, list(jobs.values()))
+        wait_for_end(sessions, list(jobs.values()), seconds=240)
+    queue.close()
+
+    reference = history(sessions, jobs["nowhere"])
+    assert len(reference) == 2
+    assert {point: violations(sessions, jobs[point], reference) for point in POINTS} == {point: [] for point in POINTS}
+    assert all((tmp_path / jobs[point]).exists() for point in POINTS), "each point was reached"
+
+    assert violations(sessions, jobs[ALWAYS], reference, ends=[JobState.FAILED]) == []
+    hopeless = find(sessions, jobs[ALWAYS])
+    assert (hopeless.error_code, hopeless.attempt, hopeless.epochs_done) == ("worker_crashed_repeatedly", 3, 0)
+    log = (tmp_path / "worker.log").read_text()
+    assert f"job {jobs['full disk, after epoch commit']}: epoch 1 has no checkpoint" in log
+    assert "does not hold the bytes that were saved; going back one" in log
+
+
+def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
+    sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    queue = CeleryQueue(valkey.url)
+    unharmed, job_id = (submit(sessions, {**SPEC, "epochs": 8}) for _ in range(2))
+    with worker(database_url, valkey, tmp_path / "first") as first:
+        dispatch(sessions, queue, [unharmed])
+        wait_for_end(sessions, [unharmed], seconds=60)
+        dispatch(sessions, queue, [job_id])
+        while find(sessions, job_id).epochs_done < 2:
+            sleep(0.02)
+        assert first.process is not None
+        sleeper = trainer_of(psutil.Process(first.process.pid))
+        assert sleeper is not None
+        sleeper.suspend()
+        with worker(database_url, valkey, tmp_path / "second"):
+            while find(sessions, job_id).attempt < 2:
+                sleep(0.05)
+            sleeper.resume()  # while its successor trains
+            wait_for_end(sessions, [job_id], seconds=60)
+    queue.close()
+    assert violations(sessions, job_id, history(sessions, unharmed)) == []
+    assert "was taken from attempt 1" in (tmp_path / "first" / "worker.log").read_text()
