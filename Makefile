@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo up test lint bench scale
+.PHONY: install demo up test lint bench scale faults
 
 install: .venv/installed
 
@@ -30,3 +30,8 @@ bench: install
 
 scale: install
 	$(BIN)/python -m bench.scale
+
+# Half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
+faults: install
+	$(BIN)/python tests/faults/controls.py
+	PYTHONPATH=.:tests $(BIN)/python tests/faults/campaign.py

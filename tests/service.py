@@ -65,26 +65,36 @@ class Service:
         spawned = self.part("worker").children()
         return next(child for child in spawned if "spawn_main" in " ".join(child.cmdline()))
 
+    def stop(self) -> None:
+        self.http.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
-@contextmanager
-def service_on(data_dir: Path, *options: str) -> Iterator[Service]:
+def start(data_dir: Path, *options: str, **settings: str) -> Service:
+    """Run `up` on this folder, with settings such as `lease_seconds`, and wait until it is ready."""
     command = [sys.executable, "-m", "stack", "up", "--port", "0", "--data-dir", str(data_dir), *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ACTIVATION_LAB_")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ACTIVATION_LAB_")}
+    environment = {f"ACTIVATION_LAB_{name.upper()}": value for name, value in settings.items()}
+    process = subprocess.Popen(command, env={**inherited, **environment}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("ready http://"), f"{line!r}; {log_of(data_dir)}"
-    service = Service(process, line.split()[1])
+    return Service(process, line.split()[1])
+
+
+@contextmanager
+def service_on(data_dir: Path, *options: str) -> Iterator[Service]:
+    service = start(data_dir, *options)
     try:
         yield service
     finally:
-        service.http.close()
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        process.stdout.close()
+        service.stop()
 
 
 def log_of(data_dir: Path) -> str:

@@ -1,0 +1,276 @@
+"""Negative controls: each guard of the protocol taken out of a copy of the code, whose tests then have to go red."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+PROJECT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns(".*", "data", "__pycache__", "demo-output", "*.egg-info")
+TESTS_FAILED = 1  # pytest's exit status; another one would be a broken control
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    promise: str
+    file: str
+    code: str
+    without: str
+    tests: tuple[str, str]
+    """A file or folder of tests, and the expression that selects those that have to notice."""
+
+    def stands_in(self, project: Path) -> bool:
+        """Whether the code is found, and once."""
+        return (project / self.file).read_text().count(self.code) == 1
+
+    def goes_red_without(self, copy: Path) -> bool:
+        """Run the tests on a copy of the project without this guard."""
+        shutil.copytree(PROJECT, copy, ignore=LEFT_OUT)
+        (copy / "data").symlink_to(PROJECT / "data")
+        path = copy / self.file
+        path.write_text(path.read_text().replace(self.code, self.without))
+        where, which = self.tests
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", where, "-k", which]
+        ran = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+        if ran.returncode not in {0, TESTS_FAILED}:
+            raise RuntimeError(f"{self.promise}: the control is broken\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}")
+        return ran.returncode == TESTS_FAILED
+
+
+RACES = "tests/faults/test_races.py"
+STORE, STORE_TESTS = "db/store.py", "tests/db/test_store.py"
+RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_run.py", "tests/broker/test_reconciler.py", "tests/e2e"
+
+GUARDS = (
+    Guard(
+        "a job is claimed once, however often its hint comes",
+        STORE,
+        "Job.id == job_id, Job.state == JobState.QUEUED,",
+        "Job.id == job_id,",
+        (RACES, "same_hint"),
+    ),
+    Guard(
+        "a job waits out its backoff",
+        STORE,
+        "Job.run_after <= now(), Job.cancel_requested_at",
+        "Job.cancel_requested_at",
+        (STORE_TESTS, "before_its_time"),
+    ),
+    Guard(
+        "an attempt writes nothing once there is a later one",
+        STORE,
+        "        Job.attempt == lease.attempt,\n        Job.lease_owner == lease.owner,\n",
+        "",
+        ("tests/faults/test_workers_that_die.py", "slept and sqlite"),
+    ),
+    Guard(
+        "nor does one of the same process",
+        STORE,
+        "        Job.attempt == lease.attempt,\n",
+        "",
+        (STORE_TESTS, "zombie"),
+    ),
+    Guard(
+        "epochs are recorded in order, once",
+        STORE,
+        ".where(*held(lease), Job.epochs_done == metrics.epoch - 1)",
+        ".where(*held(lease))",
+        (STORE_TESTS, "lost_answer or skipped"),
+    ),
+    Guard(
+        "an epoch whose commit was not answered is not an error",
+        STORE,
+        "    if recorded is None or recorded.attempt != lease.attempt:",
+        "    if recorded is not None or lease:",
+        (STORE_TESTS, "lost_answer"),
+    ),
+    Guard(
+        "a successor's epoch is not taken for one's own",
+        STORE,
+        "    if recorded is None or recorded.attempt != lease.attempt:",
+        "    if recorded is None:",
+        (STORE_TESTS, "zombie"),
+    ),
+    Guard(
+        "a job succeeds with all its epochs only",
+        STORE,
+        "guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []",
+        "guard: list[ColumnElement[bool]] = []",
+        (STORE_TESTS, "epochs_missing"),
+    ),
+    Guard(
+        "a live lease is left alone",
+        STORE,
+        "lost = Job.lease_expires_at < now() if owned_by",
+        "lost = Job.id.is_not(None) if owned_by",
+        (STORE_TESTS, "live_lease"),
+    ),
+    Guard(
+        "a job that always crashes is given up",
+        STORE,
+        "MAX_CRASHES_WITHOUT_PROGRESS = 3",
+        "MAX_CRASHES_WITHOUT_PROGRESS = 3000",
+        (STORE_TESTS, "three_crashes"),
+    ),
+    Guard(
+        "a job cancelled while its worker was lost is not trained again",
+        STORE,
+        "    if job.cancel_requested_at is not None:\n        end(",
+        "    if job.cancel_requested_at is not None and not job:\n        end(",
+        (STORE_TESTS, "lost_job"),
+    ),
+    Guard(
+        "a cancel and a claim see each other",
+        STORE,
+        "session.get(Job, job_id, with_for_update=True)",
+        "session.get(Job, job_id)",
+        (RACES, "claim and postgres"),
+    ),
+    Guard(
+        "a quota holds against simultaneous requests",
+        STORE,
+        '        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})',
+        "        pass",
+        (STORE_TESTS, "quota_of_ten"),
+    ),
+    Guard(
+        "one idempotency key makes one job",
+        STORE,
+        "job = new_job(spec, idempotency_key=idempotency_key,",
+        "job = new_job(spec, idempotency_key=None,",
+        (STORE_TESTS, "one_key"),
+    ),
+    Guard(
+        "a SQLite transaction that reads first can write later",
+        "db/session.py",
+        'else "BEGIN IMMEDIATE"',
+        'else "BEGIN"',
+        (RACES, "races_the_end and sqlite"),
+    ),
+    Guard(
+        "a checkpoint is there whole or not at all",
+        "db/files.py",
+        'partial = path.with_name(f".{path.name}.partial")',
+        "partial = path",
+        ("tests/db/test_files.py", "durable"),
+    ),
+    Guard(
+        "a checkpoint's bytes are on the disk before its name is",
+        "db/files.py",
+        "        os.fsync(file.fileno())\n",
+        "",
+        ("tests/db/test_files.py", "durable"),
+    ),
+    Guard(
+        "a damaged checkpoint is not trained from",
+        "worker/checkpoint.py",
+        "if hashlib.sha256(content).hexdigest() != sha256:",
+        "if not content:",
+        ("tests/worker/test_checkpoint.py", "damaged"),
+    ),
+    Guard(
+        "two attempts never write the same file",
+        "worker/checkpoint.py",
+        "epoch-{epoch:04}-attempt-{attempt}.safetensors",
+        "epoch-{epoch:04}.safetensors",
+        ("tests/worker/test_checkpoint.py", "files_of_their_own"),
+    ),
+    Guard(
+        "a resumed optimizer is the one that was interrupted",
+        "worker/train.py",
+        '        optimizers.restore(self.optimizer, self.network, below("optimizer.", tensors))\n',
+        "",
+        ("tests/worker/test_train.py", "resumed"),
+    ),
+    Guard(
+        "a lease is renewed as long as the job is trained",
+        "worker/pulse.py",
+        "            store.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
+        "            del session\n",
+        (RUN_TESTS, "renews"),
+    ),
+    Guard(
+        "a training that hangs is ended",
+        "worker/pulse.py",
+        "            self._watch_progress()\n",
+        "",
+        (RUN_TESTS, "stalled"),
+    ),
+    Guard(
+        "an outage is not taken for a hang",
+        "worker/pulse.py",
+        "                self._progressed_at = monotonic()  # to wait for the database is not to hang\n",
+        "",
+        (RUN_TESTS, "not_stalling"),
+    ),
+    Guard(
+        "a worker told to stop gives its job back",
+        "worker/pulse.py",
+        "            raise Draining\n",
+        "            return\n",
+        (RUN_TESTS, "draining"),
+    ),
+    Guard(
+        "an epoch trained in an outage is kept",
+        "worker/journal.py",
+        "            return\n        try:\n",
+        "            self._entries.clear()\n            return\n        try:\n",
+        (RUN_TESTS, "goes_on_while"),
+    ),
+    Guard(
+        "a worker that is lost loses its job",
+        "broker/reconciler.py",
+        "    if not patient:\n",
+        "    if not sessions:\n",
+        (RECONCILER_TESTS, "lost_workers"),
+    ),
+    Guard(
+        "after an outage no job is taken before its worker could renew its lease",
+        "broker/reconciler.py",
+        "patient=monotonic() < self._patient_until",
+        "patient=False",
+        (RECONCILER_TESTS, "after_an_outage"),
+    ),
+    Guard(
+        "a lost hint is sent again",
+        "broker/reconciler.py",
+        '                log.warning("job %s lost its worker", job_id)\n    send_lost_hints(sessions, queue)\n',
+        '                log.warning("job %s lost its worker", job_id)\n    del queue\n',
+        (RECONCILER_TESTS, "sent_again"),
+    ),
+    Guard(
+        "a worker's parent releases the job of a child that died",
+        "worker/main.py",
+        '                if not alive(int(owner.rpartition("/")[2])):\n',
+        "                if not owner:\n",
+        (E2E, "trainer_killed"),
+    ),
+    Guard(
+        "a worker that starts again releases what its former life held",
+        "worker/main.py",
+        "        forget_former_life(sessions, name)\n",
+        "",
+        (E2E, "worker_killed"),
+    ),
+)
+
+
+def main() -> None:
+    """Print the table of docs/faults.md; exit status 1 when a guard can be removed unnoticed."""
+    unnoticed = 0
+    print("| taken out | of | the tests went | s |\n| --- | --- | --- | ---: |")
+    for guard in GUARDS:
+        started = monotonic()
+        with tempfile.TemporaryDirectory(prefix="activation-lab-control-") as folder:
+            red = guard.goes_red_without(Path(folder) / "copy")
+        unnoticed += not red
+        verdict, seconds = "red" if red else "**green**", monotonic() - started
+        print(f"| {guard.promise} | `{guard.file}` | {verdict} | {seconds:.0f} |", flush=True)
+    sys.exit(unnoticed > 0)
+
+
+if __name__ == "__main__":
+    main()
