@@ -63,10 +63,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
         write_through(partial, content)
+        partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)  # a full disk needs the room
         raise
-    partial.replace(path)
     fsync(path.parent)
 
 
