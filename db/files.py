@@ -1,10 +1,17 @@
-"""Checkpoint files, on any filesystem that fsspec knows; SQL knows which there are."""
+"""Checkpoint files, on this machine or in an object store; SQL knows which there are."""
 
 import os
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
+from fsspec.asyn import AsyncFileSystem
+
+LOCAL = "file://"
+TRANSFER_SECONDS = 30.0  # a checkpoint of 15 MB over 4 Mbit/s
+REQUEST_SECONDS = 10.0  # the API holds a transaction while it deletes
 
 
 def job_folder(checkpoints_url: str, job_id: str) -> str:
@@ -16,13 +23,12 @@ def write(url: str, content: bytes) -> None:
     """Write the file whole or not at all; when this returns, a local one has reached the disk.
 
     Raises:
-        OSError: the disk is full, the server is away, ...
+        OSError: the disk is full, the server is away or takes too long, ...
     """
-    filesystem, path = fsspec.url_to_fs(url)
-    if isinstance(filesystem, LocalFileSystem):
-        write_atomically(Path(path), content)
-    else:
-        filesystem.pipe_file(path, content)  # an object store shows an object whole or not at all
+    if url.startswith(LOCAL):
+        write_atomically(Path(url.removeprefix(LOCAL)), content)
+    else:  # an object store shows an object whole or not at all
+        ask("pipe_file", url, content, seconds=TRANSFER_SECONDS)
 
 
 def read(url: str, *, start: int | None = None, end: int | None = None) -> bytes:
@@ -32,27 +38,58 @@ def read(url: str, *, start: int | None = None, end: int | None = None) -> bytes
         FileNotFoundError: there is no such file.
         OSError: the storage could not be asked.
     """
-    filesystem, path = fsspec.url_to_fs(url)
-    content: bytes = filesystem.cat_file(path, start=start, end=end)
+    content: bytes = ask("cat_file", url, start=start, end=end, seconds=TRANSFER_SECONDS)
     return content
 
 
 def delete(url: str) -> None:
     """Delete the file; that it is gone already is as good. Raises OSError when it is still there."""
-    filesystem, path = fsspec.url_to_fs(url)
-    try:
-        filesystem.rm_file(path)
-    except FileNotFoundError:
-        return
+    with suppress(FileNotFoundError):
+        ask("rm_file", url, seconds=REQUEST_SECONDS)
 
 
 def delete_folder(url: str) -> None:
     """Delete the folder with all in it, also what a crash left half written. Raises OSError when it is still there."""
-    filesystem, path = fsspec.url_to_fs(url)
+    if url.startswith(LOCAL):
+        with suppress(FileNotFoundError):
+            ask("rm", url, recursive=True, seconds=REQUEST_SECONDS)
+    else:
+        delete_objects(url)
+
+
+def delete_objects(url: str) -> None:
+    """One by one: of a request to delete many, s3fs does not say which were refused."""
+    scheme = url.partition("://")[0]
+    for path in ask("find", url, seconds=REQUEST_SECONDS):
+        delete(f"{scheme}://{path}")
+
+
+def ask(method: str, url: str, *arguments: Any, seconds: float, **named: Any) -> Any:  # noqa: ANN401  # as fsspec has it
+    """What the method of the URL's filesystem returns, within some time if a server is asked.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: whatever else went wrong; each driver has errors of its own for that.
+    """
     try:
-        filesystem.rm(path, recursive=True)
-    except FileNotFoundError:
-        return
+        filesystem = filesystem_of(url.partition("://")[0])
+        deadline = {"timeout": seconds} if isinstance(filesystem, AsyncFileSystem) else {}
+        return getattr(filesystem, method)(url, *arguments, **named, **deadline)
+    except TimeoutError as error:
+        raise TimeoutError(f"{url}: no answer within {seconds:.0f} s") from error
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{url}: {type(error).__name__}: {error}") from error
+
+
+@cache
+def filesystem_of(scheme: str) -> Any:  # noqa: ANN401  # fsspec has no types
+    """One for the whole process, which any thread may use; fsspec would make one, and keep it, for each thread.
+
+    Others write there too, so what was listed before is no answer.
+    """
+    return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

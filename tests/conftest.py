@@ -1,8 +1,12 @@
-"""Real servers for the tests: PostgreSQL and Valkey out of their wheels, on loopback, gone with the test run."""
+"""Real servers for the tests: PostgreSQL, Valkey and S3 out of their wheels, on loopback, gone with the test run."""
 
+import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -11,10 +15,21 @@ import redis
 from outage import Outage
 
 from bench.postgres import PostgresServer, installed, running
-from db import schema
+from db import files, schema
 from db.session import Sessions, connect
-from stack.up import Valkey
+from stack.processes import Child
+from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
+
+S3_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "NO_PROXY": "127.0.0.1",
+}
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +96,66 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
         yield server
         server.ask_to_stop()
         server.stop_by(monotonic() + 5)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    endpoint: str
+    log: Path
+    """A line a request."""
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A server that speaks S3 and keeps the objects in memory."""
+    port, path = free_port(), tmp_path_factory.mktemp("s3") / "s3.log"
+    with path.open("w") as log:
+        command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+        server = Child("s3", command, os.environ, log)
+        server.start()
+        wait_for(lambda: listens(port), seconds=30)
+        yield S3Server(f"http://127.0.0.1:{port}", path)
+        server.stop_by(monotonic())  # it has nothing to save
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, str]], None]]:
+    """Sets the variables by which S3 is found, those of a bare machine and the given, for a new client."""
+
+    def use(variables: Mapping[str, str]) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in {**S3_ENVIRONMENT, **variables}.items():
+            monkeypatch.setenv(name, value)
+        files.filesystem_of.cache_clear()
+
+    yield use
+    files.filesystem_of.cache_clear()
+
+
+@pytest.fixture
+def s3_url(s3_server: S3Server, aws: Callable[[Mapping[str, str]], None]) -> str:
+    """A folder in a bucket of the test's own."""
+    aws({"AWS_ENDPOINT_URL": s3_server.endpoint})
+    bucket = f"test-{secrets.token_hex(6)}"
+    files.filesystem_of("s3").mkdir(bucket)
+    return f"s3://{bucket}/checkpoints"
+
+
+@pytest.fixture
+def file_url(tmp_path: Path) -> str:
+    return f"{tmp_path.as_uri()}/checkpoints"
+
+
+@pytest.fixture(params=["file", "s3"])
+def checkpoints_url(request: pytest.FixtureRequest) -> str:
+    """An empty folder for checkpoints, on this machine or in an object store."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 def answers(client: redis.Redis) -> bool:

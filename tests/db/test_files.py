@@ -1,9 +1,16 @@
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from time import monotonic
 
+import fsspec
 import pytest
 
 from db import files
@@ -51,6 +58,48 @@ def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path):
     assert not (tmp_path / "job").exists()
 
 
+def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str):
+    for name in ("job/one", "job/two", "job-2/one"):
+        files.write(f"{checkpoints_url}/{name}", b"content")
+
+    files.delete_folder(f"{checkpoints_url}/job")
+    files.delete_folder(f"{checkpoints_url}/job")
+
+    assert files.read(f"{checkpoints_url}/job-2/one") == b"content"
+    for name in ("one", "two"):
+        with pytest.raises(FileNotFoundError):
+            files.read(f"{checkpoints_url}/job/{name}")
+
+
+def test_a_part_is_read(checkpoints_url: str):
+    files.write(f"{checkpoints_url}/name", b"0123456789")
+
+    assert files.read(f"{checkpoints_url}/name", start=3, end=6) == b"345"
+
+
+def test_what_another_process_wrote_and_deleted_is_seen(s3_url: str):
+    """A listing or a miss is not remembered."""
+    other = fsspec.filesystem("s3", skip_instance_cache=True)
+    files.delete_folder(s3_url)
+    with pytest.raises(FileNotFoundError):
+        files.read(f"{s3_url}/name")
+
+    other.pipe_file(f"{s3_url}/name", b"content")
+
+    assert files.read(f"{s3_url}/name") == b"content"
+    files.delete_folder(s3_url)
+    assert not other.exists(f"{s3_url}/name")
+
+
+def test_any_thread_may_write_and_read(s3_url: str):
+    urls = [f"{s3_url}/{number}" for number in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(files.write, urls, (url.encode() for url in urls)))
+        contents = list(threads.map(files.read, urls))
+
+    assert contents == [url.encode() for url in urls]
+
+
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A real filesystem of 1 MB."""
@@ -96,10 +145,137 @@ except OSError as error:
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["first"]
 
 
-def test_a_name_that_cannot_be_had_leaves_nothing(tmp_path: Path):
+def test_a_name_that_cannot_be_had_leaves_nothing(file_url: str, tmp_path: Path):
     (tmp_path / "checkpoints" / "name").mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):
-        files.write(f"{tmp_path.as_uri()}/checkpoints/name", b"content")
+        files.write(f"{file_url}/name", b"content")
 
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["name"]
+
+
+FORBIDDEN = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+BROKEN = b"<Error><Code>InternalError</Code><Message>We met an error</Message></Error>"
+
+
+def answer(status: str, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+OUTAGES: Mapping[str, bytes | None] = {
+    "refused": None,
+    "hung": b"",
+    "access denied": answer("403 Forbidden", FORBIDDEN),
+    "an error of the server": answer("500 Internal Server Error", BROKEN),
+    "no XML": answer("503 Service Unavailable", b"the proxy is tired"),
+    "no HTTP": b"220 mail\r\n",
+    "an answer cut short": answer("200 OK", bytes(100))[:-50],
+}
+"""What the server says to everything; None = there is no server, nothing = it never says a word."""
+
+
+@contextmanager
+def server_that_says(said: bytes | None) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        if said is None:
+            listener.close()
+        elif said:
+            threading.Thread(target=say, args=(listener, said), daemon=True).start()
+        yield endpoint
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def say(listener: socket.socket, said: bytes) -> None:
+    with suppress(OSError):  # the test has ended
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(said)
+
+
+VERBS: Mapping[str, Callable[[str], object]] = {
+    "write": lambda url: files.write(url, bytes(14_000_000)),
+    "read": files.read,
+    "read a part": lambda url: files.read(url, start=0, end=9),
+    "delete": files.delete,
+    "delete a folder": files.delete_folder,
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_is_an_os_error_and_never_a_missing_file(
+    outage: str, aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.2)
+    monkeypatch.setattr(files, "REQUEST_SECONDS", 0.2)
+    with server_that_says(OUTAGES[outage]) as endpoint:
+        aws({"AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"})
+        met = {verb: error_of(VERBS[verb]) for verb in VERBS}
+
+    for verb, error in met.items():
+        assert isinstance(error, OSError), (verb, error)
+        assert not isinstance(error, FileNotFoundError), verb
+        assert str(error), verb
+
+
+def error_of(verb: Callable[[str], object]) -> Exception | None:
+    try:
+        verb("s3://bucket/job/name")
+    except Exception as error:  # noqa: BLE001  # what kind it is, is the question
+        return error
+    return None
+
+
+def test_a_server_that_hangs_is_waited_for_no_longer_than_is_said(
+    aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.5)
+    with server_that_says(b"") as endpoint:
+        aws({"AWS_ENDPOINT_URL": endpoint})
+        began = monotonic()
+        with pytest.raises(TimeoutError, match="s3://bucket/name: no answer within"):
+            files.read("s3://bucket/name")
+
+    assert monotonic() - began < 5
+
+
+def test_missing_credentials_are_an_os_error(aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch):
+    with server_that_says(b"") as endpoint:
+        aws({"AWS_ENDPOINT_URL": endpoint})
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        with pytest.raises(OSError, match="NoCredentialsError"):
+            files.write("s3://bucket/name", b"content")
+
+
+def test_a_missing_bucket_takes_no_checkpoint(s3_url: str):
+    with pytest.raises(OSError, match="bucket does not exist"):
+        files.write(f"{s3_url.replace('test-', 'other-')}/name", b"content")
+
+
+LISTED = b"""<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount>
+<Contents><Key>job/name</Key><Size>7</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>
+</ListBucketResult>"""
+
+
+def test_objects_that_may_be_listed_but_not_deleted_are_reported(aws: Callable[[Mapping[str, str]], None]):
+    """Of a request to delete many, the answer is a 200 that names the refused."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(answer("200 OK", LISTED))
+
+        def do_DELETE(self) -> None:
+            self.wfile.write(answer("403 Forbidden", FORBIDDEN))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"})
+        with pytest.raises(PermissionError):
+            files.delete_folder("s3://bucket/job")
+        server.shutdown()
