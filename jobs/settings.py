@@ -1,15 +1,19 @@
 """What every process of the service must agree on, read from the environment by the entry points alone."""
 
 import os
+import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "ACTIVATION_LAB_"
 CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
+CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?")
 
 
 class InvalidSettings(ValueError):
@@ -29,7 +33,7 @@ class Settings(BaseSettings):
     mnist_dir: Path = Field(
         PROJECT / "data", description="Folder that holds MNIST/raw with the four archives; default: the project's own."
     )
-    checkpoints_url: str = Field("", description="file://… or s3://…; empty = a folder in DATA_DIR.")
+    checkpoints_url: str = Field("", description="file:///… or s3://bucket/…; empty = a folder in DATA_DIR.")
     auth: Literal["none", "keys"] = Field("none", description="keys = every request under /v1 needs an API key.")
     max_unfinished_jobs: int = Field(10_000, ge=1, description="Queued and running jobs; one more is answered 429.")
     max_body_bytes: int = Field(4_000_000, ge=1_000, description="A larger request body is answered 413.")
@@ -44,6 +48,16 @@ class Settings(BaseSettings):
         description="A job without an epoch for so long, or for ten usual epochs, is taken from its process.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+
+    @field_validator("checkpoints_url")
+    @classmethod
+    def names_a_storage(cls, url: str) -> str:
+        """Not at the first epoch, but at the start: what it names must be known and its driver installed."""
+        if url and not CHECKPOINTS_URL.fullmatch(url):
+            raise PydanticCustomError("checkpoints_url", "must begin with file:/// or with s3:// and a bucket")
+        if url.startswith("s3://") and find_spec("s3fs") is None:
+            raise PydanticCustomError("checkpoints_url", "s3:// needs the extra packages of activation-lab[s3]")
+        return url
 
     @property
     def database(self) -> str:

@@ -23,6 +23,10 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ACTIVATION_LAB_WORKER_PROCESSES", "many"),
         ("ACTIVATION_LAB_AUTH", "maybe"),
         ("ACTIVATION_LAB_HEARTBEAT_SECONDS", "40"),
+        ("ACTIVATION_LAB_CHECKPOINTS_URL", "ftp://host/folder"),
+        ("ACTIVATION_LAB_CHECKPOINTS_URL", "/folder"),
+        ("ACTIVATION_LAB_CHECKPOINTS_URL", "file://folder"),
+        ("ACTIVATION_LAB_CHECKPOINTS_URL", "s3:///folder"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_refused_by_name(
@@ -31,6 +35,22 @@ def test_an_unknown_or_invalid_setting_is_refused_by_name(
     monkeypatch.setenv(name, value)
     with pytest.raises(InvalidSettings, match=name):
         settings.read()
+
+
+@pytest.mark.parametrize("url", ["file:///folder", "s3://bucket", "s3://bucket/folder"])
+def test_checkpoints_lie_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_CHECKPOINTS_URL", url)
+    assert settings.read().checkpoints == url
+
+
+def test_s3_without_its_driver_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "find_spec", lambda _: None)
+    monkeypatch.setenv("ACTIVATION_LAB_CHECKPOINTS_URL", "s3://bucket")
+    with pytest.raises(InvalidSettings) as refused:
+        settings.read()
+    assert str(refused.value) == (
+        "ACTIVATION_LAB_CHECKPOINTS_URL: s3:// needs the extra packages of activation-lab[s3]"
+    )
 
 
 def test_the_clients_own_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
