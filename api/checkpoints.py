@@ -14,7 +14,7 @@ from api.jobs import MAX_NUMBER, JobId
 from api.out import Out
 from db import files, queries
 from db.models import Checkpoint
-from jobs.errors import CheckpointNotFound
+from jobs.errors import CheckpointNotFound, StorageUnavailable
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -90,6 +90,8 @@ def content_of(checkpoint: Checkpoint, start: int, end: int) -> bytes:
         return files.read(checkpoint.url, start=start, end=end)
     except FileNotFoundError as error:
         raise CheckpointNotFound("the file of this checkpoint is gone") from error
+    except OSError as error:
+        raise StorageUnavailable from error
 
 
 def headers_of(checkpoint: Checkpoint) -> dict[str, str]:

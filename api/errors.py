@@ -28,6 +28,7 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
     errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 CODES: Mapping[int, str] = {

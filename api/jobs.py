@@ -20,6 +20,7 @@ from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
 from db.models import Epoch, Layer
+from jobs.errors import StorageUnavailable
 from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
 
@@ -188,7 +189,14 @@ def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
     with sessions.begin() as session:
         store.remove(session, job_id)
         # before the commit: files that stay keep their job
-        files.delete_folder(files.job_folder(settings.checkpoints, job_id))
+        delete_checkpoints(settings.checkpoints, job_id)
+
+
+def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
+    try:
+        files.delete_folder(files.job_folder(checkpoints_url, job_id))
+    except OSError as error:
+        raise StorageUnavailable from error
 
 
 @router.get("/{job_id}/history", responses=declared(404, 406, 422, 503), response_model=History)

@@ -9,6 +9,7 @@ JobsError
 ├── DatabaseUnavailable             503
 ├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
+├── StorageUnavailable              503 from the API alone: a worker trains on without it
 ├── Fenced                          a worker learns that it no longer holds its job
 ├── CheckpointDamaged               training goes on from an older one
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
@@ -93,6 +94,12 @@ class BrokerUnavailable(JobsError):
     """The broker cannot be reached."""
 
     code = "broker_unavailable"
+
+
+class StorageUnavailable(JobsError):
+    """The storage of the checkpoints cannot be asked; try again soon."""
+
+    code = "storage_unavailable"
 
 
 class Fenced(JobsError):

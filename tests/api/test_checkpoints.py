@@ -1,25 +1,32 @@
 import base64
 import hashlib
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import store
+from db import files, store
 from db.store import CheckpointFile
 from jobs.metrics import EpochMetrics
+from stack.up import free_port
 
 CONTENT = bytes(range(100))
 
 
 @pytest.fixture
-def url(client: TestClient, hand: Any, app: FastAPI, tmp_path: Path) -> str:
+def stored(file_url: str) -> str:
+    """The URL of a checkpoint's file."""
+    files.write(f"{file_url}/file", CONTENT)
+    return f"{file_url}/file"
+
+
+@pytest.fixture
+def url(client: TestClient, hand: Any, app: FastAPI, stored: str) -> str:
     """Of the checkpoints of a job that has one, after its first epoch."""
-    (tmp_path / "file").write_bytes(CONTENT)
     lease = hand.claim(client.post("/v1/jobs", json={"activation": "relu"}).json()["id"])
-    saved = CheckpointFile(1, 1, f"file://{tmp_path}/file", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    saved = CheckpointFile(1, 1, stored, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     with app.state.sessions.begin() as session:
         metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         store.record_epoch(session, lease, metrics, checkpoint=saved)
@@ -70,9 +77,35 @@ def test_a_part_that_does_not_exist_is_refused(client: TestClient, url: str, wan
 
 
 def test_an_epoch_without_a_checkpoint_and_a_file_that_is_gone_are_not_found(
-    client: TestClient, url: str, tmp_path: Path
+    client: TestClient, url: str, stored: str
 ) -> None:
     assert client.get(f"{url}/2").json()["code"] == "checkpoint_not_found"
-    (tmp_path / "file").unlink()
+    files.delete(stored)
     response = client.get(f"{url}/1")
     assert (response.status_code, response.json()["code"]) == (404, "checkpoint_not_found")
+
+
+@pytest.fixture
+def nobody(aws: Callable[[Mapping[str, str]], None]) -> None:
+    """S3 is where nobody listens."""
+    aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", "AWS_MAX_ATTEMPTS": "1"})
+
+
+@pytest.mark.usefixtures("nobody")
+class TestStorageThatIsAway:
+    @pytest.fixture
+    def stored(self) -> str:
+        return "s3://bucket/file"
+
+    def test_a_download_is_to_be_tried_again(self, client: TestClient, url: str) -> None:
+        response = client.get(f"{url}/1")
+        assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+        assert response.headers["Retry-After"]
+
+    def test_a_job_is_not_deleted_without_its_files(self, client: TestClient, app: FastAPI, hand: Any) -> None:
+        app.state.settings = app.state.settings.model_copy(update={"checkpoints_url": "s3://bucket"})
+        job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+        hand.cancel(hand.claim(job_id))
+        response = client.delete(f"/v1/jobs/{job_id}")
+        assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+        assert client.get(f"/v1/jobs/{job_id}").status_code == 200
