@@ -89,8 +89,8 @@ def start(data_dir: Path, *options: str, **settings: str) -> Service:
 
 
 @contextmanager
-def service_on(data_dir: Path, *options: str) -> Iterator[Service]:
-    service = start(data_dir, *options)
+def service_on(data_dir: Path, *options: str, **settings: str) -> Iterator[Service]:
+    service = start(data_dir, *options, **settings)
     try:
         yield service
     finally:
