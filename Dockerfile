@@ -27,9 +27,9 @@ COPY --from=wheel /wheels /opt/activation-lab/wheels
 # PYTHONDONTWRITEBYTECODE: root's bytecode has no place in the user's cache.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
-        -c /opt/activation-lab/constraints.txt /opt/activation-lab/wheels/*.whl \
+        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[s3]" \
     && python /opt/activation-lab/slim.py \
-    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.cli, matplotlib.pyplot' \
+    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.cli, matplotlib.pyplot, s3fs' \
     && rm -r /tmp/matplotlib
 USER 10001:10001
 EXPOSE 8000
@@ -47,7 +47,7 @@ ENV ACTIVATION_LAB_MNIST_DIR=/usr/share/activation-lab
 # MNIST is unpacked here, for the user may read that folder and not write to it.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
-        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[worker]" \
+        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[s3,worker]" \
     && python -c 'import os, pathlib, worker.data as data; data.load(pathlib.Path(os.environ["ACTIVATION_LAB_MNIST_DIR"]))' \
     && chmod -R a+rX "$ACTIVATION_LAB_MNIST_DIR"
 USER 10001:10001

@@ -49,6 +49,9 @@ BALLAST = {
         "matplotlib/mpl-data/fonts/pdfcorefonts",
         "matplotlib/mpl-data/sample_data",
     ],
+    "botocore's other services: what stays begins with s, as s3 and the sources of its credentials (sts, sso) do": [
+        "botocore/data/[!s]*/"
+    ],
 }
 
 

@@ -24,6 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
+S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"}
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 OUR_OWN = ["api", "migrate", "worker"]
 
@@ -148,6 +149,15 @@ def test_the_api_deletes_checkpoints_where_the_worker_writes_them():
     assert url == f"file://{target}"
 
 
+def test_checkpoints_lie_in_an_object_store_where_one_is_named():
+    given = dict.fromkeys(S3, "given") | {"ACTIVATION_LAB_CHECKPOINTS_URL": "s3://bucket/folder"}
+    services = resolved(**given)["services"]
+
+    for name in ("api", "worker"):
+        assert given.items() <= services[name]["environment"].items()
+        assert {variable: resolved()["services"][name]["environment"][variable] for variable in S3} == dict.fromkeys(S3)
+
+
 def test_every_part_reads_the_passwords_that_were_chosen():
     services = resolved(POSTGRES_PASSWORD="one", VALKEY_PASSWORD="two")["services"]
 
@@ -185,7 +195,7 @@ def test_containers_are_given_known_settings_only():
     services = resolved()["services"]
     given = {name for service in OUR_OWN for name in services[service]["environment"]}
 
-    assert given <= SETTINGS
+    assert given <= SETTINGS | S3
     assert set(re.findall(rf"\b({PREFIX}\w+)=", DOCKERFILE)) <= SETTINGS
 
 
@@ -198,7 +208,7 @@ def test_settings_that_are_not_chosen_have_the_services_own_defaults(monkeypatch
 
 
 def test_every_variable_of_the_compose_file_is_explained_in_the_example():
-    used = set(re.findall(r"\$\{(\w+)", (PROJECT / "docker-compose.yml").read_text()))
+    used = set(re.findall(r"\$\{(\w+)", (PROJECT / "docker-compose.yml").read_text())) | S3
     explained = set(re.findall(r"(?m)^#(\w+)=", (PROJECT / ".env.example").read_text()))
 
     assert used == explained
@@ -351,7 +361,9 @@ for package in ("activations", "jobs", "db", "broker", "api", "stack"):
 
 def test_slimming_removes_the_ballast_and_leaves_the_rest(tmp_path: Path):
     ballast = ["numpy/lib/tests/test_io.py", "numpy/include/array.h", "scipy/stats/a.py", "fontTools/misc/b.so"]
+    ballast += ["botocore/data/ec2/2016-11-15/service-2.json.gz"]
     needed = ["numpy/testing/a.py", "scipy/special/_ufuncs.so", "scipy/special/a.py", "fontTools/misc/b.py"]
+    needed += ["botocore/data/endpoints.json", "botocore/data/s3/a.json", "botocore/data/sts/a.json"]
     for name in [*ballast, *needed]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
