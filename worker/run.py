@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 LONGEST_WAIT_SECONDS = 2
 DRAINED_WITHIN_SECONDS = 5
+STORAGE_BACK_WITHIN_SECONDS = 60
 Tensors = Mapping[str, Any]  # of torch, which this module does not know
 
 
@@ -140,11 +141,28 @@ class Run:
         """Load the newest checkpoint that is whole; with none, training starts from its seed and comes to the same."""
         for checkpoint in self.persist(store.checkpoints):
             try:
-                training.load_state_dict(self.runner.checkpoints.load(checkpoint.url, checkpoint.sha256))
+                training.load_state_dict(self.load(checkpoint.url, checkpoint.sha256))
             except CheckpointDamaged as error:
                 log.warning("job %s: %s; going back one", self.claim.lease.job_id, error)
+            except OSError:
+                log.exception("job %s starts over: its checkpoints cannot be read", self.claim.lease.job_id)
+                return
             else:
                 return
+
+    def load(self, url: str, sha256: str) -> Tensors:
+        """Storage that is away is waited for: to train all those epochs again would take longer."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(OSError),
+            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS),
+            stop=stop_after_delay(STORAGE_BACK_WITHIN_SECONDS),
+            before_sleep=before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        ):
+            with attempt:
+                self.pulse.check()
+                tensors = self.runner.checkpoints.load(url, sha256)
+        return tensors
 
     def between_batches(self) -> None:
         self.pulse.check()

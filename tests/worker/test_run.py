@@ -57,6 +57,7 @@ class FakeCheckpoints:
         self.damaged: set[str] = set()
         self.full = False
         self.undeletable = False
+        self.unreadable = 0
 
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:
         if self.full:
@@ -66,6 +67,9 @@ class FakeCheckpoints:
         return CheckpointFile(epoch, attempt, url, "0" * 64, 1)
 
     def load(self, url: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
+        if self.unreadable > 0:
+            self.unreadable -= 1
+            raise ConnectionRefusedError(url)
         if url in self.damaged or url not in self.files:
             raise CheckpointDamaged(url)
         return self.files[url]
@@ -211,6 +215,30 @@ def test_without_a_whole_checkpoint_training_starts_over_and_comes_to_the_same(s
     scene.before = nothing
     scene.run(job_id)
     assert scene.history(job_id) == [(1, 1, 1.0), (2, 1, 2.0), (3, 2, 3.0)]
+
+
+@pytest.mark.parametrize(("refusals", "patience", "resumed_from"), [(2, 60, 2), (1000, 0.1, 0)])
+def test_storage_that_is_away_is_waited_for_and_then_done_without(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, refusals: int, patience: float, resumed_from: int
+) -> None:
+    def drain_in_epoch_three(epoch: int) -> None:
+        if epoch == 3:
+            scene.draining.set()
+
+    def note(epoch: int) -> None:
+        trained.append(epoch)
+
+    monkeypatch.setattr("worker.run.STORAGE_BACK_WITHIN_SECONDS", patience)
+    trained: list[int] = []
+    scene.before = drain_in_epoch_three
+    job_id = scene.submit(epochs=4)
+    scene.run(job_id)
+    scene.draining.clear()
+    scene.before = note
+    scene.checkpoints.unreadable = refusals
+    assert scene.run(job_id).state == "succeeded"
+    assert trained == list(range(resumed_from + 1, 5))
+    assert [epoch for epoch, _, _ in scene.history(job_id)] == [1, 2, 3, 4]
 
 
 def test_checkpoints_are_made_as_often_as_asked_and_after_the_last_epoch(scene: Scene) -> None:
