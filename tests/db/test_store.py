@@ -113,15 +113,15 @@ def test_the_same_key_with_another_spec_is_refused(sessions: Sessions) -> None:
         submit(sessions, JobSpec(activation="gelu"), idempotency_key="k")
 
 
-def test_forty_simultaneous_requests_with_one_key_make_one_job(sessions: Sessions) -> None:
+def test_two_hundred_simultaneous_requests_with_one_key_make_one_job(sessions: Sessions) -> None:
     with ThreadPoolExecutor(20) as pool:
-        ids = list(pool.map(lambda _: submit(sessions, idempotency_key="k"), range(40)))
+        ids = list(pool.map(lambda _: submit(sessions, idempotency_key="k"), range(200)))
     assert len(set(ids)) == 1
     with sessions.read() as session:
         assert len(queries.page(session, queries.Filters(), sort="created_at", limit=100, cursor=None).records) == 1
 
 
-def test_a_quota_of_ten_admits_ten_of_forty_simultaneous_requests(sessions: Sessions) -> None:
+def test_a_quota_of_ten_admits_ten_of_two_hundred_simultaneous_requests(sessions: Sessions) -> None:
     def attempt(_: int) -> bool:
         try:
             submit(sessions, max_unfinished=10)
@@ -130,7 +130,7 @@ def test_a_quota_of_ten_admits_ten_of_forty_simultaneous_requests(sessions: Sess
         return True
 
     with ThreadPoolExecutor(20) as pool:
-        assert sum(pool.map(attempt, range(40))) == 10
+        assert sum(pool.map(attempt, range(200))) == 10
 
 
 # --- claim ---
