@@ -18,6 +18,10 @@ QUICK = {"train_samples": 256, "validation": {"kind": "holdout", "fraction": 0.0
 """A training of a few seconds, most of them for the test set at the end."""
 
 
+class NotReady(Exception):
+    """`up` ended instead."""
+
+
 class Service:
     """A running stack, seen from outside."""
 
@@ -84,7 +88,8 @@ def start(data_dir: Path, *options: str, **settings: str) -> Service:
     process = subprocess.Popen(command, env={**inherited, **environment}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("ready http://"), f"{line!r}; {log_of(data_dir)}"
+    if not line.startswith("ready http://"):
+        raise NotReady(f"{line!r}; {log_of(data_dir)}")
     return Service(process, line.split()[1])
 
 

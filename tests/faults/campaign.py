@@ -31,6 +31,7 @@ from db.models import Epoch, Event, Job
 from jobs.state import JobState
 
 SETTLED_WITHIN_SECONDS = 600
+SECONDS_BETWEEN_KILLS = (2, 10)  # time to train an epoch now and then: three crashes without one end a job
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def trained_in_peace(clients: Clients) -> list[History]:
 def kill(ground: Ground, chance: random.Random, kills: int) -> Counter[str]:
     done: Counter[str] = Counter()
     while done.total() < kills:
-        sleep(chance.uniform(0.5, 6))
+        sleep(chance.uniform(*SECONDS_BETWEEN_KILLS))
         done[inflict(KILLS, ground, chance)] += 1
         show(f"{done.total()} of {kills} kills")
     return done

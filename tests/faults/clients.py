@@ -13,7 +13,7 @@ from ground import Ground
 UNFINISHED_JOBS = 5
 CANCELS_A_ROUND = 0.004
 CUT_AFTER_SECONDS = 0.2
-BASE = {"epochs": 6, "train_samples": 768, "validation": {"kind": "holdout", "fraction": 0.005}}
+BASE = {"epochs": 5, "train_samples": 512, "validation": {"kind": "holdout", "fraction": 0.005}}
 SPECS: Sequence[Mapping[str, Any]] = [
     {"activation": "relu"},
     {"activation": "selu", "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}},
@@ -87,6 +87,8 @@ class Clients:
             cut_at = monotonic() + CUT_AFTER_SECONDS
             with suppress(*UNANSWERED):
                 for event in self.ground.service.events(job_id, after=heard[-1] if heard else 0):
+                    if not event.data:  # a comment, which this library passes on with the last event's number
+                        continue
                     heard.append(int(event.id))
                     ended = event.event == "end"
                     if monotonic() > cut_at:

@@ -9,7 +9,7 @@ from time import monotonic, sleep, time
 from typing import NamedTuple
 
 import psutil
-from service import Service, start
+from service import NotReady, Service, start
 from sqlalchemy import select
 from workers import trainer_of
 
@@ -51,8 +51,13 @@ class Ground:
         self.strikes: list[Strike] = []
 
     def start(self) -> None:
+        """As often as it takes: while the database is away, `up` says so and ends."""
         settings = {**SETTINGS, "checkpoints_url": self.checkpoints.as_uri()}
-        self.service = start(self.folder / "first", "--database-url", self.database_url, **settings)
+        while True:
+            with suppress(NotReady):
+                self.service = start(self.folder / "first", "--database-url", self.database_url, **settings)
+                break
+            sleep(1)
         environment = {**self.part("worker").environ(), "ACTIVATION_LAB_DATA_DIR": str(self.folder / "second")}
         self.broker_url = environment["ACTIVATION_LAB_BROKER_URL"]
         log = (self.folder / "second.log").open("a")

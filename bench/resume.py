@@ -1,0 +1,135 @@
+"""How soon a job goes on after its worker was killed or told to stop: real workers, the default lease of 60 s."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import monotonic, sleep
+
+import psutil
+
+from broker.hints import CeleryQueue
+from broker.reconciler import dispatch
+from db import queries, schema, store
+from db.models import Job
+from db.session import Sessions, connect
+from jobs.spec import JobSpec
+from stack.processes import Child
+from stack.up import RESTART_AFTER_SECONDS, Valkey, valkey
+
+RUNS = 3
+LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samples": 256})
+
+
+@dataclass(slots=True)
+class Scene:
+    folder: Path
+    broker: Valkey
+    queue: CeleryQueue
+    sessions: Sessions
+    workers: list[Child] = field(default_factory=list)
+
+    def add_worker(self) -> None:
+        folder = self.folder / str(len(self.workers))
+        folder.mkdir()
+        environment = {
+            **os.environ,
+            "ACTIVATION_LAB_DATA_DIR": str(folder),
+            "ACTIVATION_LAB_DATABASE_URL": f"sqlite:///{self.folder / 'activation-lab.db'}",
+            "ACTIVATION_LAB_CHECKPOINTS_URL": (self.folder / "checkpoints").as_uri(),
+            "ACTIVATION_LAB_BROKER_URL": self.broker.url,
+        }
+        worker = Child("worker", [sys.executable, "-m", "stack", "worker"], environment, self.broker.log)
+        worker.start()
+        self.workers.append(worker)
+        self.until(lambda: self.signed_in() == len(self.workers))
+
+    def signed_in(self) -> int:
+        with self.sessions.read() as session:
+            return len(queries.workers(session))
+
+    def seconds_to_resume(self, hurt: Callable[[Child, psutil.Process], None]) -> float:
+        """From what happens to the worker, or the process, that trains a job, to the job's next attempt."""
+        with self.sessions.begin() as session:
+            job_id = store.create(session, LONG, max_unfinished=10)[0].id
+        dispatch(self.sessions, self.queue, [job_id])
+        self.until(lambda: self.job(job_id).epochs_done >= 2)
+        trainer = psutil.Process(int(str(self.job(job_id).lease_owner).rpartition("/")[2]))
+        worker = next(worker for worker in self.workers if worker.process and worker.process.pid == trainer.ppid())
+        started = monotonic()
+        hurt(worker, trainer)
+        self.until(lambda: self.job(job_id).attempt == 2)
+        seconds = monotonic() - started
+        with self.sessions.begin() as session:
+            store.request_cancel(session, job_id)
+        self.until(lambda: self.job(job_id).finished_at is not None)
+        return seconds
+
+    def job(self, job_id: str) -> Job:
+        with self.sessions.read() as session:
+            return queries.find(session, job_id)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            sleep(0.02)
+
+
+def kill_child(_: Child, trainer: psutil.Process) -> None:
+    trainer.kill()
+
+
+def kill_and_restart(worker: Child, _: psutil.Process) -> None:
+    """As `up` does."""
+    worker.stop_by(monotonic())
+    sleep(RESTART_AFTER_SECONDS)
+    worker.start()
+
+
+def kill(worker: Child, _: psutil.Process) -> None:
+    worker.stop_by(monotonic())
+
+
+def tell_to_stop_and_restart(worker: Child, _: psutil.Process) -> None:
+    worker.ask_to_stop()
+    worker.stop_by(monotonic() + 15)
+    worker.start()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Scene]:
+    schema.migrate(f"sqlite:///{folder / 'activation-lab.db'}")
+    sessions = connect(f"sqlite:///{folder / 'activation-lab.db'}")
+    with (folder / "log").open("w") as log:
+        broker = valkey(folder, log)
+        broker.start()
+        scene = Scene(folder, broker, CeleryQueue(broker.url), sessions)
+        yield scene
+        for part in (*scene.workers, broker):
+            part.ask_to_stop()
+            part.stop_by(monotonic() + 15)
+        scene.queue.close()
+    sessions.close()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as scene:
+        scene.add_worker()
+        show(scene, "child killed, the only one", kill_child)
+        show(scene, "worker killed, as `up` restarts it", kill_and_restart)
+        scene.add_worker()
+        show(scene, "child killed, another worker idle", kill_child)
+        show(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart)
+        show(scene, "worker killed for good, another idle", kill, runs=1)
+
+
+def show(scene: Scene, what: str, hurt: Callable[[Child, psutil.Process], None], *, runs: int = RUNS) -> None:
+    seconds = [scene.seconds_to_resume(hurt) for _ in range(runs)]
+    print(f"{what:38} {median(seconds):6.2f} s    (median of {runs}, worst {max(seconds):.2f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
