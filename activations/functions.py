@@ -2,7 +2,8 @@
 
 Values and derivatives keep a relative error below 1e-12 wherever the true result exceeds 1e-300 in magnitude; within
 0.01 of a zero of a derivative the error is below 1e-15 absolute instead. At the kink, x = 0, the negative branch
-counts, as in torch (ATen's threshold, leaky_relu and elu backward kernels).
+counts, as in torch (ATen's threshold, leaky_relu and elu backward kernels); at the other kinks of hardswish and relu6
+their straight outer pieces count, as there.
 """
 
 import functools
@@ -160,3 +161,98 @@ def mills_ratio(x: Array) -> Array:
 
 # The value of `approximate` -> the gate and the derivative, both at -distance.
 GELU_FORMS = {"tanh": (tanh_tail, tanh_slope), "none": (normal_tail, normal_slope)}
+
+
+@elementwise
+def tanh(x: Array) -> Array:
+    return np.tanh(x)
+
+
+@elementwise
+def tanh_derivative(x: Array) -> Array:
+    """sech^2(x) as 4 s(-2|x|) s(2|x|): for large x, 1 - tanh^2(x) would lose every digit."""
+    return 4 * sigmoid_derivative(2 * x)
+
+
+@elementwise
+def softplus(x: Array) -> Array:
+    """log(1 + e^x), with an exponential that does not overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+@elementwise
+def silu(x: Array) -> Array:
+    return x * sigmoid(x)
+
+
+@elementwise
+def silu_derivative(x: Array) -> Array:
+    """s(x) + x s'(x), which mirrors as the gate s itself does."""
+    distance = np.abs(x)
+    tail = logistic_tail(distance)
+    return mirrored(x, tail * (1 - distance * (1 - tail)))
+
+
+@elementwise
+def mish(x: Array) -> Array:
+    gate, _ = mish_gate(x)
+    return x * gate
+
+
+@elementwise
+def mish_derivative(x: Array) -> Array:
+    gate, slope = mish_gate(x)
+    return gate + x * slope
+
+
+def mish_gate(x: Array) -> tuple[Array, Array]:
+    """tanh(log(1 + e^x)) and its derivative, as quotients in e^-|x|, which neither cancel nor overflow.
+
+    With q = e^x they are q (q + 2) / (q^2 + 2q + 2) and 4q (q + 1) / (q^2 + 2q + 2)^2; for x > 0 both sides of each
+    quotient are divided by the highest power of q.
+    """
+    decay = np.exp(-np.abs(x))
+    left, right = 2 + decay * (2 + decay), 1 + 2 * decay * (1 + decay)
+    gate = np.where(x < 0, decay * (2 + decay) / left, (1 + 2 * decay) / right)
+    slope = 4 * decay * (1 + decay) * np.where(x < 0, 1 / left**2, decay / right**2)
+    return gate, slope
+
+
+@elementwise
+def hardswish(x: Array) -> Array:
+    return x * (np.clip(x + 3, 0, 6) / 6)
+
+
+@elementwise
+def hardswish_derivative(x: Array) -> Array:
+    return np.where(x <= -3, 0.0, np.where(x < 3, (2 * x + 3) / 6, 1.0))
+
+
+@elementwise
+def relu6(x: Array) -> Array:
+    return np.clip(x, 0, 6)
+
+
+@elementwise
+def relu6_derivative(x: Array) -> Array:
+    return np.where((x > 0) & (x < 6), 1.0, 0.0)
+
+
+@elementwise
+def softsign(x: Array) -> Array:
+    return np.asarray(x / (1 + np.abs(x)))
+
+
+@elementwise
+def softsign_derivative(x: Array) -> Array:
+    return np.asarray((1 / (1 + np.abs(x))) ** 2)
+
+
+@elementwise
+def celu(x: Array, *, alpha: float) -> Array:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+@elementwise
+def celu_derivative(x: Array, *, alpha: float) -> Array:
+    return np.where(x > 0, 1.0, np.exp(np.minimum(x, 0) / alpha))

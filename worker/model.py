@@ -19,6 +19,16 @@ def leaky_relu(x: Tensor, alpha: float) -> Tensor:
     return F.leaky_relu(x, negative_slope=alpha)
 
 
+def softplus(x: Tensor) -> Tensor:
+    """To the last digit; F.softplus is the identity from 20 on, and overflows where that bound is lifted."""
+    return -F.logsigmoid(-x)
+
+
+def celu(x: Tensor, alpha: float) -> Tensor:
+    """With the gradient of its value; the backward pass of F.celu rounds 1 / alpha to float32 (derivatives.yaml)."""
+    return alpha * F.elu(x / alpha)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "sigmoid": torch.sigmoid,
     "relu": F.relu,
@@ -26,6 +36,14 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "leaky-relu": leaky_relu,
     "selu": F.selu,
     "gelu": F.gelu,
+    "tanh": torch.tanh,
+    "softplus": softplus,
+    "silu": F.silu,
+    "mish": F.mish,
+    "hardswish": F.hardswish,
+    "relu6": F.relu6,
+    "softsign": F.softsign,
+    "celu": celu,
 }
 """The catalog's activations in torch; their parameters go by the catalog's names."""
 

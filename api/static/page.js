@@ -148,6 +148,7 @@ const { data: activations } = await ask("v1/activations");
 at("names").append(...activations.map((a) => element("button", { type: "button", onclick: () => show(a) }, a.name)));
 at("choice").append(...activations.map((a) => element("option", {}, a.name)));
 at("form").addEventListener("submit", submit);
-await show(activations.find((a) => `#${a.name}` === location.hash) ?? activations.at(-1));
+const named = (hash) => activations.find((a) => `#${a.name}` === hash);
+await show(named(location.hash) ?? named("#gelu"));
 await refresh();
 setInterval(refresh, 5000);

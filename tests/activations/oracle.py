@@ -20,10 +20,30 @@ CASES = [
     ("selu", {}),
     ("gelu", TANH),
     ("gelu", EXACT),
+    ("tanh", {}),
+    ("softplus", {}),
+    ("silu", {}),
+    ("mish", {}),
+    ("hardswish", {}),
+    ("relu6", {}),
+    ("softsign", {}),
+    ("celu", ELU),
+    ("celu", {"alpha": 0.25}),
 ]
 
 # Where a derivative is zero, found with findroot: a relative error means nothing there.
-ZEROS_OF_DERIVATIVE = {"tanh": -0.7524614220710163, "none": -0.7517915246935645}
+ZEROS_OF_DERIVATIVE = {
+    ("gelu", "tanh"): -0.7524614220710163,
+    ("gelu", "none"): -0.7517915246935645,
+    ("silu",): -1.2784645427610738,
+    ("mish",): -1.1924312145154952,
+    ("hardswish",): -1.5,
+}
+
+
+def zero_of_derivative(name: str, parameters: dict) -> float:
+    """Infinity where there is none."""
+    return ZEROS_OF_DERIVATIVE.get((name, *parameters.values()), float("inf"))
 
 
 def true_value(name: str, parameters: dict, x: float) -> mpf:
@@ -81,6 +101,27 @@ def phi_integral(x: mpf) -> mpf:
     return mp.ncdf(max(mpf(-60), min(mpf(60), x)))  # past 60 it is 0 or 1 to 700 digits, and mpmath overflows
 
 
+def tanh(x: mpf) -> mpf:
+    return 1 - 2 / (1 + mp.exp(2 * x))
+
+
+def softplus(x: mpf) -> mpf:
+    return mp.log(1 + mp.exp(x))
+
+
+def mish_derivative(x: mpf) -> mpf:
+    gate = tanh(softplus(x))
+    return gate + x * (1 - gate**2) * logistic(x)
+
+
+def hardswish_derivative(x: mpf) -> mpf:
+    return mpf(int(x > 0)) if abs(x) >= 3 else (2 * x + 3) / 6
+
+
+def celu(x: mpf, alpha: float) -> mpf:
+    return x if x > 0 else mpf(alpha) * (mp.exp(x / mpf(alpha)) - 1)
+
+
 FORMULAS: dict[str, tuple[Callable[..., mpf], Callable[..., mpf]]] = {
     "sigmoid": (logistic, lambda x: logistic(x) * (1 - logistic(x))),
     "relu": (lambda x: max(mpf(0), x), lambda x: mpf(int(x > 0))),
@@ -88,4 +129,12 @@ FORMULAS: dict[str, tuple[Callable[..., mpf], Callable[..., mpf]]] = {
     "leaky-relu": (lambda x, alpha: x if x > 0 else mpf(alpha) * x, lambda x, alpha: mpf(1) if x > 0 else mpf(alpha)),
     "selu": (selu, selu_derivative),
     "gelu": (gelu, gelu_derivative),
+    "tanh": (tanh, lambda x: 1 - tanh(x) ** 2),
+    "softplus": (softplus, logistic),
+    "silu": (lambda x: x * logistic(x), lambda x: logistic(x) * (1 + x * (1 - logistic(x)))),
+    "mish": (lambda x: x * tanh(softplus(x)), mish_derivative),
+    "hardswish": (lambda x: x * min(max(x + 3, 0), 6) / 6, hardswish_derivative),
+    "relu6": (lambda x: min(max(x, 0), 6), lambda x: mpf(int(0 < x < 6))),
+    "softsign": (lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
+    "celu": (celu, lambda x, alpha: mpf(1) if x > 0 else mp.exp(x / mpf(alpha))),
 }

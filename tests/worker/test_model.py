@@ -20,6 +20,7 @@ VARIANTS = [
     ("leaky-relu", {"alpha": 0.0}),
     ("leaky-relu", {"alpha": 1.0}),
     ("gelu", {"approximate": "none"}),
+    ("celu", {"alpha": 0.2}),
 ]
 
 
@@ -58,6 +59,20 @@ def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, A
     points = x.detach().numpy()
     np.testing.assert_allclose(value.detach().numpy(), entry.value(points, **parameters), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(derivative.numpy(), entry.derivative(points, **parameters), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_far_from_zero_nothing_overflows_in_training_precision(name: str, dtype: torch.dtype):
+    x = torch.tensor([-1e30, -200.0, 200.0, 1e30], dtype=dtype, requires_grad=True)
+    if name == "gelu":  # torch's own overflows from 1e13 on
+        x = (x.detach() / 1e20).requires_grad_()
+
+    value = activation(name, ACTIVATIONS[name].complete({}))(x)
+    (derivative,) = torch.autograd.grad(value.sum(), x)
+
+    assert value.isfinite().all()
+    assert derivative.isfinite().all()
 
 
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
