@@ -8,13 +8,12 @@ from typing import TypedDict
 import torch
 from torch import Tensor, nn
 
+from activations.propagation import SATURATED
 from jobs.metrics import LayerMetrics
 from jobs.spec import Clip
 from worker.model import Function, Network
 
 PROBE_IMAGES = 256
-SATURATED = 1e-3
-"""An activation whose |derivative| is below this lets next to no gradient through."""
 
 Named = Mapping[str, Tensor]
 
