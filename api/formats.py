@@ -26,6 +26,8 @@ class Format(StrEnum):
     CSV = "csv"  # RFC 4180
     NDJSON = "ndjson"  # one JSON object a row
     PARQUET = "parquet"
+    SVG = "svg"  # the last two are drawings, see api/drawings.py
+    PNG = "png"
 
 
 MEDIA_TYPES = {
@@ -33,6 +35,8 @@ MEDIA_TYPES = {
     Format.CSV: "text/csv",
     Format.NDJSON: "application/x-ndjson",
     Format.PARQUET: "application/vnd.apache.parquet",
+    Format.SVG: "image/svg+xml",
+    Format.PNG: "image/png",
 }
 
 

@@ -73,13 +73,32 @@ MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_
 MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 
 
-class JobSpec(SpecModel):
-    """One training of the article's MNIST CNN."""
+Initializer = Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"]
+
+
+class ActivationSpec(SpecModel):
+    """An activation of the catalog, with all its parameters."""
 
     activation: str = Field(description="A name of the catalog, see GET /v1/activations.", examples=["gelu"])
     parameters: dict[str, float | str] = Field(
         {}, description="As the activation allows; the catalog's defaults fill the rest.", examples=[{}]
     )
+
+    @model_validator(mode="after")
+    def parameters_are_complete_and_within_bounds(self) -> Self:
+        try:
+            complete = catalog.find(self.activation).complete(self.parameters)
+        except catalog.UnknownActivation as error:
+            raise misplaced("/activation", str(error)) from error
+        except catalog.InvalidParameter as error:
+            raise misplaced(f"/parameters/{error.parameter}", str(error)) from error
+        object.__setattr__(self, "parameters", complete)  # frozen to everybody else
+        return self
+
+
+class JobSpec(ActivationSpec):
+    """One training of the article's MNIST CNN."""
+
     epochs: int = Field(10, ge=1, le=1000, description="Passes over the training images.")
     batch_size: int = Field(128, ge=1, le=8192, description="Images a step; the last batch of an epoch may be smaller.")
     optimizer: Optimizer = Field(Optimizer(), description="How the weights are updated.")
@@ -88,7 +107,7 @@ class JobSpec(SpecModel):
         "binary_crossentropy", description="On the ten softmax outputs; binary_crossentropy is the article's."
     )
     dropout: Dropout = Field(Dropout(), description="What is dropped while training.")
-    initializer: Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"] = Field(
+    initializer: Initializer = Field(
         "auto", description="Of the weights; biases start at zero. auto = lecun_normal for selu, else glorot_uniform."
     )
     validation: Validation = Field(Holdout(), description="Which images validate after every epoch.")
@@ -127,17 +146,6 @@ class JobSpec(SpecModel):
         if given.get("validation", {"kind": "test"}) != {"kind": "test"}:
             raise misplaced("/validation", 'protocol "article" validates on the test set; leave `validation` out')
         return {"epochs": ARTICLE_EPOCHS, **given, "validation": {"kind": "test"}}
-
-    @model_validator(mode="after")
-    def parameters_are_complete_and_within_bounds(self) -> Self:
-        try:
-            complete = catalog.find(self.activation).complete(self.parameters)
-        except catalog.UnknownActivation as error:
-            raise misplaced("/activation", str(error)) from error
-        except catalog.InvalidParameter as error:
-            raise misplaced(f"/parameters/{error.parameter}", str(error)) from error
-        object.__setattr__(self, "parameters", complete)  # frozen to everybody else
-        return self
 
     @model_validator(mode="after")
     def train_samples_exist(self) -> Self:

@@ -12,20 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from rich.table import Table
 
+from api.drawings import LOOKS
 from stack import tables
 
 BASELINE = "relu"
 ACCURACIES = ("val_accuracy", "val_binary_accuracy")
 
-# Okabe and Ito, "Color Universal Design", 2008, without its yellow, which is faint on white; and a marker each.
-LOOKS = [
-    ("#0072B2", "o"),
-    ("#000000", "s"),
-    ("#009E73", "^"),
-    ("#E69F00", "D"),
-    ("#D55E00", "v"),
-    ("#CC79A7", "P"),
-]
 SMALL: Any = {"loc": "left", "fontsize": "small", "color": "#555555"}  # Any: keywords of several types
 
 

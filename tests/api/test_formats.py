@@ -34,13 +34,14 @@ TABLE = Table(
         "note": ['a "quoted", one', None, "two\nlines"],
     },
 )
+TABLES = (Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET)
 EMPTY = Table(TYPES, {name: [] for name in TYPES})
 
 app = FastAPI()
 
 
 @app.get("/table")
-def table(kind: Annotated[Format, Depends(formats.negotiated(*Format))]) -> str:
+def table(kind: Annotated[Format, Depends(formats.negotiated(*TABLES))]) -> str:
     return kind
 
 
