@@ -3,12 +3,13 @@
 import os
 import platform
 
-from bench import latency, startup, training
+from bench import latency, propagation, startup, training
 
 
 def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     startup.main()
+    propagation.main()
     latency.main()
     training.main()
 

@@ -4,6 +4,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
@@ -33,6 +36,20 @@ def import_seconds() -> float:
 
 def start() -> tuple[float, float]:
     """Seconds until /healthz answers, process start included, and MiB resident then."""
+    with running_api() as api:
+        return api.seconds_to_ready, psutil.Process(api.process.pid).memory_info().rss / 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    url: str
+    process: subprocess.Popen[bytes]
+    seconds_to_ready: float
+
+
+@contextmanager
+def running_api() -> Iterator[Api]:
+    """The real one, in a process and on a database of its own, from ready to the end of the block."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
         schema.migrate(f"sqlite:///{Path(folder) / 'activation-lab.db'}")
@@ -41,13 +58,13 @@ def start() -> tuple[float, float]:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "api", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL
         )
-        while not healthy(port):
-            sleep(0.01)
-        seconds = monotonic() - started
-        resident = psutil.Process(process.pid).memory_info().rss / 2**20
-        process.terminate()
-        process.wait()
-    return seconds, resident
+        try:
+            while not healthy(port):
+                sleep(0.01)
+            yield Api(f"http://127.0.0.1:{port}", process, monotonic() - started)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def healthy(port: int) -> bool:

@@ -1,6 +1,7 @@
 """`activation-lab`: runs the service and its parts, and is a client of its API. Thin over both."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +142,8 @@ def api(
     fd: Annotated[int | None, typer.Option(help="An inherited listening socket, in place of both.")] = None,
 ) -> None:
     """Run the API alone."""
+    # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import uvicorn  # noqa: PLC0415  # keeps the other commands quick
 
     from api.main import create_app  # noqa: PLC0415

@@ -49,3 +49,23 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert run("keys", "list", **there).stdout == "me\n"
     assert run("keys", "revoke", "me", **there).returncode == 0
     assert run("keys", "revoke", "me", **there).returncode == 1
+
+
+def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(tmp_path: Path) -> None:
+    program = """
+import os, sys, uvicorn
+from stack.cli import main
+
+def serve(*_, **__):
+    import numpy
+    print(os.environ["OPENBLAS_NUM_THREADS"], len(os.listdir("/proc/self/task")))
+
+assert "numpy" not in sys.modules
+uvicorn.run = serve
+sys.argv = ["activation-lab", "api"]
+main()
+"""
+    environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "1 1\n"
