@@ -135,7 +135,7 @@ def test_valkey_keeps_its_data_behind_a_password():
     valkey = resolved(VALKEY_PASSWORD="chosen")["services"]["valkey"]
 
     assert valkey["command"] == ["valkey-server", "--appendonly", "yes", "--requirepass", "chosen"]
-    assert valkey["environment"]["VALKEYCLI_AUTH"] == "chosen"
+    assert valkey["environment"]["REDISCLI_AUTH"] == "chosen"
 
 
 def test_the_api_deletes_checkpoints_where_the_worker_writes_them():
