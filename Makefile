@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo up test lint bench scale faults
+.PHONY: install demo up test lint bench scale faults compose
 
 install: .venv/installed
 
@@ -35,3 +35,6 @@ scale: install
 faults: install
 	$(BIN)/python tests/faults/controls.py
 	PYTHONPATH=.:tests $(BIN)/python tests/faults/campaign.py
+
+compose:
+	tests/compose/run
