@@ -44,6 +44,15 @@ BALLAST = {
         )
     ],
     "compiled twins of Python modules; Matplotlib embeds no fonts in SVG and PNG": ["fontTools/**/*.so"],
+    "Pillow's ways with all but PNG and JPEG, and with text, which Matplotlib draws itself": [
+        *(f"PIL/_{part}.*.so" for part in ("avif", "webp", "imagingcms", "imagingft", "imagingtk")),
+        *(
+            f"pillow.libs/lib{part}*"
+            for part in ("avif", "webp", "sharpyuv", "lcms2", "freetype", "harfbuzz", "png16", "brotli")
+        ),
+    ],
+    "what Cython code would link to": ["scipy/special/cython_special.*.so"],
+    "SQLAlchemy's suite for makers of dialects": ["sqlalchemy/testing"],
     "Matplotlib's fonts for PDF and PostScript, and its example data": [
         "matplotlib/mpl-data/fonts/afm",
         "matplotlib/mpl-data/fonts/pdfcorefonts",
