@@ -44,7 +44,7 @@ RUN PYTHONDONTWRITEBYTECODE=1 pip install --no-cache-dir --no-compile --root-use
 COPY --from=wheel /wheels /opt/activation-lab/wheels
 COPY data /usr/share/activation-lab
 ENV ACTIVATION_LAB_MNIST_DIR=/usr/share/activation-lab
-# MNIST is unpacked here, for the user may read that folder and not write to it.
+# MNIST is decoded here, for the user may read that folder and not write to it.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
         -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[s3,worker]" \

@@ -1,25 +1,27 @@
 """MNIST in memory, read once a process; never from a network."""
 
-import contextlib
-import fcntl
 import functools
 import gzip
 import hashlib
-import os
-import shutil
-import zlib
-from collections.abc import Iterator
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import safetensors.torch
 import torch
 from torch import Tensor
-from torchvision.datasets import MNIST
 
+from db import files
 from jobs.errors import DataDamaged, DataMissing
 from jobs.spec import JobSpec, OnTestSet
 
+log = logging.getLogger(__name__)
+
+Tensors = Mapping[str, Tensor]
+DECODED = "mnist-{}.safetensors"
 # data/README.md says where the archives come from.
 ARCHIVES = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -74,20 +76,21 @@ def split(mnist: Mnist, spec: JobSpec) -> tuple[Examples, Examples]:
 def load(mnist_dir: Path) -> Mnist:
     """The images and labels below ``mnist_dir``, which holds ``MNIST/raw/*.gz``.
 
-    torchvision reads the unpacked files. We unpack them, because torchvision's own way is not atomic:
-    a crash or a second process would leave or see half a file.
+    torchvision decodes the archives, once: what it made is kept beside them, for its import takes as long as torch's.
 
     Raises:
-        DataMissing: an archive is not there, or cannot be read or unpacked.
+        DataMissing: an archive is not there, or cannot be read or decoded.
         DataDamaged: an archive does not have the checksum it was published with.
     """
     folder = mnist_dir / "MNIST" / "raw"
     archives = [folder / name for name in ARCHIVES]
     data_sha256 = verify(archives)
-    if not all(map(is_unpacked, archives)):
-        unpack(folder, archives)
-    train, test = (MNIST(mnist_dir, train=train) for train in (True, False))
-    return Mnist(Examples(train.data, train.targets), Examples(test.data, test.targets), data_sha256)
+    try:
+        tensors = kept(folder) or decode(archives)
+    except OSError as error:
+        raise DataMissing(f"cannot decode the archives in {folder}: {error.strerror}") from error
+    train, test = (Examples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test"))
+    return Mnist(train, test, data_sha256)
 
 
 def verify(archives: list[Path]) -> str:
@@ -110,44 +113,38 @@ def read(archive: Path) -> bytes:
         raise DataMissing(f"{archive} cannot be read: {error.strerror}") from error
 
 
-def is_unpacked(archive: Path) -> bool:
-    """Whether the file beside the archive has the length and CRC-32 that gzip's trailer promises (RFC 1952)."""
+def kept(folder: Path) -> Tensors | None:
+    """What an earlier process decoded, if all of it is there: the file is named by its SHA-256."""
+    for path in folder.glob(DECODED.format("*")):
+        content = path.read_bytes()
+        if path.name == DECODED.format(hashlib.sha256(content).hexdigest()):
+            return safetensors.torch.load(content)
+    return None
+
+
+def decode(archives: list[Path]) -> Tensors:
+    """In a folder of its own: torchvision wants unpacked files, and does not unpack them atomically."""
+    from torchvision.datasets import MNIST  # noqa: PLC0415  # slow, and not needed again
+
+    with tempfile.TemporaryDirectory() as root:
+        raw = Path(root) / "MNIST" / "raw"
+        raw.mkdir(parents=True)
+        for archive in archives:
+            (raw / archive.stem).write_bytes(gzip.decompress(archive.read_bytes()))
+        train, test = (MNIST(root, train=train) for train in (True, False))
+    tensors = {
+        "train.images": train.data,
+        "train.labels": train.targets,
+        "test.images": test.data,
+        "test.labels": test.targets,
+    }
+    keep(archives[0].parent, tensors)
+    return tensors
+
+
+def keep(folder: Path, tensors: Tensors) -> None:
+    content = safetensors.torch.save(dict(tensors))
     try:
-        content = unpacked(archive).read_bytes()
-    except OSError:
-        return False
-    trailer = zlib.crc32(content).to_bytes(4, "little") + len(content).to_bytes(4, "little")
-    return trailer == archive.read_bytes()[-8:]
-
-
-def unpacked(archive: Path) -> Path:
-    return archive.with_suffix("")
-
-
-def unpack(folder: Path, archives: list[Path]) -> None:
-    try:
-        with locked(folder):
-            for archive in archives:
-                if not is_unpacked(archive):  # another process may have been here first
-                    unpack_one(archive)
+        files.write_atomically(folder / DECODED.format(hashlib.sha256(content).hexdigest()), content)
     except OSError as error:
-        raise DataMissing(f"cannot unpack the archives in {folder}: {error.strerror}") from error
-
-
-def unpack_one(archive: Path) -> None:
-    """Readers see the old file or the whole new one; what a crash leaves behind, the next attempt overwrites."""
-    partial = archive.with_name(f"partial-{unpacked(archive).name}")
-    with gzip.open(archive) as source, partial.open("wb") as target:
-        shutil.copyfileobj(source, target)
-    partial.replace(unpacked(archive))
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process at a time. The lock is on the folder itself, so no lock file is left, and it dies with its owner."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        log.warning("every start decodes MNIST again, for %s cannot be written to: %s", folder, error)

@@ -1,13 +1,13 @@
 import gzip
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 import torch
+from torchvision.datasets import MNIST
 
 from jobs.errors import DataDamaged, DataMissing
 from jobs.spec import JobSpec
@@ -15,12 +15,11 @@ from worker import data
 from worker.data import Mnist
 
 REPOSITORY = Path(__file__).parents[2]
-TRAIN_IMAGES = "train-images-idx3-ubyte"
 
 
 @pytest.fixture
 def mnist_dir(tmp_path: Path) -> Path:
-    """A folder with the archives, none of them unpacked."""
+    """A folder with the archives and nothing else."""
     folder = tmp_path / "MNIST" / "raw"
     folder.mkdir(parents=True)
     for name in data.ARCHIVES:
@@ -44,11 +43,28 @@ def test_a_process_loads_once(mnist: Mnist):
     assert data.load(REPOSITORY / "data") is mnist
 
 
-def test_a_fresh_folder_is_unpacked(mnist_dir: Path, mnist: Mnist):
+def test_it_is_what_torchvision_reads(mnist_dir: Path):
+    for name in data.ARCHIVES:
+        archive = raw(mnist_dir) / name
+        archive.with_suffix("").write_bytes(gzip.decompress(archive.read_bytes()))
+    expected = MNIST(mnist_dir, train=False)
+
     loaded = data.load(mnist_dir)
 
-    assert torch.equal(loaded.train.images, mnist.train.images)
-    assert loaded.data_sha256 == mnist.data_sha256
+    assert torch.equal(loaded.test.images, expected.data)
+    assert torch.equal(loaded.test.labels, expected.targets)
+
+
+def test_what_was_decoded_once_is_not_decoded_again(mnist_dir: Path, mnist: Mnist):
+    data.load(mnist_dir)
+    without = "import sys; sys.modules['torchvision'] = None"
+    script = f"{without}; import pathlib; from worker import data; data.load(pathlib.Path({str(mnist_dir)!r}))"
+
+    subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True)
+
+    kept = data.kept(raw(mnist_dir))
+    assert kept is not None
+    assert torch.equal(kept["train.images"], mnist.train.images)
 
 
 @pytest.mark.parametrize("name", data.ARCHIVES)
@@ -78,59 +94,38 @@ def test_a_truncated_archive_is_named(mnist_dir: Path):
         data.load(mnist_dir)
 
 
-@pytest.fixture
-def unpacked_dir(mnist_dir: Path) -> Path:
-    """A folder in which another process has unpacked the archives."""
-    for name in data.ARCHIVES:
-        (raw(mnist_dir) / name.removesuffix(".gz")).write_bytes(gzip.decompress((raw(mnist_dir) / name).read_bytes()))
-    return mnist_dir
+@pytest.mark.parametrize("damage", [lambda content: content[:1000], lambda content: content[:-1] + b"x"])
+def test_a_damaged_decoded_file_is_replaced(mnist_dir: Path, mnist: Mnist, damage: Callable[[bytes], bytes]):
+    data.load(mnist_dir)
+    [decoded] = raw(mnist_dir).glob("*.safetensors")
+    whole = decoded.read_bytes()
+    decoded.write_bytes(damage(whole))
+    data.load.cache_clear()
+
+    assert torch.equal(data.load(mnist_dir).test.labels, mnist.test.labels)
+    assert decoded.read_bytes() == whole
 
 
-def test_what_a_crash_left_half_unpacked_is_replaced(unpacked_dir: Path, mnist: Mnist):
-    os.truncate(raw(unpacked_dir) / TRAIN_IMAGES, 1_000_000)
-    (raw(unpacked_dir) / f"partial-{TRAIN_IMAGES}").write_bytes(b"left by a crash")
-
-    assert torch.equal(data.load(unpacked_dir).train.images, mnist.train.images)
-
-
-def test_a_damaged_unpacked_file_of_the_right_length_is_replaced(unpacked_dir: Path, mnist: Mnist):
-    labels = raw(unpacked_dir) / "t10k-labels-idx1-ubyte"
-    content = bytearray(labels.read_bytes())
-    content[5000] ^= 1
-    labels.write_bytes(content)
-
-    assert torch.equal(data.load(unpacked_dir).test.labels, mnist.test.labels)
-
-
-def test_nobody_ever_sees_half_a_file(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
-    def die_half_way(source: IO[bytes], target: IO[bytes]) -> None:
-        target.write(source.read(1000))
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(shutil, "copyfileobj", die_half_way)
-
-    with pytest.raises(DataMissing, match="No space left"):
-        data.load(mnist_dir)
-    assert not (raw(mnist_dir) / TRAIN_IMAGES).exists()
-
-
-def test_an_unpacked_folder_is_only_read(unpacked_dir: Path):
-    folder = raw(unpacked_dir)
-    before = {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())}
-    folder.chmod(0o555)
-
-    data.load(unpacked_dir)
-
-    assert {path: path.stat().st_mtime_ns for path in (folder, *folder.iterdir())} == before
-
-
-def test_a_folder_that_cannot_be_unpacked_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_folder_that_cannot_be_written_to_is_read(
+    mnist_dir: Path, mnist: Mnist, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(data, "unpack_one", refuse)  # root may write anywhere, so permissions alone prove nothing
+    monkeypatch.setattr(data.files, "write_atomically", refuse)  # root may write anywhere: permissions prove nothing
 
-    with pytest.raises(DataMissing, match=r"cannot unpack the archives in .*raw: Permission denied"):
+    assert torch.equal(data.load(mnist_dir).test.labels, mnist.test.labels)
+    assert "cannot be written to" in caplog.text
+    assert sorted(path.name for path in raw(mnist_dir).iterdir()) == sorted(data.ARCHIVES)
+
+
+def test_a_full_disk_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(data.gzip, "decompress", full)
+
+    with pytest.raises(DataMissing, match=r"cannot decode the archives in .*raw: No space left"):
         data.load(mnist_dir)
 
 
@@ -142,9 +137,7 @@ def test_processes_that_start_at_once_all_load(mnist_dir: Path, mnist: Mnist):
     ]
 
     assert [process.communicate()[0].strip() for process in processes] == [mnist.data_sha256] * 2
-    assert sorted(path.name for path in raw(mnist_dir).iterdir()) == sorted(
-        [*data.ARCHIVES, *(name.removesuffix(".gz") for name in data.ARCHIVES)]
-    )
+    assert len(list(raw(mnist_dir).iterdir())) == len(data.ARCHIVES) + 1
 
 
 def test_the_holdout_is_the_last_fraction_and_train_samples_the_first_of_the_rest(mnist: Mnist):
