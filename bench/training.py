@@ -25,7 +25,7 @@ SPEC = {"activation": "relu", "train_samples": IMAGES, "validation": {"fraction"
 
 def main() -> None:
     mnist_dir = Settings().mnist_dir
-    data.load(mnist_dir)  # unpacks the archives
+    data.load(mnist_dir)  # decodes the archives where nobody has
     contestants = {
         "plain PyTorch, float32": partial(plain, mnist_dir),
         "ours, float32": partial(ours, mnist_dir, "float32"),

@@ -78,8 +78,11 @@ def forget_former_life(sessions: Sessions, name: str) -> None:
 
 
 def sign_out(sessions: Sessions, name: str) -> None:
-    with sessions.begin() as session:
-        workers.sign_out(session, f"{name}/")
+    try:
+        with sessions.begin() as session:
+            workers.sign_out(session, f"{name}/")
+    except DatabaseUnavailable as error:
+        log.warning("this worker stays on the list for a while: %s", error)
 
 
 def send_hints_at_once(sessions: Sessions, queue: CeleryQueue) -> None:
