@@ -150,7 +150,11 @@ def judge(
         ends=Counter(job.state for job in jobs),
         attempts=sum(job.attempt for job in jobs),
         epochs=epochs,
-        bit_equal=sum(history(ground.sessions, job.id) == references[clients.accepted[job.id]] for job in jobs),
+        bit_equal=sum(
+            history(ground.sessions, job.id) == references[clients.accepted[job.id]]
+            for job in jobs
+            if job.state == JobState.SUCCEEDED
+        ),
         streams=len(clients.heard),
         violations=found,
     )
