@@ -1,7 +1,7 @@
 """Every error as application/problem+json (RFC 9457), translated here and nowhere else."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from jobs import errors
+from jobs.pointers import resolvable, to_pointer
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.CheckpointNotFound: HTTPStatus.NOT_FOUND,
     errors.JobFinished: HTTPStatus.CONFLICT,
+    errors.SweepNotFound: HTTPStatus.NOT_FOUND,
+    errors.SweepFinished: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
     errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -138,20 +141,3 @@ def pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # what
     if place != "body":
         return to_pointer(parts)
     return to_pointer(resolvable(parts, body)) + str(entry.get("ctx", {}).get("pointer", ""))
-
-
-def resolvable(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON
-    """The parts that lead on through the body, and a last one that names a missing field."""
-    remaining = list(parts)
-    for index, part in enumerate(remaining):
-        last = index == len(remaining) - 1
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            if not (last and isinstance(value, Mapping) and part != "[key]"):
-                continue
-        yield part
-
-
-def to_pointer(parts: Iterable[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

@@ -2,7 +2,9 @@
 
 JobsError
 ├── JobNotFound, CheckpointNotFound 404
+├── SweepNotFound                   404
 ├── JobFinished, JobNotFinished     409
+├── SweepFinished                   409
 ├── InvalidCursor                   400
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
@@ -58,6 +60,18 @@ class JobNotFinished(JobsError):
     """The job has not ended yet; cancel it first."""
 
     code = "job_not_finished"
+
+
+class SweepNotFound(JobsError):
+    """There is no such sweep."""
+
+    code = "sweep_not_found"
+
+
+class SweepFinished(JobsError):
+    """Every job of the sweep has ended, so it can no longer be cancelled."""
+
+    code = "sweep_finished"
 
 
 class InvalidCursor(JobsError):

@@ -1,0 +1,189 @@
+"""A sweep: one base of a JobSpec, trained for every activation, every point of a grid and every seed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import prod
+from typing import Annotated, Any, Self
+
+from pydantic import Field, GetJsonSchemaHandler, JsonValue, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails
+
+from activations import catalog
+from jobs.pointers import resolvable, to_pointer
+from jobs.spec import JobSpec, SpecModel, misplaced
+
+MAX_JOBS = 512
+ARTICLE_ACTIVATIONS = list(catalog.ACTIVATIONS)[:6]
+BESIDE_THE_GRID = {"activation": "activations", "seed": "seeds"}
+
+
+class InvalidSweep(ValueError):
+    """Some of its jobs cannot be: what is wrong, by JSON pointer into the request."""
+
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in refusals.items()))
+        self.refusals = refusals
+
+
+class WithoutActivation:
+    """Describes the base in OpenAPI, in JobSpec's own words."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(JobSpec.__pydantic_core_schema__))
+        properties = {name: field for name, field in whole["properties"].items() if name != "activation"}
+        return {**handler(schema), "properties": properties, "additionalProperties": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a row of a sweep's table is about: an activation at a point of the grid; its seeds are its repetitions."""
+
+    activation: str
+    values: Mapping[str, JsonValue]
+    """By dotted path, as the request has them."""
+
+    @property
+    def label(self) -> str:
+        return ", ".join([self.activation, *(f"{path} {value}" for path, value in self.values.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value for one place of a JobSpec, and where the request says so."""
+
+    path: Sequence[str]
+    value: JsonValue
+    pointer: str
+
+
+class SweepSpec(SpecModel):
+    """Its jobs are counted seed by seed, within a seed point by point of the grid, there activation by activation."""
+
+    base: Annotated[dict[str, Any], WithoutActivation()] = Field(
+        {}, description="What all jobs share: a JobSpec without `activation`.", examples=[{"epochs": 5}]
+    )
+    activations: list[str] = Field(
+        ARTICLE_ACTIVATIONS,
+        min_length=1,
+        max_length=MAX_JOBS,
+        description="Names of the catalog; default: the article's.",
+    )
+    seeds: list[int] = Field(
+        [0], min_length=1, max_length=MAX_JOBS, description="Every configuration is trained once with each of them."
+    )
+    grid: dict[str, Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]] = Field(
+        {},
+        max_length=16,
+        description="Values by the dotted path of a JobSpec's field; every combination of them is trained.",
+        examples=[{"optimizer.learning_rate": [0.001, 0.01], "dropout.dense": [0.0, 0.5]}],
+    )
+
+    @model_validator(mode="after")
+    def each_field_is_named_once(self) -> Self:
+        for field, instead in BESIDE_THE_GRID.items():
+            if field in self.base:
+                raise misplaced(f"/base/{field}", f"say it in `{instead}`")
+            if field in self.grid:
+                raise misplaced(f"/grid/{field}", f"say it in `{instead}`")
+        paths = sorted(path.split(".") for path in self.grid)
+        for path, other in pairwise(paths):
+            if other[: len(path)] == path:
+                raise misplaced(to_pointer(["grid", ".".join(other)]), f"{'.'.join(path)} holds it already")
+        return self
+
+    @model_validator(mode="after")
+    def not_too_many_jobs(self) -> Self:
+        if self.jobs > MAX_JOBS:
+            raise misplaced("", f"this makes {self.jobs} jobs, and a sweep has at most {MAX_JOBS}")
+        return self
+
+    @model_validator(mode="after")
+    def no_job_is_asked_for_twice(self) -> Self:
+        for axis in self.axes:
+            for index, choice in enumerate(axis):
+                if any(same(choice.value, earlier.value) for earlier in axis[:index]):
+                    raise misplaced(choice.pointer, f"{choice.value} stands there twice")
+        return self
+
+    @property
+    def axes(self) -> list[list[Choice]]:
+        """Seeds, the grid's fields and activations: the last turns fastest."""
+        grid = [choices(path.split("."), values, ["grid", path]) for path, values in self.grid.items()]
+        return [
+            choices(["seed"], self.seeds, ["seeds"]),
+            *grid,
+            choices(["activation"], self.activations, ["activations"]),
+        ]
+
+    @property
+    def jobs(self) -> int:
+        return prod(map(len, self.axes))
+
+    @property
+    def configurations(self) -> list[Configuration]:
+        """In the order of the jobs of one seed: job n, from 0, has number n modulo their count."""
+        points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
+        return [Configuration(activation, point) for point in points for activation in self.activations]
+
+    @property
+    def places(self) -> list[tuple[int, Configuration]]:
+        """Seed and configuration of each job."""
+        return [(seed, configuration) for seed in self.seeds for configuration in self.configurations]
+
+
+def same(value: JsonValue, other: JsonValue) -> bool:
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
+
+
+def choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequence[str]) -> list[Choice]:
+    return [Choice(path, value, to_pointer([*place, index])) for index, value in enumerate(values)]
+
+
+def expand(sweep: SweepSpec) -> list[JobSpec]:
+    """The specs of all its jobs, in their order.
+
+    Raises:
+        InvalidSweep: at least one of them is none; each fault is named once.
+    """
+    specs: list[JobSpec] = []
+    refusals: dict[str, str] = {}
+    for combination in product(*sweep.axes):
+        given = assembled(sweep.base, combination)
+        try:
+            specs.append(JobSpec.model_validate(given))
+        except ValidationError as error:
+            for entry in error.errors():
+                refusals.setdefault(pointer(parts_of(entry, given), combination), entry["msg"])
+    if refusals:
+        raise InvalidSweep(refusals)
+    return specs
+
+
+def assembled(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str, Any]:
+    spec: dict[str, Any] = deepcopy(dict(base))
+    for choice in combination:
+        *parents, field = choice.path
+        holder = spec
+        for parent in parents:
+            if not isinstance(holder.get(parent), dict):  # missing, null, or what JobSpec is to refuse
+                holder[parent] = {}
+            holder = holder[parent]
+        holder[field] = choice.value
+    return spec
+
+
+def parts_of(entry: ErrorDetails, given: Mapping[str, Any]) -> list[str]:
+    """Where in a JobSpec the error is; a validator of a whole model names the field below it in its context."""
+    below = str(entry.get("ctx", {}).get("pointer", "")).split("/")[1:]
+    return [*map(str, resolvable(entry["loc"], given)), *below]
+
+
+def pointer(parts: Sequence[str], combination: Iterable[Choice]) -> str:
+    """Into the request: to the value chosen for this place (or for one above or below it), else to the base."""
+    for choice in combination:
+        if parts and all(part == other for part, other in zip(parts, choice.path, strict=False)):
+            return choice.pointer
+    return to_pointer(["base", *parts])
