@@ -10,7 +10,19 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
-from api import activations, auth, checkpoints, errors, gradients, jobs, openapi, operation, stream
+from api import (
+    activations,
+    auth,
+    checkpoints,
+    errors,
+    gradients,
+    jobs,
+    openapi,
+    operation,
+    stream,
+    sweep_stream,
+    sweeps,
+)
 from api.limits import BodyLimit
 from api.news import News
 from broker.hints import CeleryQueue
@@ -59,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
-    for part in (activations, gradients, jobs, stream, checkpoints):
+    for part in (activations, gradients, jobs, stream, checkpoints, sweeps, sweep_stream):
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router

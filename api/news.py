@@ -1,6 +1,7 @@
 """Waking the streams whose jobs have news."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 
 from fastapi.concurrency import run_in_threadpool
@@ -19,13 +20,17 @@ class News:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._listeners: dict[Listener, tuple[str, int]] = {}
+        self._listeners: dict[Listener, Mapping[str, int]] = {}
         self._asking: asyncio.Task[None] | None = None
 
     async def after(self, job_id: str, seen: int) -> bool:
         """True once the job has an event after number `seen`; False when it is gone or the database away."""
+        return await self.after_any({job_id: seen})
+
+    async def after_any(self, seen: Mapping[str, int]) -> bool:
+        """True once one of the jobs has an event after the number seen of it, or is gone; False as above for all."""
         listener: Listener = asyncio.get_running_loop().create_future()
-        self._listeners[listener] = (job_id, seen)
+        self._listeners[listener] = seen
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         try:
@@ -38,7 +43,7 @@ class News:
             while self._listeners:
                 await asyncio.sleep(POLL_SECONDS)
                 asked = dict(self._listeners)
-                tell(asked, await run_in_threadpool(self._numbers, {job_id for job_id, _ in asked.values()}))
+                tell(asked, await run_in_threadpool(self._numbers, set().union(*asked.values())))
         finally:
             self._asking = None
             tell(self._listeners, {})  # nobody is left waiting for an answer that will not come
@@ -51,8 +56,7 @@ class News:
             return {}
 
 
-def tell(listeners: Mapping[Listener, tuple[str, int]], numbers: Mapping[str, int]) -> None:
-    for listener, (job_id, seen) in listeners.items():
-        number = numbers.get(job_id)
-        if not listener.done() and (number is None or number > seen):
-            listener.set_result(number is not None)
+def tell(listeners: Mapping[Listener, Mapping[str, int]], numbers: Mapping[str, int]) -> None:
+    for listener, seen in listeners.items():
+        if not listener.done() and any(numbers.get(job_id, math.inf) > number for job_id, number in seen.items()):
+            listener.set_result(any(job_id in numbers for job_id in seen))

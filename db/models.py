@@ -56,6 +56,8 @@ class Job(Base):
     spec: Mapped[dict[str, Any]]
     activation: Mapped[str] = mapped_column(String(64))
     sweep_id: Mapped[str | None] = mapped_column(String(36))
+    sweep_position: Mapped[int | None]
+    """Its number among the jobs that the sweep was created with, from 0: says seed and configuration."""
     retry_of: Mapped[str | None] = mapped_column(String(36))
     idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -120,6 +122,18 @@ class Job(Base):
             sqlite_where=text("state = 'running'"),
         ),
     )
+
+
+class Sweep(Base):
+    """What was asked for; how far it is, its jobs say."""
+
+    __tablename__ = "sweeps"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    spec: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
 
 
 class JobMetadata(Base):

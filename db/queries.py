@@ -27,6 +27,10 @@ SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
 }
 WORKER_LOST_AFTER_SECONDS = 60.0
 
+epoch_of_event = and_(
+    Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
@@ -186,12 +190,9 @@ def layers(session: Session, job_id: str, *, epoch: int | None = None) -> Sequen
 
 def events(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequence[tuple[Event, Epoch | None]]:
     """The job's next events, each `epoch` event with its metrics."""
-    of_event = and_(
-        Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
-    )
     rows = session.execute(
         select(Event, Epoch)
-        .outerjoin(Epoch, of_event)
+        .outerjoin(Epoch, epoch_of_event)
         .where(Event.job_id == job_id, Event.seq > after_seq)
         .order_by(Event.seq)
         .limit(limit)

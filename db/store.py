@@ -16,7 +16,7 @@ from uuid_utils import uuid7
 
 from db import queries
 from db.clock import after, now
-from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer
+from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Sweep
 from jobs.errors import (
     Fenced,
     IdempotencyConflict,
@@ -92,18 +92,26 @@ def create(
             raise
         return replayed(session, job), True
     check_quota(session, max_unfinished)
-    session.add_all(JobMetadata(job_id=job.id, key=key, value=value) for key, value in spec.metadata.items())
-    emit(session, job.id, 1, "state", state_data(JobState.QUEUED, "accepted"))
+    welcome(session, job, spec)
     session.refresh(job)
     return job, False
 
 
-def new_job(spec: JobSpec, *, idempotency_key: str | None, retry_of: str | None) -> Job:
+def new_job(
+    spec: JobSpec,
+    *,
+    idempotency_key: str | None = None,
+    retry_of: str | None = None,
+    sweep_id: str | None = None,
+    sweep_position: int | None = None,
+) -> Job:
     return Job(
         id=str(uuid7()),
         state=JobState.QUEUED,
         spec=spec.model_dump(mode="json"),
         activation=spec.activation,
+        sweep_id=sweep_id,
+        sweep_position=sweep_position,
         retry_of=retry_of,
         idempotency_key=idempotency_key,
         request_sha256=sha256(spec.model_dump_json().encode()).hexdigest() if idempotency_key else None,
@@ -117,6 +125,12 @@ def new_job(spec: JobSpec, *, idempotency_key: str | None, retry_of: str | None)
         epochs_total=spec.epochs,
         epochs_done=0,
     )
+
+
+def welcome(session: Session, job: Job, spec: JobSpec) -> None:
+    """What belongs to a new job in other tables."""
+    session.add_all(JobMetadata(job_id=job.id, key=key, value=value) for key, value in spec.metadata.items())
+    emit(session, job.id, 1, "state", state_data(JobState.QUEUED, "accepted"))
 
 
 def replayed(session: Session, job: Job) -> Job:
@@ -173,8 +187,17 @@ def remove(session: Session, job_id: str) -> None:
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
     """
-    ended(session, job_id)
+    job = ended(session, job_id)
     session.execute(delete(Job).where(Job.id == job_id))
+    if job.sweep_id is not None:
+        remove_empty_sweep(session, job.sweep_id)
+
+
+def remove_empty_sweep(session: Session, sweep_id: str) -> None:
+    """A sweep goes with its last job; the lock is for two that go at once."""
+    session.execute(select(Sweep.id).where(Sweep.id == sweep_id).with_for_update())
+    jobs = select(Job.id).where(Job.sweep_id == sweep_id)
+    session.execute(delete(Sweep).where(Sweep.id == sweep_id, ~jobs.exists()))
 
 
 def ended(session: Session, job_id: str) -> Job:

@@ -1,0 +1,151 @@
+"""The events of all jobs of a sweep as they happen, over SSE.
+
+An event's id says, for every job in the sweep's order, the number of the last event that the client has of it:
+`6.4.1x10` is 6, 4, and ten times 1. Whatever order transactions commit in, and whatever the clocks say, a client that
+comes back with it gets every event that it has not had, and none twice.
+"""
+
+import heapq
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.dependencies import Bulletin, Sessions
+from api.errors import declared
+from api.stream import EVENTS_AT_ONCE, payload
+from api.sweep_out import JobCounts, state_of
+from api.sweeps import SweepId
+from api.validation import invalid_value
+from db import session as database
+from db import sweeps
+from db.models import Epoch, Event
+from db.sweeps import Member
+from jobs.errors import DatabaseUnavailable
+from jobs.sweep import MAX_JOBS, SweepSpec
+
+router = APIRouter(prefix="/sweeps", tags=["sweeps"])
+
+ID = re.compile(r"[0-9]{1,9}(x[0-9]{1,3})?(\.[0-9]{1,9}(x[0-9]{1,3})?)*(\.end)?", re.ASCII)
+END = ".end"
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a client has: by a job's position, the number of its last event; and whether it has had the very last."""
+
+    numbers: list[int]
+    end: bool = False
+
+    def __str__(self) -> str:
+        runs = ((number, len([*same])) for number, same in groupby(self.numbers))
+        return ".".join(f"{number}x{length}" if length > 1 else f"{number}" for number, length in runs) + END * self.end
+
+
+def parsed(text: str) -> Seen | None:
+    """None of what is no id of ours."""
+    if not ID.fullmatch(text):
+        return None
+    runs = [run.partition("x") for run in text.removesuffix(END).split(".")]
+    if sum(int(length or 1) for _, _, length in runs) > MAX_JOBS:
+        return None
+    numbers = [int(number) for number, _, length in runs for _ in range(int(length or 1))]
+    return Seen(numbers, text.endswith(END))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    members: Sequence[Member]
+    """Of all jobs, as they stood before the events were read."""
+    events: Sequence[tuple[Member, Event, Epoch | None]]
+
+
+def starting_point(
+    sweep_id: SweepId,
+    sessions: Sessions,
+    after: Annotated[str | None, Query(description="Only what came after the event of this id.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it on reconnecting.")] = None,
+) -> Seen:
+    """What the client has; 204 when it has had the last event."""
+    with sessions.read() as session:
+        jobs = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec).jobs
+        members = sweeps.members(session, sweep_id)
+    given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
+    seen = parsed(given) if given else Seen([])
+    if seen is None or len(seen.numbers) > jobs:
+        raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
+    seen.numbers += [0] * (jobs - len(seen.numbers))
+    if seen.end and not outstanding(members, seen):
+        raise HTTPException(204)
+    seen.end = False
+    return seen
+
+
+@router.get(
+    "/{sweep_id}/stream",
+    response_class=EventSourceResponse,
+    responses={204: {"description": "The client has seen the last event."}, **declared(404, 422, 503)},
+)
+async def stream(
+    sweep_id: SweepId, sessions: Sessions, news: Bulletin, seen: Annotated[Seen, Depends(starting_point)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Events `state`, `epoch`, `diagnosis` and `end` of all its jobs, each with its `job_id`; missed ones come first.
+
+    Each job's come in their order and without a gap; those of different jobs interleave. `sweep_end` is the last, with
+    the sweep's state and the counts of its jobs. An id is opaque: send it back as it came.
+    """
+    listening = True
+    while listening:
+        batch = await run_in_threadpool(next_batch, sessions, sweep_id, seen)
+        if batch is None or not batch.members:
+            return
+        for member, event, epoch in batch.events:
+            seen.numbers[member.position] = event.seq
+            data = {"job_id": member.job_id, "activation": member.activation, **payload(event, epoch)}
+            yield ServerSentEvent(event=event.kind, id=str(seen), data=data)
+        waiting_for = outstanding(batch.members, seen)
+        if not waiting_for:
+            seen.end = True
+            states = [member.state for member in batch.members]
+            data = {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
+            yield ServerSentEvent(event="sweep_end", id=str(seen), data=data)
+            return
+        listening = len(batch.events) == EVENTS_AT_ONCE or await news.after_any(waiting_for)
+
+
+def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch | None:
+    """None where the database is away: the client is to come again."""
+    try:
+        with sessions.read() as session:
+            members = sweeps.members(session, sweep_id)
+            rows = sweeps.events(session, outstanding(members, seen), limit=EVENTS_AT_ONCE)
+    except DatabaseUnavailable:
+        return None
+    return Batch(members, interleaved(members, rows))
+
+
+def outstanding(members: Sequence[Member], seen: Seen) -> dict[str, int]:
+    """By job, what the client has of those from which more is to come."""
+    return {
+        member.job_id: seen.numbers[member.position]
+        for member in members
+        if not member.state.terminal or seen.numbers[member.position] < member.last_seq
+    }
+
+
+def interleaved(
+    members: Sequence[Member], rows: Sequence[tuple[Event, Epoch | None]]
+) -> Sequence[tuple[Member, Event, Epoch | None]]:
+    """By time, as far as each job's own order allows: a clock may have been set back."""
+    by_id = {member.job_id: member for member in members}
+    by_job = defaultdict(list)
+    for event, epoch in rows:
+        by_job[event.job_id].append((by_id[event.job_id], event, epoch))
+    return list(heapq.merge(*by_job.values(), key=lambda row: row[1].at))

@@ -1,0 +1,344 @@
+"""Sweeps: created with all of their jobs or not at all, and read through them.
+
+The caller owns the transaction. A sweep has no state of its own: its jobs have, and which jobs it has is settled when
+it is created. A retry of one of them is a job outside.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, case, false, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from uuid_utils import uuid7
+
+from db import queries, store
+from db.clock import now
+from db.models import Epoch, Event, Job, Sweep
+from jobs.errors import IdempotencyConflict, InvalidCursor, SweepFinished, SweepNotFound
+from jobs.spec import JobSpec
+from jobs.state import JobState
+from jobs.sweep import SweepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Those jobs of a sweep that have one activation and one state; durations are seconds."""
+
+    activation: str
+    state: JobState
+    jobs: int
+    epochs_done: int
+    epochs_total: int
+    epoch_seconds: float | None
+    """Mean over those with an epoch."""
+    seconds_left: float
+    """Of those with an epoch, at their own pace."""
+    longest_left: float
+    epochs_without_pace: int
+    """What is left of the others."""
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    sweep: Sweep
+    shares: Sequence[Share]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    records: Sequence[SweepRecord]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where a job of a sweep stands: its last epoch, and the best figure of each kind over all epochs."""
+
+    job_id: str
+    position: int
+    state: JobState
+    epoch_seconds: float | None
+    last: Mapping[str, float] | None
+    best: Mapping[str, float] | None
+    test: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A figure after one epoch, over those seeds of a configuration that have come so far."""
+
+    epoch: int
+    mean: float
+    low: float
+    high: float
+
+
+# --- clients ---
+
+
+def create(
+    session: Session, spec: SweepSpec, specs: Sequence[JobSpec], *, max_unfinished: int, idempotency_key: str | None
+) -> tuple[Sweep, Sequence[str], bool]:
+    """Accept a sweep with the ids of all its jobs; or find the one that this key made before (then the flag is true).
+
+    Raises:
+        IdempotencyConflict: the key was used for other jobs.
+        TooManyJobs: with these, more than `max_unfinished` jobs would be queued or running.
+    """
+    sweep = Sweep(
+        id=str(uuid7()),
+        spec=spec.model_dump(mode="json"),
+        idempotency_key=idempotency_key,
+        request_sha256=digest(specs) if idempotency_key else None,
+        created_at=now(),
+    )
+    try:
+        with session.begin_nested():
+            session.add(sweep)
+            session.flush()
+    except IntegrityError:
+        if idempotency_key is None:
+            raise
+        return replayed(session, sweep), [], True
+    jobs = [store.new_job(job, sweep_id=sweep.id, sweep_position=position) for position, job in enumerate(specs)]
+    session.add_all(jobs)
+    session.flush()
+    store.check_quota(session, max_unfinished)
+    for job, job_spec in zip(jobs, specs, strict=True):
+        store.welcome(session, job, job_spec)
+    session.flush()
+    session.refresh(sweep)
+    return sweep, [job.id for job in jobs], False
+
+
+def digest(specs: Iterable[JobSpec]) -> str:
+    return sha256("\n".join(spec.model_dump_json() for spec in specs).encode()).hexdigest()
+
+
+def replayed(session: Session, sweep: Sweep) -> Sweep:
+    """The sweep that holds the key: its insert won, and ours waited for its commit."""
+    first = session.scalars(select(Sweep).where(Sweep.idempotency_key == sweep.idempotency_key)).one()
+    if first.request_sha256 != sweep.request_sha256:
+        raise IdempotencyConflict
+    return first
+
+
+def request_cancel(session: Session, sweep_id: str) -> None:
+    """Cancel what is queued at once, ask the workers of what is running; a second time changes nothing.
+
+    Raises:
+        SweepNotFound: there is no such sweep.
+        SweepFinished: all its jobs have ended, and none of them because a client asked.
+    """
+    find(session, sweep_id)
+    # In one order, so that two who cancel do not wait for each other.
+    of_sweep = select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id)
+    unfinished = session.scalars(of_sweep.where(Job.state.in_(store.UNFINISHED)).with_for_update()).all()
+    for job in unfinished:
+        store.request_cancel(session, job.id)
+    if not unfinished and not session.scalar(select(of_sweep.where(Job.state == JobState.CANCELLED).exists())):
+        raise SweepFinished
+
+
+# --- reading ---
+
+
+def find(session: Session, sweep_id: str) -> Sweep:
+    """The sweep's row. Raises SweepNotFound."""
+    sweep = session.get(Sweep, sweep_id)
+    if sweep is None:
+        raise SweepNotFound(f"there is no sweep {sweep_id}")
+    return sweep
+
+
+def record(session: Session, sweep_id: str) -> SweepRecord:
+    """The sweep with the standing of its jobs. Raises SweepNotFound."""
+    sweep = find(session, sweep_id)
+    return SweepRecord(sweep, shares(session, [sweep_id])[sweep_id])
+
+
+def page(session: Session, *, limit: int, cursor: str | None) -> Page:
+    """`limit` sweeps, newest first, after the cursor: the id of the last one seen. Raises InvalidCursor."""
+    statement = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        if len(cursor) != 36 or "\0" in cursor:
+            raise InvalidCursor
+        statement = statement.where(Sweep.id < cursor)
+    sweeps = session.scalars(statement).all()
+    shown = sweeps[:limit]
+    standing = shares(session, [sweep.id for sweep in shown])
+    records = [SweepRecord(sweep, standing[sweep.id]) for sweep in shown]
+    return Page(records, shown[-1].id if len(sweeps) > limit else None)
+
+
+def table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[Result]]:
+    """The sweep and where each of its jobs stands. Raises SweepNotFound."""
+    return record(session, sweep_id), results(session, sweep_id)
+
+
+def shares(session: Session, sweep_ids: Collection[str]) -> Mapping[str, list[Share]]:
+    left = Job.epochs_total - Job.epochs_done
+    statement = (
+        select(
+            Job.sweep_id,
+            Job.activation,
+            Job.state,
+            func.count(),
+            func.sum(Job.epochs_done),
+            func.sum(Job.epochs_total),
+            func.avg(Job.epoch_seconds),
+            func.coalesce(func.sum(left * Job.epoch_seconds), 0.0),
+            func.coalesce(func.max(left * Job.epoch_seconds), 0.0),
+            func.sum(case((Job.epoch_seconds.is_(None), left), else_=0)),
+            func.min(Job.started_at),
+            func.max(Job.finished_at),
+        )
+        .where(Job.sweep_id.in_(sweep_ids))
+        .group_by(Job.sweep_id, Job.activation, Job.state)
+    )
+    grouped: dict[str, list[Share]] = defaultdict(list)
+    for sweep_id, activation, state, *figures in session.execute(statement):
+        grouped[sweep_id].append(Share(activation, JobState(state), *figures))
+    return grouped
+
+
+FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
+TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
+
+
+def results(session: Session, sweep_id: str) -> list[Result]:
+    """Its jobs in their order."""
+    best = best_figures(sweep_id).subquery()
+    last = aliased(Epoch)
+    statement = (
+        select(
+            Job.id,
+            Job.sweep_position,
+            Job.state,
+            Job.epoch_seconds,
+            *(getattr(last, name) for name in FIGURES),
+            *(best.c[name] for name in FIGURES),
+            *(getattr(Job, f"test_{name}") for name in TEST_FIGURES),
+        )
+        .outerjoin(last, and_(last.job_id == Job.id, last.epoch == Job.epochs_done))
+        .outerjoin(best, best.c.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id)
+        .order_by(Job.sweep_position)
+    )
+    return [result(*row) for row in session.execute(statement)]
+
+
+def best_figures(sweep_id: str) -> Select[str, float, float, float]:
+    """Each over all epochs of a job: the lowest loss and the highest accuracies, perhaps of different epochs."""
+    return (
+        select(
+            Epoch.job_id,
+            func.min(Epoch.val_loss).label("val_loss"),
+            func.max(Epoch.val_accuracy).label("val_accuracy"),
+            func.max(Epoch.val_binary_accuracy).label("val_binary_accuracy"),
+        )
+        .join(Job, Job.id == Epoch.job_id)
+        .where(Job.sweep_id == sweep_id)
+        .group_by(Epoch.job_id)
+    )
+
+
+def result(job_id: str, position: int, state: str, epoch_seconds: float | None, *figures: float | None) -> Result:
+    last, best, test = figures[:3], figures[3:6], figures[6:]
+    return Result(
+        job_id,
+        position,
+        JobState(state),
+        epoch_seconds,
+        named(FIGURES, last),
+        named(FIGURES, best),
+        named(TEST_FIGURES, test),
+    )
+
+
+def named(names: Sequence[str], figures: Sequence[float | None]) -> dict[str, float] | None:
+    """None where the job has no such figures yet."""
+    return {name: value for name, value in zip(names, figures, strict=True) if value is not None} or None
+
+
+def histories(
+    session: Session, sweep_id: str, columns: Sequence[str], *, after_epoch: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Job id, sweep position and these columns of every epoch of its jobs, in the jobs' order. Raises SweepNotFound."""
+    find(session, sweep_id)
+    return session.execute(
+        select(Job.id, Job.sweep_position, *(getattr(Epoch, name) for name in columns))
+        .join(Epoch, Epoch.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id, Epoch.epoch > after_epoch)
+        .order_by(Job.sweep_position, Epoch.epoch)
+    ).all()
+
+
+def means(
+    session: Session, sweep_id: str, metric: InstrumentedAttribute[float], *, of: Collection[int], configurations: int
+) -> Mapping[int, Sequence[Mean]]:
+    """The metric by epoch for the configurations of these numbers, of so many."""
+    number = Job.sweep_position % configurations
+    statement = (
+        select(number, Epoch.epoch, func.avg(metric), func.min(metric), func.max(metric))
+        .join(Epoch, Epoch.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id, number.in_(of))
+        .group_by(number, Epoch.epoch)
+        .order_by(number, Epoch.epoch)
+    )
+    grouped: dict[int, list[Mean]] = defaultdict(list)
+    for configuration, *figures in session.execute(statement):
+        grouped[configuration].append(Mean(*figures))
+    return grouped
+
+
+# --- the stream ---
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    job_id: str
+    activation: str
+    position: int
+    state: JobState
+    last_seq: int
+    """The number of its newest event."""
+
+
+def members(session: Session, sweep_id: str) -> list[Member]:
+    """Its jobs in their order, less those deleted since."""
+    rows = session.execute(
+        select(Job.id, Job.activation, Job.sweep_position, Job.state, Job.event_seq)
+        .where(Job.sweep_id == sweep_id)
+        .order_by(Job.sweep_position)
+    )
+    return [
+        Member(job_id, activation, position or 0, JobState(state), seq)
+        for job_id, activation, position, state, seq in rows
+    ]
+
+
+def events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
+    """The next events of these jobs after the number seen of each.
+
+    Every job's come without a gap: the lowest numbers first, so that the limit leaves out only what is later.
+    """
+    jobs_by_number = defaultdict(list)
+    for job_id, number in seen.items():
+        jobs_by_number[number].append(job_id)
+    unseen = [and_(Event.job_id.in_(ids), Event.seq > number) for number, ids in jobs_by_number.items()]
+    rows = session.execute(
+        select(Event, Epoch)
+        .outerjoin(Epoch, queries.epoch_of_event)
+        .where(or_(false(), *unseen))
+        .order_by(Event.seq, Event.at)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
