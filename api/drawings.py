@@ -26,8 +26,11 @@ LOOKS = [
     ("#D55E00", "v"),
     ("#CC79A7", "P"),
 ]
+STYLES = ["-", "--", ":", "-."]  # solid for the first lines, then once around the colours for each of the others
+MAX_LINES = len(LOOKS) * len(STYLES)
 MARKERS = 20  # at most so many on a line
 FARTHEST, NEAREST = 1e200, 1e-200  # beyond them the margins and ticks of axes overflow
+FEW_DECADES = 1e3  # a log axis of fewer has ticks within its decades
 ONE_AT_A_TIME = threading.Lock()  # matplotlib promises nothing to threads
 
 
@@ -38,11 +41,15 @@ class Line:
     label: str
     x: Sequence[float]
     y: Sequence[float]
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    """Lower and upper bounds of y, shaded."""
+    look: int | None = None
+    """Which of the MAX_LINES colours and styles it has; None = that of its place in the panel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Axes, and lines with as many points each; at most as many lines as there are LOOKS."""
+    """Axes, and at most MAX_LINES lines."""
 
     xlabel: str
     ylabel: str
@@ -59,6 +66,7 @@ class Drawing:
 
     title: str
     panels: Sequence[Panel]
+    subtitle: str = ""
 
 
 def file(drawing: Drawing, kind: Format, stem: str) -> Response:
@@ -87,35 +95,72 @@ def drawn(drawing: Drawing) -> "Figure":
 
     columns = min(2, len(drawing.panels))
     rows = math.ceil(len(drawing.panels) / columns)
-    figure = Figure(figsize=(2 + 5 * columns, 1 + 3.5 * rows), dpi=150, layout="constrained")
-    for axes, panel in zip(figure.subplots(rows, columns, squeeze=False).flat, drawing.panels, strict=False):
+    beside = legend_beside(drawing.panels)
+    room = 0.09 * max((len(line.label) for line in beside.lines), default=0) if beside else 0
+    figure = Figure(figsize=(2 + 5 * columns + room, 1 + 3.5 * rows), dpi=150, layout="constrained")
+    figure.subplots(rows, columns, squeeze=False)
+    for axes, panel in zip(figure.axes, drawing.panels, strict=False):
         draw(axes, panel)
+    for spare in figure.axes[len(drawing.panels) :]:
+        spare.set_axis_off()
+    if beside:
+        entries = figure.axes[drawing.panels.index(beside)].get_legend_handles_labels()
+        figure.legend(*entries, frameon=False, loc="outside right center")
+    else:
+        add_legends(figure, drawing.panels)
     figure.suptitle(drawing.title, x=0.01, ha="left", fontweight="bold")
+    if drawing.subtitle:
+        figure.axes[0].set_title(drawing.subtitle, loc="left", fontsize="small", color="#555555")
     return figure
+
+
+def legend_beside(panels: Sequence[Panel]) -> Panel | None:
+    """The panel whose legend stands for all, beside them: where they show the same things, and many."""
+    labels = [{line.label for line in panel.lines} for panel in panels]
+    most = max(labels, key=len)
+    return panels[labels.index(most)] if len(most) > 3 and all(others <= most for others in labels) else None
+
+
+def add_legends(figure: "Figure", panels: Sequence[Panel]) -> None:
+    for axes, panel in zip(figure.axes, panels, strict=False):
+        if len(panel.lines) > 1:
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small")
 
 
 def draw(axes: "Axes", panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415  # see above
 
-    points = np.array([shown(line, log=panel.log) for line in panel.lines])  # [lines, 2, points]
-    for line, (x, y), (color, marker) in zip(panel.lines, points, LOOKS, strict=False):
-        every = math.ceil(len(x) / MARKERS)
-        (curve,) = axes.plot(x, y, label=line.label, color=color, marker=marker, markevery=every, markersize=4)
-        curve.set_clip_on(False)  # a zero lies on the axis
+    points = [shown(line.x, line.y, log=panel.log) for line in panel.lines]
+    for place, (line, (x, y)) in enumerate(zip(panel.lines, points, strict=True)):
+        style, (color, marker) = look(place if line.look is None else line.look)
+        every = max(1, math.ceil(len(x) / MARKERS))
+        (curve,) = axes.plot(
+            x, y, label=line.label, color=color, linestyle=style, marker=marker, markevery=every, markersize=4
+        )
+        curve.set_clip_on(not np.isfinite(y).any())  # a zero lies on the axis; a line without points lies nowhere
+        if line.band is not None:
+            bounds = [shown(line.x, bound, log=panel.log)[1] for bound in line.band]
+            axes.fill_between(x, *bounds, color=color, alpha=0.15, linewidth=0)
+    x, y = np.concatenate([*points, np.empty((2, 0))], axis=1)
     if panel.log:
-        set_log_scale(axes, points[:, 1])
-    if left_out := np.count_nonzero(np.isnan(points[:, 1])):
-        text = f"{left_out} not shown: beyond the axes"
-        axes.text(0.99, 0.01, text, transform=axes.transAxes, ha="right", va="bottom", fontsize="small")
-    if panel.integers:
-        axes.set_xlim(np.min(points[:, 0]) - 0.5, np.max(points[:, 0]) + 0.5)
+        set_log_scale(axes, y)
+    elif y.size and not y.any():
+        axes.set_ylim(0, 1)
+    note = f"{np.count_nonzero(np.isnan(y))} not shown: beyond the axes" if np.isnan(y).any() else ""
+    corner = note if y.size else "nothing recorded yet"
+    axes.text(0.99, 0.01, corner, transform=axes.transAxes, ha="right", va="bottom", fontsize="small")
+    if panel.integers and x.size:
+        axes.set_xlim(np.min(x) - 0.5, np.max(x) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(panel.lines) > 1:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small")
     axes.set_xlabel(panel.xlabel)
     axes.set_ylabel(panel.ylabel)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def look(number: int) -> tuple[str, tuple[str, str]]:
+    """Style, and colour with marker."""
+    return STYLES[number // len(LOOKS) % len(STYLES)], LOOKS[number % len(LOOKS)]
 
 
 def set_log_scale(axes: "Axes", y: Array) -> None:
@@ -128,11 +173,21 @@ def set_log_scale(axes: "Axes", y: Array) -> None:
         axes.set_ylim(bottom=0)
     else:
         axes.set_yscale("log")
+        if positive.max() < positive.min() * FEW_DECADES:
+            tick_within_decades(axes)
 
 
-def shown(line: Line, *, log: bool) -> Array:
-    """Its x and y [2, n], with nan for what the axes cannot show; with a log scale y is not negative."""
-    points = np.array([line.x, line.y], dtype=np.float64)
+def tick_within_decades(axes: "Axes") -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: PLC0415  # see above
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def shown(x: Sequence[float], y: Sequence[float], *, log: bool) -> Array:
+    """Both as [2, n], with nan for what the axes cannot show; with a log scale y is not negative."""
+    points = np.array([x, y], dtype=np.float64)
     hidden = ~(np.abs(points) <= FARTHEST)
     if log:
         hidden[1] |= (points[1] != 0) & ~(points[1] >= NEAREST)

@@ -14,11 +14,13 @@ from api import (
     activations,
     auth,
     checkpoints,
+    compare,
     errors,
     gradients,
     jobs,
     openapi,
     operation,
+    plots,
     stream,
     sweep_stream,
     sweeps,
@@ -71,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
-    for part in (activations, gradients, jobs, stream, checkpoints, sweeps, sweep_stream):
+    for part in (activations, gradients, jobs, stream, checkpoints, sweeps, sweep_stream, plots, compare):
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router

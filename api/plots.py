@@ -1,0 +1,228 @@
+"""Drawings of jobs and sweeps by epoch; for a browser, a paper or a README."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.exceptions import RequestValidationError
+
+from api import drawings
+from api.dependencies import Sessions
+from api.drawings import MAX_LINES, Drawing, Line, Panel
+from api.errors import declared
+from api.formats import Format
+from api.jobs import JobId
+from api.sweeps import SweepId
+from api.validation import invalid_value
+from db import queries, sweeps
+from db.models import Epoch, Layer
+from db.sweeps import Mean, Result
+from jobs.sweep import Configuration, SweepSpec
+
+router = APIRouter()
+
+MetricName = Literal[
+    "loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy",
+    "epoch_seconds", "images_per_second",
+]  # fmt: skip
+Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
+DRAWN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The drawing.",
+        "content": {
+            "image/svg+xml": {"schema": {"type": "string"}},
+            "image/png": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    title: str
+    axis: str
+    log: bool = False
+    factor: float = 1
+    """Of the axis's unit."""
+
+
+LOSS_AXIS, ACCURACY_AXIS, BINARY_AXIS = "loss (nats, log scale)", "images whose digit is right (%)", "outputs right (%)"
+METRICS: Mapping[str, Metric] = {
+    "loss": Metric("Training loss", f"training {LOSS_AXIS}", log=True),
+    "accuracy": Metric("Training accuracy", f"training {ACCURACY_AXIS}", factor=100),
+    "binary_accuracy": Metric("Training binary accuracy", f"training {BINARY_AXIS}", factor=100),
+    "val_loss": Metric("Validation loss", f"validation {LOSS_AXIS}", log=True),
+    "val_accuracy": Metric("Validation accuracy", f"validation {ACCURACY_AXIS}", factor=100),
+    "val_binary_accuracy": Metric("Validation binary accuracy", f"validation {BINARY_AXIS}", factor=100),
+    "epoch_seconds": Metric("Time of an epoch", "seconds an epoch"),
+    "images_per_second": Metric("Training speed", "training images a second"),
+}
+OF_A_LAYER: Mapping[str, Metric] = {
+    "gradient_norm": Metric("", "L2 norm of the gradient (log scale)", log=True),
+    "update_ratio": Metric("", "norm of update over weights' (log scale)", log=True),
+    "activation_mean": Metric("", "mean of the outputs"),
+    "activation_variance": Metric("", "variance of the outputs (log scale)", log=True),
+    "zero_fraction": Metric("", "outputs that are 0 (%)", factor=100),
+    "dead_fraction": Metric("", "units without a gradient (%)", factor=100),
+    "saturated_fraction": Metric("", "outputs with hardly a slope (%)", factor=100),
+    "clipped_fraction": Metric("", "gradient elements clipped (%)", factor=100),
+}
+
+
+@router.get(
+    "/jobs/{job_id}/plot.{kind}",
+    tags=["jobs"],
+    response_class=Response,
+    responses={**DRAWN, **declared(404, 422, 503)},
+)
+def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
+    """Its loss and accuracy by epoch, in training and in validation."""
+    with sessions.read() as session:
+        job, epochs = queries.find(session, job_id), queries.epochs(session, job_id)
+    title = f"{job.activation}, seed {job.spec['seed']}"
+    panels = [
+        Panel(
+            xlabel="epoch",
+            ylabel=axis,
+            lines=[
+                line("training", epochs, METRICS[name], name),
+                line("validation", epochs, METRICS[f"val_{name}"], f"val_{name}"),
+            ],
+            log=METRICS[name].log,
+            integers=True,
+        )
+        for name, axis in (("loss", LOSS_AXIS), ("accuracy", ACCURACY_AXIS))
+    ]
+    return drawings.file(Drawing(title, panels), Format(kind), f"job-{job_id}")
+
+
+def line(
+    label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, name: str, look: int | None = None
+) -> Line:
+    """By epoch; where a layer has no such figure, it has no point."""
+    found = [(row.epoch, getattr(row, name)) for row in rows if getattr(row, name) is not None]
+    return Line(label, [epoch for epoch, _ in found], [metric.factor * value for _, value in found], look=look)
+
+
+@router.get(
+    "/jobs/{job_id}/layers/plot.{kind}",
+    tags=["jobs"],
+    response_class=Response,
+    responses={**DRAWN, **declared(404, 422, 503)},
+)
+def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
+    """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
+    with sessions.read() as session:
+        job, rows = queries.find(session, job_id), queries.layers(session, job_id)
+    names = list(dict.fromkeys(row.layer for row in rows))
+    panels = []
+    for name, metric in OF_A_LAYER.items():
+        lines = [
+            line(layer, [row for row in rows if row.layer == layer], metric, name, look)
+            for look, layer in enumerate(names)
+        ]
+        with_points = [drawn for drawn in lines if drawn.x]
+        panels.append(Panel(xlabel="epoch", ylabel=metric.axis, lines=with_points, log=metric.log, integers=True))
+    title = f"{job.activation}, seed {job.spec['seed']}: its layers"
+    return drawings.file(Drawing(title, panels), Format(kind), f"layers-{job_id}")
+
+
+@router.get(
+    "/sweeps/{sweep_id}/plot.{kind}",
+    tags=["sweeps"],
+    response_class=Response,
+    responses={**DRAWN, **declared(404, 422, 503)},
+)
+def plot_sweep(
+    sweep_id: SweepId,
+    kind: Kind,
+    sessions: Sessions,
+    metric: Annotated[
+        MetricName | None, Query(description="What to draw; without it, validation loss and accuracy side by side.")
+    ] = None,
+    exclude: Annotated[
+        str, Query(description="Activations to leave out, separated by commas.", examples=["sigmoid"])
+    ] = "",
+) -> Response:
+    """A line a configuration: the mean over its seeds by epoch, and a band from the lowest to the highest of them.
+
+    An activation keeps its colour when others are excluded. Of more than 24 configurations, those of the lowest
+    validation loss are drawn.
+    """
+    names = [metric] if metric else ["val_loss", "val_accuracy"]
+    with sessions.read() as session:
+        spec = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec)
+        included = remaining(spec, exclude)
+        drawn = included if len(included) <= MAX_LINES else best(included, spec, sweeps.results(session, sweep_id))
+        means = {
+            name: sweeps.means(
+                session, sweep_id, getattr(Epoch, name), of=drawn, configurations=len(spec.configurations)
+            )
+            for name in names
+        }
+    panels = [panel_of_sweep(spec, drawn, METRICS[name], means[name]) for name in names]
+    title = " and ".join([METRICS[names[0]].title, *(METRICS[name].title.lower() for name in names[1:])])
+    subtitle = described(spec, drawn, of=len(included))
+    return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
+
+
+def remaining(spec: SweepSpec, exclude: str) -> list[int]:
+    """The numbers of the configurations whose activation is not excluded."""
+    excluded = {name.strip() for name in exclude.split(",") if name.strip()}
+    unknown = sorted(excluded - {*spec.activations})
+    if unknown:
+        message = f"{unknown[0]} is not in this sweep"
+        raise RequestValidationError([invalid_value(("query", "exclude"), message, exclude)])
+    found = [at for at, place in enumerate(spec.configurations) if place.activation not in excluded]
+    if not found:
+        raise RequestValidationError([invalid_value(("query", "exclude"), "this leaves nothing to draw", exclude)])
+    return found
+
+
+def best(included: Sequence[int], spec: SweepSpec, results: Sequence[Result]) -> list[int]:
+    """Those with the lowest validation loss that any seed came to, in their order; those without any come last."""
+    lowest = dict.fromkeys(included, float("inf"))
+    for result in results:
+        number = result.position % len(spec.configurations)
+        if result.best is not None and number in lowest:
+            lowest[number] = min(lowest[number], result.best["val_loss"])
+    return sorted(sorted(included, key=lowest.__getitem__)[:MAX_LINES])
+
+
+def panel_of_sweep(spec: SweepSpec, drawn: Sequence[int], metric: Metric, means: Mapping[int, Sequence[Mean]]) -> Panel:
+    configurations = spec.configurations
+    lines = [
+        mean_line(configurations[number], means.get(number, []), metric, look(spec, number, place))
+        for place, number in enumerate(drawn)
+    ]
+    return Panel(xlabel="epoch", ylabel=metric.axis, lines=lines, log=metric.log, integers=True)
+
+
+def look(spec: SweepSpec, number: int, place: int) -> int:
+    """A colour an activation and a style a point of the grid, where there are enough of both."""
+    colors, activations = len(drawings.LOOKS), len(spec.activations)
+    enough = activations <= colors and len(spec.configurations) // activations <= len(drawings.STYLES)
+    return number // activations * colors + number % activations if enough else place
+
+
+def mean_line(configuration: Configuration, means: Sequence[Mean], metric: Metric, look: int) -> Line:
+    band = ([metric.factor * mean.low for mean in means], [metric.factor * mean.high for mean in means])
+    return Line(
+        configuration.label,
+        [mean.epoch for mean in means],
+        [metric.factor * mean.mean for mean in means],
+        band=band,
+        look=look,
+    )
+
+
+def described(spec: SweepSpec, drawn: Sequence[int], *, of: int) -> str:
+    seeds = f"mean of {len(spec.seeds)} seeds, as far as trained; band from the lowest to the highest"
+    if len(spec.seeds) == 1:
+        seeds = "one seed"
+    if len(drawn) == 1:  # which has no legend
+        return f"{spec.configurations[drawn[0]].label}: {seeds}"
+    if len(drawn) < of:
+        return f"{seeds}; {len(drawn)} of {of} configurations: those of the lowest validation loss"
+    return seeds

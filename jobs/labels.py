@@ -1,0 +1,38 @@
+"""Names that tell jobs apart in a legend."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from jobs.spec import JobSpec
+
+LEFT_OUT = {"activation", "metadata"}
+OF_THE_ACTIVATION = "parameters."
+
+
+def labels(specs: Sequence[JobSpec]) -> list[str]:
+    """The activation, and of all other fields those that differ: `relu, optimizer.learning_rate 0.01`.
+
+    A parameter is compared with that of the same activation alone.
+    """
+    flat = [dict(fields(spec.model_dump(mode="json", exclude=LEFT_OUT))) for spec in specs]
+    return [
+        ", ".join(
+            [spec.activation, *(f"{path} {value}" for path, value in found.items() if differs(path, spec, specs, flat))]
+        )
+        for spec, found in zip(specs, flat, strict=True)
+    ]
+
+
+def fields(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Every leaf by its dotted path, as text."""
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from fields(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", "null" if inner is None else str(inner)
+
+
+def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], flat: Sequence[Mapping[str, str]]) -> bool:
+    everyone = not path.startswith(OF_THE_ACTIVATION)
+    alike = (found for other, found in zip(specs, flat, strict=True) if everyone or other.activation == spec.activation)
+    return len({found.get(path) for found in alike}) > 1
