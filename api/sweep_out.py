@@ -85,6 +85,7 @@ class SweepLinks(Out):
     jobs: str = Field(description="Its jobs, page by page.", examples=["/v1/jobs?sweep_id=0193…"])
     history: str = Field(description="Every epoch of every job.", examples=["/v1/sweeps/0193…/history"])
     stream: str = Field(description="The events of its jobs, live.", examples=["/v1/sweeps/0193…/stream"])
+    plot: str = Field(description="Its curves, drawn.", examples=["/v1/sweeps/0193…/plot.svg"])
     cancel: str = Field(description="POST here to cancel it.", examples=["/v1/sweeps/0193…/cancel"])
 
 
@@ -150,6 +151,7 @@ def standing(record: SweepRecord) -> dict[str, object]:
         "links": SweepLinks(
             self=own,
             jobs=f"/v1/jobs?sweep_id={record.sweep.id}",
+            plot=f"{own}/plot.svg",
             **{name: f"{own}/{name}" for name in ("history", "stream", "cancel")},
         ),
     }
