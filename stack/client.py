@@ -68,8 +68,15 @@ class Client:
 
     def submit(self, spec: Mapping[str, Any]) -> JSON:
         """The job, accepted: exactly one, however often the connection is cut meanwhile."""
+        return self._created("/v1/jobs", spec)
+
+    def submit_sweep(self, spec: Mapping[str, Any]) -> JSON:
+        """The sweep, accepted with all of its jobs: as above."""
+        return self._created("/v1/sweeps", spec)
+
+    def _created(self, path: str, body: Mapping[str, Any]) -> JSON:
         headers = {"Idempotency-Key": uuid4().hex}
-        return self._holding("id", self._send("POST", "/v1/jobs", body=spec, headers=headers))
+        return self._holding("id", self._send("POST", path, body=body, headers=headers))
 
     def get(self, job_id: str) -> JSON:
         return self._holding("id", self._send("GET", job_path(job_id)))

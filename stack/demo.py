@@ -11,6 +11,7 @@ from typing import IO, TypeVar
 from rich.console import Console
 
 from jobs.settings import Settings
+from jobs.sweep import ARTICLE_ACTIVATIONS
 from stack import report
 from stack.client import JSON, Client
 from stack.progress import Show, outcome, shown
@@ -19,7 +20,6 @@ from stack.up import Stack, running
 
 T = TypeVar("T")
 
-ARTICLE_ACTIVATIONS = 6  # the catalog's first
 HOLDOUT_FRACTION = 0.1
 
 
@@ -41,7 +41,7 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
     """
     console = Console(highlight=False)
     subtitle = f"MNIST, {samples:,} training images, {HOLDOUT_FRACTION:.0%} of the archive held out, seed 0"
-    console.print(f"{subtitle}; {epochs} epochs for each of {ARTICLE_ACTIVATIONS} activations")
+    console.print(f"{subtitle}; {epochs} epochs for each of {len(ARTICLE_ACTIVATIONS)} activations")
     results = measure(settings, epochs=epochs, samples=samples, log=log, console=console)
     console.print(report.table(results))
     for path in report.write(results, output, subtitle=subtitle):
@@ -54,8 +54,8 @@ def measure(settings: Settings, *, epochs: int, samples: int, log: IO[str], cons
         running(settings_of_its_own(settings, Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
         closing(Client(stack.url)) as client,
     ):
-        names = [activation["name"] for activation in client.activations()[:ARTICLE_ACTIVATIONS]]
-        jobs = [client.submit(spec(name, epochs=epochs, samples=samples)) for name in names]
+        sweep = client.submit_sweep({"base": base(epochs=epochs, samples=samples)})
+        jobs = [*client.jobs(filters={"sweep_id": sweep["id"], "sort": "created_at"})]
         with shown(jobs, console) as show:
             return while_supervised(stack, lambda: [followed(client, job, show) for job in jobs])
 
@@ -70,13 +70,12 @@ def settings_of_its_own(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def spec(activation: str, *, epochs: int, samples: int) -> JSON:
+def base(*, epochs: int, samples: int) -> JSON:
+    """What the jobs have in common; a sweep's default activations are the article's six."""
     return {
-        "activation": activation,
         "epochs": epochs,
         "train_samples": samples,
         "validation": {"kind": "holdout", "fraction": HOLDOUT_FRACTION},
-        "metadata": {"sweep": "demo"},
     }
 
 

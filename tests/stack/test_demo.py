@@ -57,5 +57,5 @@ def test_the_demo_uses_no_database_or_broker_of_others(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("samples", [128, 54_000])
 def test_the_bounds_of_the_samples_are_those_of_a_job(samples: int):
-    asked = JobSpec.model_validate_json(json.dumps(demo.spec("gelu", epochs=1, samples=samples)))
-    assert asked.train_samples == samples
+    asked = {"activation": "gelu", **demo.base(epochs=1, samples=samples)}
+    assert JobSpec.model_validate_json(json.dumps(asked)).train_samples == samples
