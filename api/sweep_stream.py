@@ -117,7 +117,7 @@ async def stream(
             data = {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
             yield ServerSentEvent(event="sweep_end", id=str(seen), data=data)
             return
-        listening = len(batch.events) == EVENTS_AT_ONCE or await news.after_any(waiting_for)
+        listening = bool(batch.events) or await news.after_any(waiting_for)
 
 
 def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch | None:
@@ -125,18 +125,24 @@ def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch 
     try:
         with sessions.read() as session:
             members = sweeps.members(session, sweep_id)
-            rows = sweeps.events(session, outstanding(members, seen), limit=EVENTS_AT_ONCE)
+            rows = sweeps.events(session, behind(members, seen), limit=EVENTS_AT_ONCE)
     except DatabaseUnavailable:
         return None
     return Batch(members, interleaved(members, rows))
 
 
 def outstanding(members: Sequence[Member], seen: Seen) -> dict[str, int]:
-    """By job, what the client has of those from which more is to come."""
+    """By job, what the client has of those from which more is to come, now or later."""
+    unfinished = {member.job_id: seen.numbers[member.position] for member in members if not member.state.terminal}
+    return unfinished | behind(members, seen)
+
+
+def behind(members: Sequence[Member], seen: Seen) -> dict[str, int]:
+    """By job, what the client has of those of which there is more."""
     return {
         member.job_id: seen.numbers[member.position]
         for member in members
-        if not member.state.terminal or seen.numbers[member.position] < member.last_seq
+        if seen.numbers[member.position] < member.last_seq
     }
 
 

@@ -326,19 +326,19 @@ def members(session: Session, sweep_id: str) -> list[Member]:
 
 
 def events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
-    """The next events of these jobs after the number seen of each.
-
-    Every job's come without a gap: the lowest numbers first, so that the limit leaves out only what is later.
-    """
+    """The next events of these jobs after the number seen of each: about `limit`, as many of each, without a gap."""
+    each = max(1, limit // max(1, len(seen)))
     jobs_by_number = defaultdict(list)
     for job_id, number in seen.items():
         jobs_by_number[number].append(job_id)
-    unseen = [and_(Event.job_id.in_(ids), Event.seq > number) for number, ids in jobs_by_number.items()]
+    next_ones = [
+        and_(Event.job_id.in_(ids), Event.seq > number, Event.seq <= number + each)
+        for number, ids in jobs_by_number.items()
+    ]
     rows = session.execute(
         select(Event, Epoch)
         .outerjoin(Epoch, queries.epoch_of_event)
-        .where(or_(false(), *unseen))
-        .order_by(Event.seq, Event.at)
-        .limit(limit)
+        .where(or_(false(), *next_ones))
+        .order_by(Event.seq, Event.job_id)
     )
     return [(row[0], row[1]) for row in rows]

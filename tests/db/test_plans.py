@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from db import queries, store
+from db import queries, store, sweeps
 from db.queries import Filters
 from db.session import Sessions, connect
 
@@ -24,8 +24,20 @@ def newest(session: Session) -> object:
         (lambda session: store.check_quota(session, 10), "Seq Scan"),
         (store.reap, "Seq Scan"),
         (lambda session: store.due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
+        (lambda session: sweeps.shares(session, ["some"]), "Seq Scan"),
+        (lambda session: sweeps.members(session, "some"), "Seq Scan"),
+        (lambda session: sweeps.results(session, "some"), "Seq Scan"),
     ],
-    ids=["a page of the newest jobs", "due jobs", "unfinished jobs", "expired leases", "lost hints"],
+    ids=[
+        "a page of the newest jobs",
+        "due jobs",
+        "unfinished jobs",
+        "expired leases",
+        "lost hints",
+        "how sweeps stand",
+        "the jobs of a sweep",
+        "the table of a sweep",
+    ],
 )
 def test_an_index_answers_for(ask: Callable[[Session], object], forbidden: str, postgres_url: str) -> None:
     sessions = connect(postgres_url)
