@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from api.out import Out
 from db.models import Epoch, Job
 from db.queries import JobRecord
+from jobs import diagnosis
 from jobs.spec import JobSpec
 from jobs.state import JobState
 
@@ -75,6 +76,30 @@ class Transition(Out):
     reason: str = Field(description="Why, for a person.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
 
 
+class DiagnosisOut(Out):
+    """Something that is, or was, wrong with the training; docs/diagnoses.md explains each code and threshold."""
+
+    code: diagnosis.Code = Field(description="What it is.", examples=["dead_units"])
+    layer: str | None = Field(description="In which layer; null = the network as a whole.", examples=["conv2"])
+    epoch: int = Field(description="After which epoch it was found.", examples=[2])
+    until_epoch: int | None = Field(
+        description="The last epoch after which it held; null while it holds.", examples=[None]
+    )
+    message: str = Field(
+        description="The same for a person.",
+        examples=["dead units in conv2: 97% get no gradient from any image"],
+    )
+    evidence: dict[str, float | None] = Field(
+        description="The figures it rests on; null is not finite, see `non_finite`.", examples=[{"dead_fraction": 0.97}]
+    )
+    thresholds: dict[str, float] = Field(description="What they were held against.", examples=[{"dead_fraction": 0.25}])
+    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
+        None,
+        description="What each null in the evidence stands for, by JSON pointer; null where every figure is finite.",
+        examples=[None],
+    )
+
+
 class Links(Out):
     self: str = Field(description="This job.", examples=["/v1/jobs/0193…"])
     history: str = Field(description="Its epochs.", examples=["/v1/jobs/0193…/history"])
@@ -102,6 +127,9 @@ class JobOut(Out):
     queue_position: int | None = Field(description="1 = next; null unless queued.", examples=[1])
     best: Best | None = Field(description="The epoch with the lowest validation loss; null before the first.")
     latest: EpochOut | None = Field(description="The last epoch; null before the first.")
+    diagnoses: tuple[DiagnosisOut, ...] = Field(
+        description="What is or was wrong, the latest of each code and layer; empty for a healthy training."
+    )
     test: TestOut | None = Field(description="The test set, once the job has succeeded.")
     error: ErrorOut | None = Field(description="Why it failed; null unless it did.")
     cancel_requested_at: datetime | None = Field(description="When a client asked to cancel it, UTC.")
@@ -129,6 +157,7 @@ class JobOut(Out):
             queue_position=record.queue_position,
             best=best(job),
             latest=epoch_out(record.latest),
+            diagnoses=tuple(map(DiagnosisOut.model_validate, job.diagnoses or [])),
             test=test(job),
             error=error(job),
             cancel_requested_at=job.cancel_requested_at,

@@ -21,6 +21,7 @@ from broker.reconciler import dispatch
 from db import files, queries, store
 from db.models import Epoch, Layer
 from jobs.errors import StorageUnavailable
+from jobs.metrics import ALWAYS_MEASURED
 from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
 
@@ -67,7 +68,6 @@ LAYER_COLUMNS: dict[str, ColumnType] = {
     "saturated_fraction": "float64",
     "clipped_fraction": "float64",
 }
-ALWAYS_MEASURED = {"gradient_norm", "update_ratio", "clipped_fraction"}
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
 HistoryFormat = Annotated[Format, Depends(negotiated(Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET))]
 

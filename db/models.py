@@ -84,6 +84,11 @@ class Job(Base):
     best_val_loss: Mapped[float | None]
     best_val_accuracy: Mapped[float | None]
 
+    diagnoses: Mapped[list[dict[str, Any]] | None] = mapped_column(
+        JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    )
+    """The latest of each code and layer, as jobs.diagnosis records them; null before the first."""
+
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_message: Mapped[str | None]
     test_loss: Mapped[float | None]

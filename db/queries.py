@@ -3,18 +3,24 @@
 import base64
 import binascii
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.clock import after
 from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
+from jobs.diagnosis import VANISHING_EPOCHS, History, Losses
 from jobs.errors import CheckpointNotFound, InvalidCursor, JobNotFound
+from jobs.metrics import ALWAYS_MEASURED, LayerMetrics
+from jobs.spec import JobSpec
 from jobs.state import JobState
 
 SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
@@ -186,6 +192,27 @@ def layers(session: Session, job_id: str, *, epoch: int | None = None) -> Sequen
     return session.scalars(
         select(Layer).where(Layer.job_id == job_id, *of_epoch).order_by(Layer.epoch, Layer.position)
     ).all()
+
+
+def diagnosable(session: Session, job_id: str, spec: JobSpec) -> History:
+    """What the rules of jobs.diagnosis look at."""
+    epochs = session.execute(
+        select(Epoch.loss, Epoch.val_loss, Epoch.val_accuracy).where(Epoch.job_id == job_id).order_by(Epoch.epoch)
+    )
+    losses = [Losses(*row) for row in epochs]
+    rows = session.execute(
+        select(*(getattr(Layer, field.name) for field in fields(LayerMetrics)))
+        .where(Layer.job_id == job_id, Layer.epoch > len(losses) - VANISHING_EPOCHS)
+        .order_by(Layer.epoch, Layer.position)
+    )
+    by_epoch = groupby(map(layer_metrics, rows), key=attrgetter("epoch"))
+    return History(spec, losses, [list(layers) for _, layers in by_epoch])
+
+
+def layer_metrics(row: Row[Any] | Layer) -> LayerMetrics:
+    """SQLite stores NaN as NULL: where a figure always has a value, NULL means that it was NaN."""
+    figures = {field.name: getattr(row, field.name) for field in fields(LayerMetrics)}
+    return LayerMetrics(**{**figures, **{name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}})
 
 
 def events(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequence[tuple[Event, Epoch | None]]:

@@ -17,6 +17,7 @@ from uuid_utils import uuid7
 from db import queries
 from db.clock import after, now
 from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Sweep
+from jobs import diagnosis
 from jobs.errors import (
     Fenced,
     IdempotencyConflict,
@@ -275,7 +276,7 @@ def record_epoch(
     layers: Sequence[LayerMetrics] = (),
     checkpoint: CheckpointFile | None = None,
 ) -> None:
-    """Store one epoch, exactly once: calling again after a lost answer changes nothing.
+    """Store one epoch and what it shows to be wrong, exactly once: calling again after a lost answer changes nothing.
 
     Raises:
         Fenced: the lease is lost.
@@ -290,7 +291,7 @@ def record_epoch(
             event_seq=Job.event_seq + 1,
             **best_with(metrics),
         )
-        .returning(Job.event_seq)
+        .returning(Job.event_seq, Job.spec, Job.diagnoses)
     ).one_or_none()
     if row is None:
         confirm_recorded(session, lease, metrics.epoch)
@@ -304,6 +305,22 @@ def record_epoch(
     if checkpoint is not None:
         session.execute(insert(Checkpoint).values(job_id=lease.job_id, created_at=now(), **asdict(checkpoint)))
     emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
+    tell_diagnoses(session, lease.job_id, JobSpec.model_validate(row.spec), row.diagnoses or [])
+
+
+def tell_diagnoses(session: Session, job_id: str, spec: JobSpec, known: Sequence[diagnosis.Record]) -> None:
+    """Write what is wrong since the epoch just stored; the job row is locked by now."""
+    now_known, new = diagnosis.followed(known, queries.diagnosable(session, job_id, spec))
+    if now_known == known:
+        return
+    seq = session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(diagnoses=now_known, event_seq=Job.event_seq + len(new))
+        .returning(Job.event_seq)
+    ).scalar_one()
+    for number, record in enumerate(new, start=seq - len(new) + 1):
+        emit(session, job_id, number, "diagnosis", dict(record))
 
 
 def mean_with(value: float, *, count: int) -> ColumnElement[float]:

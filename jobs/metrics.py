@@ -40,6 +40,10 @@ class LayerMetrics:
     clipped_fraction: float
 
 
+ALWAYS_MEASURED = frozenset({"gradient_norm", "update_ratio", "clipped_fraction"})
+"""The figures that every layer has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A model on a whole set of images, without dropout."""

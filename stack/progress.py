@@ -1,6 +1,5 @@
 """Jobs on their way, as their events tell it: bars on a terminal, plain lines elsewhere."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -24,10 +23,14 @@ def shown(jobs: Sequence[JSON], console: Console) -> AbstractContextManager[Show
 def lines(console: Console) -> Iterator[Show]:
     def show(job: JSON, event: Event) -> None:
         if event.kind != "end":  # its state came before
-            text = f"{job['spec']['activation']}  {told(job, event)}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, job, event)
 
     yield show
+
+
+def print_line(console: Console, job: JSON, event: Event) -> None:
+    text = f"{job['spec']['activation']}  {told(job, event)}"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -43,7 +46,10 @@ def bars(jobs: Sequence[JSON], console: Console) -> Iterator[Show]:
         bars = {job["id"]: add(progress, job) for job in jobs}
 
         def show(job: JSON, event: Event) -> None:
-            move(progress, bars[job["id"]], event)
+            if event.kind == "diagnosis":  # above the bars, to stay
+                print_line(progress.console, job, event)
+            else:
+                move(progress, bars[job["id"]], event)
 
         yield show
 
@@ -55,8 +61,6 @@ def add(progress: Progress, job: JSON) -> TaskID:
 def move(progress: Progress, bar: TaskID, event: Event) -> None:
     if event.kind == "epoch":
         progress.update(bar, completed=event.data["epoch"], note=figures(event.data))
-    elif event.kind == "diagnosis":
-        progress.update(bar, note=diagnosis(event.data))
     elif event.kind == "end":
         progress.stop_task(bar)
     elif event.data["state"] == "running":
@@ -82,7 +86,7 @@ def state(data: Mapping[str, Any]) -> str:
 
 
 def diagnosis(data: Mapping[str, Any]) -> str:
-    return str(data.get("message") or json.dumps(data))
+    return f"diagnosis after epoch {data['epoch']}: {data['message']}"
 
 
 def outcome(job: JSON) -> str:

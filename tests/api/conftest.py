@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from api.main import create_app
 from db import store
 from db.session import Sessions
 from db.store import Lease
-from jobs.metrics import EpochMetrics
+from jobs.metrics import EpochMetrics, LayerMetrics
 from jobs.settings import Settings
 
 
@@ -72,10 +72,10 @@ class Hand:
         assert claimed is not None
         return claimed.lease
 
-    def record(self, lease: Lease, epoch: int, *, loss: float = 0.1) -> None:
+    def record(self, lease: Lease, epoch: int, *, loss: float = 0.1, layers: Sequence[LayerMetrics] = ()) -> None:
         metrics = EpochMetrics(epoch, loss, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         with self.sessions.begin() as session:
-            store.record_epoch(session, lease, metrics)
+            store.record_epoch(session, lease, metrics, layers=layers)
 
     def cancel(self, lease: Lease) -> None:
         with self.sessions.begin() as session:

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from jobs.metrics import LayerMetrics
+
 
 def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
     """(id, event, data) of each event; comments left out."""
@@ -65,6 +67,32 @@ def test_after_the_end_a_reconnect_gets_no_content(client: TestClient, ended: st
 def test_an_event_id_that_is_none_is_refused(client: TestClient, ended: str, seen: str) -> None:
     response = client.get(ended, headers={"Last-Event-ID": seen.encode()})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+
+
+def conv2(epoch: int, *, dead_fraction: float) -> list[LayerMetrics]:
+    return [LayerMetrics(epoch, "conv2", 0.0, 0.0, 0.0, 0.0, 1.0, dead_fraction, 1.0, 0.0)]
+
+
+def test_a_diagnosis_comes_with_its_evidence_and_stays_on_the_job(client: TestClient, hand: Any) -> None:
+    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+    lease = hand.claim(job_id)
+    hand.record(lease, 1, layers=conv2(1, dead_fraction=1.0))
+    hand.record(lease, 2, layers=conv2(2, dead_fraction=0.0))
+    hand.cancel(lease)
+    told = events(client.get(f"/v1/jobs/{job_id}/stream").text)
+    assert [kind for _, kind, _ in told] == ["state", "state", "epoch", "diagnosis", "epoch", "state", "end"]
+    diagnosis = told[3][2]
+    assert diagnosis.pop("at").endswith("Z")
+    assert diagnosis == {
+        "code": "dead_units",
+        "layer": "conv2",
+        "epoch": 1,
+        "message": "dead units in conv2: 100% get no gradient from any image (limit 25%)",
+        "evidence": {"dead_fraction": 1.0},
+        "thresholds": {"dead_fraction": 0.25},
+    }
+    on_the_job = client.get(f"/v1/jobs/{job_id}").json()["diagnoses"]
+    assert on_the_job == [{**diagnosis, "until_epoch": 1, "non_finite": None}]
 
 
 def test_a_stream_waits_for_what_is_still_to_come(client: TestClient, hand: Any) -> None:

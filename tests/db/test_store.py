@@ -1,5 +1,6 @@
 """The verbs of the protocol and their guards, on real SQLite and real PostgreSQL."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +22,7 @@ from jobs.errors import (
     JobNotFound,
     TooManyJobs,
 )
-from jobs.metrics import EpochMetrics, Evaluation
+from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 
 SPEC = JobSpec(activation="relu", epochs=3, metadata={"note": "first"})
@@ -234,6 +235,73 @@ def test_all_checkpoints_but_the_last_two_and_the_best_are_forgotten(sessions: S
         assert sorted(store.forget_stale_checkpoints(session, lease)) == ["file:///1", "file:///3"]
     with sessions.read() as session:
         assert [row.epoch for row in store.checkpoints(session, lease)] == [5, 4, 2]
+
+
+# --- diagnoses ---
+
+
+def layers(epoch: int, *, dead_fraction: float = 0.0, gradient_norm: float = 0.1) -> list[LayerMetrics]:
+    conv2 = LayerMetrics(epoch, "conv2", gradient_norm, 0.01, 0.2, 0.3, 0.4, dead_fraction, 0.1, 0.0)
+    return [conv2, LayerMetrics(epoch, "dense2", 0.1, 0.01, None, None, None, None, None, 0.0)]
+
+
+def record_layers(sessions: Sessions, lease: Lease, epoch: int, **figures: float) -> None:
+    with sessions.begin() as session:
+        store.record_epoch(session, lease, metrics(epoch), layers=layers(epoch, **figures))
+
+
+def test_a_diagnosis_is_told_once_right_after_its_epoch(sessions: Sessions) -> None:
+    lease = running(sessions)
+    record_layers(sessions, lease, 1)
+    record_layers(sessions, lease, 2, dead_fraction=0.5)
+    record_layers(sessions, lease, 3, dead_fraction=0.6)
+    told = [(event.seq, event.kind) for event in events(sessions, lease.job_id)]
+    assert told[2:] == [(3, "epoch"), (4, "epoch"), (5, "diagnosis"), (6, "epoch")]
+    data = events(sessions, lease.job_id)[4].data
+    assert (data["code"], data["layer"], data["epoch"]) == ("dead_units", "conv2", 2)
+    assert (data["evidence"], data["thresholds"]) == ({"dead_fraction": 0.5}, {"dead_fraction": 0.25})
+    job = find(sessions, lease.job_id)
+    assert job.event_seq == 6
+    assert job.diagnoses == [{**data, "until_epoch": None}]
+
+
+def test_several_diagnoses_of_one_epoch_are_numbered_without_a_gap(sessions: Sessions) -> None:
+    lease = running(sessions)
+    record_layers(sessions, lease, 1, dead_fraction=0.5, gradient_norm=50.0)
+    record_layers(sessions, lease, 2)
+    told = events(sessions, lease.job_id)
+    assert [event.seq for event in told] == [1, 2, 3, 4, 5, 6]
+    assert [event.data["code"] for event in told if event.kind == "diagnosis"] == ["exploding_gradient", "dead_units"]
+    known = find(sessions, lease.job_id).diagnoses
+    assert known is not None
+    assert [record["until_epoch"] for record in known] == [1, 1]
+
+
+def test_a_lost_answer_tells_no_diagnosis_twice(sessions: Sessions) -> None:
+    lease = running(sessions)
+    for _ in range(2):
+        record_layers(sessions, lease, 1, dead_fraction=0.5)
+    assert [event.kind for event in events(sessions, lease.job_id)].count("diagnosis") == 1
+
+
+def test_another_attempt_knows_what_was_told(sessions: Sessions) -> None:
+    lease = running(sessions)
+    record_layers(sessions, lease, 1, dead_fraction=0.5)
+    expire(sessions, lease)
+    reap(sessions)
+    claimed = claim(sessions, lease.job_id, "worker/2")
+    assert claimed is not None
+    record_layers(sessions, claimed.lease, 2, dead_fraction=0.5)
+    assert [event.kind for event in events(sessions, lease.job_id)].count("diagnosis") == 1
+
+
+@pytest.mark.parametrize("norm", [math.inf, math.nan])
+def test_a_gradient_that_is_not_finite_is_told_of(sessions: Sessions, norm: float) -> None:
+    lease = running(sessions)
+    record_layers(sessions, lease, 1, gradient_norm=norm)
+    data = events(sessions, lease.job_id)[-1].data
+    assert (data["code"], data["evidence"]["gradient_norm"]) == ("exploding_gradient", None)
+    assert data["non_finite"]["/evidence/gradient_norm"] == str(norm)
 
 
 # --- ends ---

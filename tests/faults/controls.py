@@ -95,6 +95,13 @@ GUARDS = (
         (STORE_TESTS, "zombie"),
     ),
     Guard(
+        "a diagnosis is told once as long as it holds",
+        "jobs/diagnosis.py",
+        'for key, record in holding.items() if key not in before or before[key]["until_epoch"]}',
+        "for key, record in holding.items()}",
+        (STORE_TESTS, "told_once"),
+    ),
+    Guard(
         "a job succeeds with all its epochs only",
         STORE,
         "guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []",

@@ -1,6 +1,7 @@
 """What must hold of every job that has ended, whatever happened to its workers, its broker and its database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import select
 from db import queries
 from db.models import Event
 from db.session import Sessions
+from jobs.diagnosis import VANISHING_EPOCHS, Record, followed
+from jobs.spec import JobSpec
 from jobs.state import JobState
 
 UNEQUAL = {"job_id", "attempt", "epoch_seconds", "images_per_second", "recorded_at"}
@@ -26,6 +29,21 @@ def history(sessions: Sessions, job_id: str) -> History:
     ]
 
 
+def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]:
+    """The diagnoses to be told on the way, and those to be known at the end, by the rules alone."""
+    with sessions.read() as session:
+        whole = queries.diagnosable(session, job_id, JobSpec.model_validate(queries.find(session, job_id).spec))
+        rows = [queries.layers(session, job_id, epoch=epoch) for epoch in range(1, whole.epoch + 1)]
+    layers = [list(map(queries.layer_metrics, measured)) for measured in rows]
+    told: list[Record] = []
+    known: list[Record] = []
+    for epoch in range(1, whole.epoch + 1):
+        seen = replace(whole, epochs=whole.epochs[:epoch], layers=layers[max(0, epoch - VANISHING_EPOCHS) : epoch])
+        known, new = followed(known, seen)
+        told += new
+    return told, known
+
+
 def violations(
     sessions: Sessions, job_id: str, reference: History, *, ends: Sequence[JobState] = (JobState.SUCCEEDED,)
 ) -> list[str]:
@@ -35,6 +53,7 @@ def violations(
         epochs = queries.epochs(session, job_id)
         events = session.scalars(select(Event).where(Event.job_id == job_id).order_by(Event.seq)).all()
     recorded = history(sessions, job_id)
+    diagnoses = [event.data for event in events if event.kind == "diagnosis"], job.diagnoses or []
     told = [event.data["epoch"] for event in events if event.kind == "epoch"]
     promises = {
         "it ends as it should": job.state in ends,
@@ -45,6 +64,7 @@ def violations(
         "each epoch was told once": told == list(range(1, job.epochs_done + 1)),
         "it succeeds with all its epochs": job.state != JobState.SUCCEEDED or job.epochs_done == job.epochs_total,
         "the attempt never falls": all(before.attempt <= after.attempt for before, after in pairwise(epochs)),
+        "its diagnoses are what its figures say, each told once": diagnoses == retold(sessions, job_id),
         "it has no lease": job.lease_owner is None and job.lease_expires_at is None,
         "its history is the reference's, bit for bit": recorded == reference[: len(recorded)],
     }

@@ -7,7 +7,7 @@ from workers import submit
 
 from db import store
 from db.session import Sessions
-from jobs.metrics import EpochMetrics, Evaluation
+from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 
 
 def trained_by_hand(sessions: Sessions) -> str:
@@ -18,7 +18,8 @@ def trained_by_hand(sessions: Sessions) -> str:
     for epoch in (1, 2):
         with sessions.begin() as session:
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-            store.record_epoch(session, claimed.lease, metrics)
+            layer = LayerMetrics(epoch, "dense2", 0.1, 0.01, None, None, None, None, None, 0.0)
+            store.record_epoch(session, claimed.lease, metrics, layers=[layer])
     with sessions.begin() as session:
         store.succeed(session, claimed.lease, Evaluation(0.1, 0.9, 0.98))
     return job_id
@@ -32,6 +33,7 @@ def trained_by_hand(sessions: Sessions) -> str:
         "DELETE FROM events WHERE seq = 3",
         "DELETE FROM events WHERE kind = 'end'",
         "UPDATE epochs SET attempt = 7 WHERE epoch = 1",
+        "UPDATE layers SET gradient_norm = 100",
     ],
 )
 def test_a_breach_is_noticed(sessions: Sessions, breach: str) -> None:

@@ -45,6 +45,7 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
 
     reference = history(sessions, jobs["nowhere"])
     assert len(reference) == 2
+    assert {record["epoch"] for record in find(sessions, jobs["nowhere"]).diagnoses or []} == {1, 2}
     assert {point: violations(sessions, jobs[point], reference) for point in POINTS} == {point: [] for point in POINTS}
     assert all((tmp_path / jobs[point]).exists() for point in POINTS), "each point was reached"
 

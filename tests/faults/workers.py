@@ -17,7 +17,13 @@ from jobs.spec import JobSpec
 from stack.processes import Child
 from stack.up import Valkey
 
-SPEC = {"activation": "relu", "epochs": 2, "train_samples": 256, "validation": {"fraction": 0.001}}
+SPEC = {
+    "activation": "relu",
+    "epochs": 2,
+    "train_samples": 256,
+    "validation": {"fraction": 0.001},
+    "optimizer": {"learning_rate": 0.03},  # too much: units die, and each epoch has its diagnoses
+}
 LEASE_SECONDS = 4
 WORKER = "from worker.main import main; from jobs import settings; main(settings.read(), tasks='{}')"
 

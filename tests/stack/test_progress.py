@@ -14,7 +14,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
     ("epoch", {"epoch": 1, "val_loss": 0.05, "val_accuracy": 0.95, "epoch_seconds": 2.5}),
     ("state", {"state": "queued", "reason": "its worker was lost"}),
     ("state", {"state": "running", "reason": "claimed by worker-2"}),
-    ("diagnosis", {"message": "half of conv1 is dead"}),
+    ("diagnosis", {"epoch": 1, "message": "half of conv1 is dead"}),
     ("epoch", {"epoch": 2, "val_loss": 0.04, "val_accuracy": 0.96, "epoch_seconds": 2.25}),
     ("state", {"state": "succeeded", "reason": "all epochs done"}),
     ("end", {"state": "succeeded"}),
@@ -42,7 +42,7 @@ def test_elsewhere_every_event_but_the_end_is_a_plain_line():
         "selu  epoch 1/2  val loss 0.05000  val accuracy 95.00 %  2.5 s",
         "selu  queued: its worker was lost",
         "selu  running: claimed by worker-2",
-        "selu  half of conv1 is dead",
+        "selu  diagnosis after epoch 1: half of conv1 is dead",
         "selu  epoch 2/2  val loss 0.04000  val accuracy 96.00 %  2.2 s",
         "selu  succeeded: all epochs done",
     ]
@@ -55,7 +55,7 @@ def test_elsewhere_every_event_but_the_end_is_a_plain_line():
         (3, "1/2", "val loss 0.05000  val accuracy 95.00 %  2.5 s"),
         (4, "1/2", "queued: its worker was lost"),
         (5, "1/2", "running"),
-        (6, "1/2", "half of conv1 is dead"),
+        (6, "1/2", "running"),
         (None, "2/2", "val loss 0.04000  val accuracy 96.00 %  2.2 s"),
     ],
 )
@@ -63,3 +63,7 @@ def test_on_a_terminal_a_bar_stands_where_its_job_does(terminal: Console, until:
     last = [line for line in told(terminal, until=until).splitlines() if "selu" in line][-1]
     assert epochs in last
     assert last.rstrip().endswith(note)
+
+
+def test_on_a_terminal_a_diagnosis_stays_above_the_bars(terminal: Console):
+    assert "selu  diagnosis after epoch 1: half of conv1 is dead\n" in told(terminal)

@@ -1,0 +1,214 @@
+"""What ails a training, told by the figures it leaves: pure rules over a job's history so far.
+
+docs/diagnoses.md has every threshold with its reason.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, Literal, NamedTuple
+
+from jobs.metrics import LayerMetrics
+from jobs.spec import JobSpec
+
+Code = Literal["stuck_at_chance", "vanishing_gradient", "exploding_gradient", "dead_units", "overfitting_since"]
+
+CHANCE_LOSS = {
+    "binary_crossentropy": -(math.log(0.1) + 9 * math.log(0.9)) / 10,  # 0.325083, the article's plateau
+    "cross_entropy": math.log(10),
+}
+"""Of ten outputs of 0.1 each."""
+CHANCE_LOSS_FRACTION = 0.99
+CHANCE_ACCURACY = 0.2
+CHANCE_UPDATES = 50
+VANISHING_RATIO = 0.01
+VANISHING_EPOCHS = 2
+EXPLODING_RATIO = 100.0
+EXPLODING_CHANCE_LOSSES = 10.0
+DEAD_FRACTION = {"conv1": 0.25, "conv2": 0.25, "dense1": 0.6}
+OVERFITTING_EPOCHS = 3
+OVERFITTING_RATIO = 1.1
+
+
+class Losses(NamedTuple):
+    """An epoch, as far as the rules look at it."""
+
+    loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Something that is wrong after an epoch, in one layer or (None) in the network as a whole."""
+
+    code: Code
+    layer: str | None
+    epoch: int
+    """After which it was found, 1-based."""
+    message: str
+    evidence: Mapping[str, float]
+    thresholds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A job's epochs from the first, and the layers after the last VANISHING_EPOCHS of them, oldest first."""
+
+    spec: JobSpec
+    epochs: Sequence[Losses]
+    layers: Sequence[Sequence[LayerMetrics]]
+
+    @property
+    def epoch(self) -> int:
+        return len(self.epochs)
+
+
+Record = Mapping[str, Any]
+"""A diagnosis as JSON: what `recorded` makes, with `until_epoch`, the last epoch it held after; null while it holds."""
+
+
+def recorded(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The diagnosis as JSON: a figure that is not finite is null, and `non_finite` says what it was."""
+    found = {name: value for name, value in diagnosis.evidence.items() if not math.isfinite(value)}
+    record = asdict(diagnosis) | {"evidence": {**diagnosis.evidence, **dict.fromkeys(found)}}
+    marks = {f"/evidence/{name}": str(value) for name, value in found.items()}
+    return {**record, "non_finite": marks} if marks else record
+
+
+def followed(known: Sequence[Record], history: History) -> tuple[list[Record], list[Record]]:
+    """What is known of the job after its last epoch, the latest of each code and layer; and what of it is new."""
+    holding = {(found.code, found.layer): recorded(found) for found in diagnose(history)}
+    before = {(record["code"], record["layer"]): record for record in known}
+    new = {key: record for key, record in holding.items() if key not in before or before[key]["until_epoch"]}
+    over = {
+        key: {**record, "until_epoch": history.epoch - 1}
+        for key, record in before.items()
+        if key not in holding and not record["until_epoch"]
+    }
+    begun = {key: {**record, "until_epoch": None} for key, record in new.items()}
+    return list({**before, **over, **begun}.values()), list(new.values())
+
+
+def diagnose(history: History) -> list[Diagnosis]:
+    """What holds after the last epoch: at most one of a code and layer."""
+    found = [stuck_at_chance(history), overfitting(history)]
+    latest = history.layers[-1] if history.layers else []
+    for layer in latest:
+        found += [vanishing(history, layer.layer), exploding(history, layer), dead(history, layer)]
+    return [diagnosis for diagnosis in found if diagnosis is not None]
+
+
+def stuck_at_chance(history: History) -> Diagnosis | None:
+    """No better than ten outputs of 0.1 each, after updates enough to be."""
+    last, updates = history.epochs[-1], history.epoch * updates_an_epoch(history.spec)
+    floor = CHANCE_LOSS_FRACTION * CHANCE_LOSS[history.spec.loss]
+    if updates < CHANCE_UPDATES or last.val_loss < floor or last.val_accuracy > CHANCE_ACCURACY:
+        return None
+    return Diagnosis(
+        "stuck_at_chance",
+        None,
+        history.epoch,
+        f"stuck at chance after {updates} updates: val loss {last.val_loss:.4f} "
+        f"(chance {CHANCE_LOSS[history.spec.loss]:.4f}), val accuracy {last.val_accuracy:.1%}",
+        {"val_loss": last.val_loss, "val_accuracy": last.val_accuracy, "updates": updates},
+        {"val_loss": floor, "val_accuracy": CHANCE_ACCURACY, "updates": CHANCE_UPDATES},
+    )
+
+
+def updates_an_epoch(spec: JobSpec) -> int:
+    return math.ceil((spec.train_samples or spec.images_left_for_training) / spec.batch_size)
+
+
+def overfitting(history: History) -> Diagnosis | None:
+    """The validation loss has risen since its best epoch while the training loss fell; until there is a new best."""
+    best = min(range(history.epoch), key=lambda index: history.epochs[index].val_loss)
+    for end in range(best + 1 + OVERFITTING_EPOCHS, history.epoch + 1):
+        recent = history.epochs[end - OVERFITTING_EPOCHS : end]
+        val_loss, loss = fmean(epoch.val_loss for epoch in recent), fmean(epoch.loss for epoch in recent)
+        if val_loss >= OVERFITTING_RATIO * history.epochs[best].val_loss and loss < history.epochs[best].loss:
+            return overfitting_since(best + 1, history, val_loss=val_loss, loss=loss)
+    return None
+
+
+def overfitting_since(best_epoch: int, history: History, *, val_loss: float, loss: float) -> Diagnosis:
+    best = history.epochs[best_epoch - 1]
+    return Diagnosis(
+        "overfitting_since",
+        None,
+        history.epoch,
+        f"overfitting since epoch {best_epoch + 1}: val loss rose from {best.val_loss:.4f} to {val_loss:.4f} "
+        f"while the training loss fell from {best.loss:.4f} to {loss:.4f}",
+        {
+            "since_epoch": best_epoch + 1,
+            "best_val_loss": best.val_loss,
+            "val_loss": val_loss,
+            "best_epoch_loss": best.loss,
+            "loss": loss,
+        },
+        {"val_loss_ratio": OVERFITTING_RATIO, "epochs": OVERFITTING_EPOCHS},
+    )
+
+
+def vanishing(history: History, layer: str) -> Diagnosis | None:
+    """Next to nothing of the output layer's gradient arrives here, VANISHING_EPOCHS times in a row.
+
+    A gradient of exactly 0 is another ailment: dead units, here or further on.
+    """
+    ratios = [ratio_to_output(measured, layer) for measured in history.layers]
+    if len(ratios) < VANISHING_EPOCHS or not all(0 < ratio <= VANISHING_RATIO for ratio in ratios):
+        return None
+    own, output = norms(history.layers[-1], layer)
+    return Diagnosis(
+        "vanishing_gradient",
+        layer,
+        history.epoch,
+        f"vanishing gradient in {layer}: norm {own:.2g}, {ratios[-1]:.2g} times the output layer's "
+        f"(limit {VANISHING_RATIO})",
+        {"gradient_norm": own, "output_gradient_norm": output, "ratio": ratios[-1]},
+        {"ratio": VANISHING_RATIO, "epochs": VANISHING_EPOCHS},
+    )
+
+
+def exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
+    """The gradient grew on its way back from the output layer, or is large beyond all that trains, or not finite."""
+    norm, ratio = layer.gradient_norm, ratio_to_output(history.layers[-1], layer.layer)
+    ceiling = EXPLODING_CHANCE_LOSSES * CHANCE_LOSS[history.spec.loss]
+    if norm < ceiling and ratio < EXPLODING_RATIO:
+        return None
+    return Diagnosis(
+        "exploding_gradient",
+        layer.layer,
+        history.epoch,
+        f"exploding gradient in {layer.layer}: norm {norm:.3g} (limit {ceiling:.3g}), "
+        f"{ratio:.3g} times the output layer's (limit {EXPLODING_RATIO:.0f})",
+        {"gradient_norm": norm, "ratio": ratio},
+        {"gradient_norm": ceiling, "ratio": EXPLODING_RATIO},
+    )
+
+
+def ratio_to_output(layers: Sequence[LayerMetrics], layer: str) -> float:
+    """The layer's gradient norm over that of the last layer; 1 where the latter is 0 and nothing can be said."""
+    own, output = norms(layers, layer)
+    return own / output if output else 1.0
+
+
+def norms(layers: Sequence[LayerMetrics], layer: str) -> tuple[float, float]:
+    """Gradient norms of the layer and of the output layer."""
+    return next(row.gradient_norm for row in layers if row.layer == layer), layers[-1].gradient_norm
+
+
+def dead(history: History, layer: LayerMetrics) -> Diagnosis | None:
+    """Many units without any gradient, for any image."""
+    fraction, threshold = layer.dead_fraction, DEAD_FRACTION.get(layer.layer)
+    if fraction is None or threshold is None or fraction < threshold:
+        return None
+    return Diagnosis(
+        "dead_units",
+        layer.layer,
+        history.epoch,
+        f"dead units in {layer.layer}: {fraction:.0%} get no gradient from any image (limit {threshold:.0%})",
+        {"dead_fraction": fraction},
+        {"dead_fraction": threshold},
+    )
