@@ -26,6 +26,8 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.SweepNotFound: HTTPStatus.NOT_FOUND,
     errors.SweepFinished: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.NoCheckpoint: HTTPStatus.CONFLICT,
+    errors.NoWorkerAnswered: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
     errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

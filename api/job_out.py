@@ -106,6 +106,7 @@ class Links(Out):
     layers: str = Field(description="Its layer metrics.", examples=["/v1/jobs/0193…/layers"])
     checkpoints: str = Field(description="Its checkpoints.", examples=["/v1/jobs/0193…/checkpoints"])
     stream: str = Field(description="Its events, live.", examples=["/v1/jobs/0193…/stream"])
+    predict: str = Field(description="POST an image here.", examples=["/v1/jobs/0193…/predict"])
     cancel: str = Field(description="POST here to cancel it.", examples=["/v1/jobs/0193…/cancel"])
     retry: str = Field(description="POST here to run it again.", examples=["/v1/jobs/0193…/retry"])
 
@@ -210,5 +211,8 @@ def links(job_id: str) -> Links:
     own = f"/v1/jobs/{job_id}"
     return Links(
         self=own,
-        **{name: f"{own}/{name}" for name in ("history", "layers", "checkpoints", "stream", "cancel", "retry")},
+        **{
+            name: f"{own}/{name}"
+            for name in ("history", "layers", "checkpoints", "stream", "predict", "cancel", "retry")
+        },
     )

@@ -21,6 +21,7 @@ from api import (
     openapi,
     operation,
     plots,
+    predictions,
     stream,
     sweep_stream,
     sweeps,
@@ -73,7 +74,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
-    for part in (activations, gradients, jobs, stream, checkpoints, sweeps, sweep_stream, plots, compare):
+    routers = (activations, gradients, jobs, stream, checkpoints, predictions, plots, sweeps, sweep_stream, compare)
+    for part in routers:
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router

@@ -20,6 +20,7 @@ from db.session import Sessions
 from db.store import CheckpointFile
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from worker.answering import Answering
 from worker.presence import Presence
 from worker.run import Runner, run
 
@@ -167,12 +168,13 @@ def training(
 ) -> None:
     """A worker: the real one but for its training, which is a clock. At the end of the time it drains."""
     draining, owner = Event(), f"simulated/{number}"
+    unasked = Answering(sessions, Checkpoints(), lambda *_: list)
     timer = Timer(for_seconds, draining.set)
     timer.start()
     presence = Presence(sessions, owner, "clock", interval_seconds=10)
     while not draining.is_set() and (job_id := hints.take()):
         clock = Clock(notes, epoch_seconds)
-        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, draining=draining)
+        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, unasked, draining=draining)
         with presence.working_on(job_id):
             clock.hinted_at = monotonic()
             run(job_id, runner)

@@ -5,8 +5,11 @@ from typing import Any
 from celery import Celery
 
 QUEUE = "jobs"
+PREDICTIONS = "predictions"
+"""A queue of their own, so that a prediction does not wait behind jobs; a worker takes from both in turn."""
 TRAIN = "activation-lab.train"
-"""The task's name: the API sends it by name, the worker answers to it."""
+PREDICT = "activation-lab.predict"
+"""The tasks' names: the API sends them by name, the worker answers to them."""
 
 SETTINGS: dict[str, Any] = {
     "accept_content": ["json"],

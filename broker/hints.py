@@ -7,7 +7,7 @@ from typing import Protocol
 import redis
 from kombu.exceptions import OperationalError
 
-from broker.app import QUEUE, TRAIN, create_publisher
+from broker.app import PREDICT, PREDICTIONS, QUEUE, TRAIN, create_publisher
 from jobs.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,11 @@ class Queue(Protocol):
     def send(self, job_ids: Iterable[str]) -> list[str]:
         """Send a hint for each job; returns those that were not sent, in order."""
 
+    def send_prediction(self, prediction_id: str) -> None:
+        """Send a hint for a prediction; where it is lost, only processes that train will find it."""
+
     def length(self) -> int:
-        """How many hints wait for a worker. Raises BrokerUnavailable."""
+        """How many hints for jobs wait for a worker. Raises BrokerUnavailable."""
 
 
 class CeleryQueue:
@@ -39,6 +42,12 @@ class CeleryQueue:
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("the broker is away, %d hints wait in SQL: %s", len(remaining), error)
         return remaining
+
+    def send_prediction(self, prediction_id: str) -> None:
+        try:
+            self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS)
+        except (OperationalError, redis.RedisError, OSError) as error:
+            log.warning("the broker is away, a prediction waits for a process that trains: %s", error)
 
     def length(self) -> int:
         try:

@@ -6,7 +6,7 @@ import threading
 from time import monotonic
 
 from broker.hints import Queue
-from db import store
+from db import predictions, store
 from db.session import Sessions
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 
@@ -27,6 +27,7 @@ def reconcile(sessions: Sessions, queue: Queue, *, patient: bool = False) -> Non
         with sessions.begin() as session:
             for job_id in store.reap(session):
                 log.warning("job %s lost its worker", job_id)
+            predictions.forget_left(session)
     send_lost_hints(sessions, queue)
 
 

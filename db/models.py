@@ -22,6 +22,7 @@ from db.clock import UtcDateTime
 from jobs.state import TERMINAL, JobState
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -84,9 +85,7 @@ class Job(Base):
     best_val_loss: Mapped[float | None]
     best_val_accuracy: Mapped[float | None]
 
-    diagnoses: Mapped[list[dict[str, Any]] | None] = mapped_column(
-        JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-    )
+    diagnoses: Mapped[list[dict[str, Any]] | None] = mapped_column(NullableJson)
     """The latest of each code and layer, as jobs.diagnosis records them; null before the first."""
 
     error_code: Mapped[str | None] = mapped_column(String(64))
@@ -94,9 +93,7 @@ class Job(Base):
     test_loss: Mapped[float | None]
     test_accuracy: Mapped[float | None]
     test_binary_accuracy: Mapped[float | None]
-    environment: Mapped[dict[str, Any] | None] = mapped_column(
-        JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-    )
+    environment: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
 
     __table_args__ = (
         CheckConstraint(among("state", JobState), name="state_is_known"),
@@ -229,6 +226,30 @@ class Checkpoint(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
     created_at: Mapped[datetime]
+
+
+class Prediction(Base):
+    """A question that an API process waits on, and the answer that a worker gives; gone soon after."""
+
+    __tablename__ = "predictions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    image: Mapped[list[list[float]]] = mapped_column(Json)
+    created_at: Mapped[datetime]
+    taken_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    epoch: Mapped[int | None]
+    """Of the checkpoint that answered."""
+    probabilities: Mapped[list[float] | None] = mapped_column(NullableJson)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+
+    __table_args__ = (
+        CheckConstraint(
+            "(answered_at IS NOT NULL) = (probabilities IS NOT NULL OR error_code IS NOT NULL)",
+            name="answered_has_an_answer",
+        ),
+    )
 
 
 class Worker(Base):

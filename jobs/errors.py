@@ -5,6 +5,8 @@ JobsError
 ├── SweepNotFound                   404
 ├── JobFinished, JobNotFinished     409
 ├── SweepFinished                   409
+├── NoCheckpoint                    409
+├── NoWorkerAnswered                503
 ├── InvalidCursor                   400
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
@@ -48,6 +50,18 @@ class CheckpointNotFound(JobsError):
     """The job has no checkpoint of this epoch; the last two and the best are kept."""
 
     code = "checkpoint_not_found"
+
+
+class NoCheckpoint(JobsError):
+    """The job has no checkpoint that could be read; the first is written after its first epoch."""
+
+    code = "no_checkpoint"
+
+
+class NoWorkerAnswered(JobsError):
+    """No worker answered in time; try again soon."""
+
+    code = "no_worker_answered"
 
 
 class JobFinished(JobsError):

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         gt=0,
         description="A job without an epoch for so long, or for ten usual epochs, is taken from its process.",
     )
+    predict_seconds: float = Field(10, gt=0, le=300, description="How long a prediction waits for a worker.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
 
     @field_validator("checkpoints_url")

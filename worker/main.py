@@ -12,7 +12,7 @@ from uuid import uuid4
 from celery.signals import task_failure, worker_shutting_down
 from celery.worker import state
 
-from broker.app import create_consumer
+from broker.app import PREDICTIONS, QUEUE, create_consumer
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler, send_lost_hints
 from db import store, workers
@@ -137,6 +137,7 @@ def consume(settings: Settings, name: str, tasks: str) -> None:
             "--quiet",
             "worker",
             f"--hostname={name}",
+            f"--queues={QUEUE},{PREDICTIONS}",
             f"--concurrency={settings.worker_processes}",
             f"--loglevel={settings.log_level}",
             "--without-gossip",

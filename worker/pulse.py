@@ -8,7 +8,7 @@ from statistics import median
 from time import monotonic
 from typing import Self
 
-from db import store
+from db import predictions, store
 from db.session import Sessions
 from db.store import Lease
 from jobs.errors import DatabaseUnavailable, Fenced
@@ -36,7 +36,7 @@ def leave() -> None:
 
 
 class Pulse:
-    """Renews a lease while training, and learns of cancellation, of a lost lease and of draining.
+    """Renews a lease while training, and learns of cancellation, of a lost lease, of draining and of predictions.
 
     After an outage of the database it renews the lease before anything else is written, which `in_contact` tells.
 
@@ -66,6 +66,7 @@ class Pulse:
         self._epoch_seconds: list[float] = []
         self._renewed_at = monotonic()
         self._in_contact = True
+        self._asked = False
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(target=self._beat, name=f"pulse-{lease.job_id}", daemon=True)
@@ -93,6 +94,11 @@ class Pulse:
         """Called after every epoch."""
         before, self._progressed_at = self._progressed_at, monotonic()
         self._epoch_seconds.append(self._progressed_at - before)
+
+    def asked(self) -> bool:
+        """Whether a client waits for a prediction that no idle process took; said once, until it is looked again."""
+        asked, self._asked = self._asked, False
+        return asked
 
     @property
     def in_contact(self) -> bool:
@@ -134,3 +140,4 @@ class Pulse:
         with self._sessions.read() as session:
             if not store.wanted(session, self._lease):
                 self._interruption = Cancelled
+            self._asked = predictions.waiting(session)

@@ -22,6 +22,7 @@ from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from worker.answering import Answering
 from worker.journal import Entry, Journal
 from worker.pulse import Cancelled, Draining, Pulse
 
@@ -61,6 +62,7 @@ class Runner:
     checkpoints: Checkpoints
     prepare: Callable[[JobSpec, Callable[[], None]], tuple[Training, Environment]]
     """Makes a training ready to start; the callable it is given is called between batches and may raise."""
+    answering: Answering
     lease_seconds: float = 60
     heartbeat_seconds: float = 10
     stalled_seconds: float = 1800
@@ -167,6 +169,8 @@ class Run:
     def between_batches(self) -> None:
         self.pulse.check()
         self.journal.catch_up()
+        if self.pulse.asked():
+            self.runner.answering.answer_waiting()
 
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""

@@ -14,9 +14,10 @@ from billiard.process import current_process
 from celery import shared_task
 from celery.signals import worker_process_init
 
-from broker.app import TRAIN
+from broker.app import PREDICT, TRAIN
 from db.session import connect
 from jobs import settings
+from worker.answering import Answering
 from worker.presence import Presence
 from worker.run import Runner, run
 
@@ -36,6 +37,11 @@ def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no 
         run(job_id, process.runner)
 
 
+@shared_task(name=PREDICT, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
+def predict_digit(task: Any, prediction_id: str) -> None:  # noqa: ANN401  # Celery has no types
+    this_process(task.request.hostname).runner.answering.answer(prediction_id)
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
 def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
     """Import torch before the first job waits for it."""
@@ -46,6 +52,7 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 def this_process(hostname: str) -> Process:
     """Torch is imported here, in the child, and never in its parent."""
     from worker.checkpoint import Checkpoints  # noqa: PLC0415
+    from worker.predict import classifier  # noqa: PLC0415
     from worker.prepare import device_name, prepare, use_gpu_of, use_threads  # noqa: PLC0415
     from worker.train import choose_device  # noqa: PLC0415
 
@@ -54,10 +61,12 @@ def this_process(hostname: str) -> Process:
     use_gpu_of(current_process().index)
     sessions = connect(configured.database, pool_size=4)
     owner = f"{hostname}/{os.getpid()}"
+    checkpoints = Checkpoints(configured.checkpoints)
     runner = Runner(
         sessions=sessions,
         owner=owner,
-        checkpoints=Checkpoints(configured.checkpoints),
+        checkpoints=checkpoints,
+        answering=Answering(sessions, checkpoints, classifier),
         prepare=partial(prepare, configured.mnist_dir),
         lease_seconds=configured.lease_seconds,
         heartbeat_seconds=configured.heartbeat_seconds,

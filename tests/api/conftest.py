@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from api.main import create_app
 from db import store
 from db.session import Sessions
-from db.store import Lease
+from db.store import CheckpointFile, Lease
 from jobs.metrics import EpochMetrics, LayerMetrics
 from jobs.settings import Settings
 
@@ -18,6 +18,7 @@ class RecordingQueue:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.predictions: list[str] = []
         self.away = False
 
     def send(self, job_ids: Iterable[str]) -> list[str]:
@@ -26,6 +27,9 @@ class RecordingQueue:
             return waiting
         self.sent += waiting
         return []
+
+    def send_prediction(self, prediction_id: str) -> None:
+        self.predictions.append(prediction_id)
 
     def length(self) -> int:
         return len(self.sent)
@@ -41,6 +45,7 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
         max_unfinished_jobs=20,
         max_body_bytes=10_000,
         reconcile_seconds=60,
+        predict_seconds=1,
     )
     created = create_app(settings)
     created.state.queue.close()
@@ -76,6 +81,12 @@ class Hand:
         metrics = EpochMetrics(epoch, loss, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         with self.sessions.begin() as session:
             store.record_epoch(session, lease, metrics, layers=layers)
+
+    def checkpoint(self, lease: Lease, epoch: int) -> None:
+        metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
+        file = CheckpointFile(epoch, lease.attempt, f"file:///nowhere/{epoch}", "0" * 64, 1)
+        with self.sessions.begin() as session:
+            store.record_epoch(session, lease, metrics, checkpoint=file)
 
     def cancel(self, lease: Lease) -> None:
         with self.sessions.begin() as session:

@@ -22,6 +22,17 @@ def test_hints_wait_in_the_broker(queue: CeleryQueue) -> None:
     assert queue.length() == 2
 
 
+def test_predictions_wait_in_a_queue_of_their_own(queue: CeleryQueue) -> None:
+    queue.send_prediction("a")
+    assert queue.length() == 0, "no job waits behind them, and none is taken for sent"
+
+
+def test_without_a_broker_a_prediction_is_no_error() -> None:
+    queue = CeleryQueue(f"redis://127.0.0.1:{free_port()}/0")
+    queue.send_prediction("a")
+    queue.close()
+
+
 def test_without_a_broker_every_hint_is_reported_unsent() -> None:
     queue = CeleryQueue(f"redis://127.0.0.1:{free_port()}/0")
     assert queue.send(["a", "b"]) == ["a", "b"]

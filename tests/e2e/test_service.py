@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
@@ -168,6 +169,26 @@ def test_a_stream_cut_five_times_a_second_tells_every_event_once(service: Servic
             if monotonic() > deadline:
                 break
     assert seen == list(range(1, 17))
+
+
+def test_a_job_predicts_while_it_trains_and_afterwards_and_its_history_is_the_same(
+    service: Service, reference: list
+) -> None:
+    job_id = service.submit(epochs=6)
+    predict = partial(service.http.post, f"/v1/jobs/{job_id}/predict", json={"image": [[0] * 28] * 28})
+    assert predict().json()["code"] == "no_checkpoint"
+    service.until(job_id, has_epoch(1))
+    answers = [predict()]
+    while service.job(job_id)["finished_at"] is None:
+        answers.append(predict())
+    answers.append(predict())
+    assert {answer.status_code for answer in answers} == {200}
+    epochs = [answer.json()["epoch"] for answer in answers]
+    assert epochs == sorted(epochs)
+    assert (epochs[0] < 6, epochs[-1]) == (True, 6)
+    last = answers[-1].json()
+    assert last["digit"] == last["probabilities"].index(max(last["probabilities"]))
+    assert service.history(job_id) == reference
 
 
 def test_a_broker_that_was_killed_loses_no_job(service: Service) -> None:

@@ -244,8 +244,8 @@ GUARDS = (
     Guard(
         "a lost hint is sent again",
         "broker/reconciler.py",
-        '                log.warning("job %s lost its worker", job_id)\n    send_lost_hints(sessions, queue)\n',
-        '                log.warning("job %s lost its worker", job_id)\n    del queue\n',
+        "            predictions.forget_left(session)\n    send_lost_hints(sessions, queue)\n",
+        "            predictions.forget_left(session)\n    del queue\n",
         (RECONCILER_TESTS, "sent_again"),
     ),
     Guard(

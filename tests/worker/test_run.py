@@ -8,13 +8,14 @@ import pytest
 from outage import Outage
 from sqlalchemy import text, update
 
-from db import queries, store
-from db.models import Job
+from db import predictions, queries, store
+from db.models import Job, Prediction
 from db.session import Sessions
 from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from worker.answering import Answering
 from worker.pulse import Pulse
 from worker.run import Runner, run
 
@@ -90,6 +91,9 @@ class Scene:
         self.trainings: list[FakeTraining] = []
         self.draining = threading.Event()
         self.pause = threading.Event()
+        self.answering = Answering(
+            sessions, self.checkpoints, lambda _, tensors: lambda _: [float(tensors["epoch"])] * 10
+        )
 
     def prepare(self, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[FakeTraining, Environment]:
         training = FakeTraining(spec, between_batches)
@@ -109,7 +113,7 @@ class Scene:
         return claimed
 
     def runner(self, owner: str) -> Runner:
-        return Runner(self.sessions, owner, self.checkpoints, self.prepare, draining=self.draining)
+        return Runner(self.sessions, owner, self.checkpoints, self.prepare, self.answering, draining=self.draining)
 
     def run(self, job_id: str, owner: str = "worker/1") -> Job:
         run(job_id, self.runner(owner))
@@ -407,3 +411,90 @@ def test_waiting_for_the_database_is_not_stalling(scene: Scene, outage: Outage) 
         assert not stalled.wait(1)
         outage.end()
         assert stalled.wait(2)
+
+
+# --- predictions ---
+
+
+def ask(scene: Scene, job_id: str) -> str:
+    with scene.sessions.begin() as session:
+        return predictions.ask(session, job_id, [[0.0] * 28] * 28)
+
+
+def outcome(scene: Scene, prediction_id: str) -> Prediction:
+    with scene.sessions.read() as session:
+        row = predictions.outcome(session, prediction_id)
+    assert row is not None
+    return row
+
+
+def asked_while_training(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Prediction]:
+    """The only worker trains, and somebody asks the very job for a prediction in its third epoch."""
+    monkeypatch.setattr("db.predictions.LEFT_TO_THE_IDLE_SECONDS", 0.0)
+    asked: list[str] = []
+
+    def ask_in_epoch_three(epoch: int) -> None:
+        if epoch == 3:
+            asked.append(ask(scene, job_id))
+            for _ in range(2000):
+                scene.trainings[0].between_batches()
+                if outcome(scene, asked[0]).answered_at is not None:
+                    return
+                threading.Event().wait(0.005)
+            pytest.fail("nobody answered")
+
+    scene.before = ask_in_epoch_three
+    job_id = scene.submit(epochs=4)
+    return scene.run(job_id), outcome(scene, asked[0])
+
+
+def test_a_worker_that_trains_answers_between_batches(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, prediction = asked_while_training(scene, monkeypatch)
+    assert (prediction.epoch, prediction.probabilities) == (2, [2.0] * 10)
+    assert job.state == "succeeded"
+    assert scene.history(job.id) == [(epoch, 1, float(epoch)) for epoch in (1, 2, 3, 4)]
+
+
+def test_a_prediction_that_goes_wrong_ends_no_training(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.answering = Answering(scene.sessions, scene.checkpoints, lambda *_: lambda _: [1 / 0])
+    job, prediction = asked_while_training(scene, monkeypatch)
+    assert prediction.error_code == "internal_error"
+    assert job.state == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "epoch", "code"),
+    [("none", 2, None), ("newest", 1, None), ("all", None, "no_checkpoint"), ("storage", None, "storage_unavailable")],
+)
+def test_an_idle_worker_answers_from_the_newest_checkpoint_that_is_whole(
+    scene: Scene, trouble: str, epoch: int | None, code: str | None
+) -> None:
+    job = scene.run(scene.submit(epochs=2))
+    urls = sorted(scene.checkpoints.files)
+    scene.checkpoints.damaged = {"newest": {urls[-1]}, "all": set(urls)}.get(trouble, set())
+    scene.checkpoints.unreadable = trouble == "storage"
+    prediction_id = ask(scene, job.id)
+    scene.answering.answer(prediction_id)
+    prediction = outcome(scene, prediction_id)
+    assert (prediction.epoch, prediction.error_code) == (epoch, code)
+
+
+def test_the_next_question_of_the_same_job_reads_no_file(scene: Scene) -> None:
+    job = scene.run(scene.submit(epochs=1))
+    first, second = ask(scene, job.id), ask(scene, job.id)
+    scene.answering.answer(first)
+    scene.checkpoints.files.clear()
+    scene.answering.answer(second)
+    assert outcome(scene, second).probabilities == [1.0] * 10
+
+
+def test_a_hint_for_a_prediction_that_is_gone_does_nothing(scene: Scene) -> None:
+    scene.answering.answer("nonsense")
+
+
+@on_postgres
+def test_an_outage_while_answering_is_no_error(scene: Scene, outage: Outage) -> None:
+    job = scene.run(scene.submit(epochs=1))
+    prediction_id = ask(scene, job.id)
+    outage.begin()
+    scene.answering.answer(prediction_id)

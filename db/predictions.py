@@ -1,0 +1,115 @@
+"""Predictions on their way through SQL: the row is the question, a worker writes the answer beside it.
+
+A row lives as long as somebody waits for it. A hint goes to an idle process; one that trains looks for itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+from uuid_utils import uuid7
+
+from db import queries
+from db.clock import after, now
+from db.models import Checkpoint, Job, Prediction
+from jobs.errors import JobNotFound, NoCheckpoint
+from jobs.spec import JobSpec
+
+TAKEN_AGAIN_AFTER_SECONDS = 3.0
+"""Who took a question and has not answered it by then may be dead."""
+LEFT_TO_THE_IDLE_SECONDS = 0.3
+TAKEN_AT_ONCE = 8
+FORGOTTEN_AFTER_SECONDS = 600.0
+
+Image = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a worker needs to answer."""
+
+    id: str
+    job_id: str
+    spec: JobSpec
+    image: Image
+    checkpoints: Sequence[Checkpoint]
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Either the ten probabilities and the epoch of their checkpoint, or the code of a JobsError."""
+
+    epoch: int | None = None
+    probabilities: list[float] | None = None
+    error_code: str | None = None
+
+
+def ask(session: Session, job_id: str, image: Image) -> str:
+    """Store the question; returns its id.
+
+    Raises:
+        JobNotFound: there is no such job.
+        NoCheckpoint: it has none yet.
+    """
+    # A lock that training does not feel; only a deletion waits for it.
+    job = session.get(Job, job_id, with_for_update={"read": True, "key_share": True})
+    if job is None:
+        raise JobNotFound(f"there is no job {job_id}")
+    if not queries.checkpoints(session, job_id):
+        raise NoCheckpoint
+    values = {"id": str(uuid7()), "job_id": job_id, "image": image, "created_at": now()}
+    return session.execute(insert(Prediction).values(values).returning(Prediction.id)).scalar_one()
+
+
+def outcome(session: Session, prediction_id: str) -> Prediction | None:
+    """The row, answered or not; None once its job is gone."""
+    return session.get(Prediction, prediction_id)
+
+
+def withdraw(session: Session, prediction_id: str) -> None:
+    """Nobody waits for it any more."""
+    session.execute(delete(Prediction).where(Prediction.id == prediction_id))
+
+
+def forget_left(session: Session) -> None:
+    """Remove those whose API process died before it could."""
+    session.execute(delete(Prediction).where(Prediction.created_at < after(-FORGOTTEN_AFTER_SECONDS)))
+
+
+# --- workers ---
+
+
+def waiting(session: Session) -> bool:
+    """Whether there is a question that idle processes have left."""
+    return session.scalar(select(Prediction.id).where(*untaken()).limit(1)) is not None
+
+
+def take(session: Session, prediction_id: str | None = None) -> list[Question]:
+    """This question, or a few that idle processes have left, the oldest first; less where others were quicker."""
+    wanted = untaken() if prediction_id is None else (Prediction.id == prediction_id, *untaken(left_seconds=0))
+    rows = session.scalars(
+        select(Prediction).where(*wanted).order_by(Prediction.id).limit(TAKEN_AT_ONCE).with_for_update(skip_locked=True)
+    ).all()
+    session.execute(update(Prediction).where(Prediction.id.in_([row.id for row in rows])).values(taken_at=now()))
+    return [question(session, row) for row in rows]
+
+
+def question(session: Session, row: Prediction) -> Question:
+    spec = JobSpec.model_validate(queries.find(session, row.job_id).spec)
+    return Question(row.id, row.job_id, spec, row.image, queries.checkpoints(session, row.job_id))
+
+
+def untaken(*, left_seconds: float = LEFT_TO_THE_IDLE_SECONDS) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Prediction.answered_at.is_(None),
+        Prediction.created_at <= after(-left_seconds),
+        or_(Prediction.taken_at.is_(None), Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS)),
+    )
+
+
+def answer(session: Session, prediction_id: str, given: Answer) -> None:
+    """The first answer stays; and none is needed where nobody waits any more."""
+    unanswered = Prediction.id == prediction_id, Prediction.answered_at.is_(None)
+    session.execute(update(Prediction).where(*unanswered).values(answered_at=now(), **asdict(given)))

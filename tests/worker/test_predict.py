@@ -1,0 +1,36 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from worker.predict import classifier
+from worker.train import Training
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "gelu", "selu"])
+def test_a_prediction_is_what_the_trained_network_says(start: Callable[..., Training], activation: str) -> None:
+    training = start(activation=activation, epochs=1)
+    list(training.epochs())
+    images = training.test.images[:5]
+    with torch.no_grad():
+        expected = training._logits(images).softmax(1)
+
+    classify = classifier(training.spec, training.state_dict())
+    found = [classify(image.tolist()) for image in images]
+
+    assert torch.tensor(found).allclose(expected, atol=1e-6)
+    assert all(sum(probabilities) == pytest.approx(1) for probabilities in found)
+
+
+def test_predicting_changes_no_training(start: Callable[..., Training]) -> None:
+    dark = [[0.0] * 28] * 28
+    undisturbed, disturbed = start(), start()
+    other = start(activation="sigmoid", epochs=1)
+    list(other.epochs())
+    disturbed.between_batches = lambda: classifier(other.spec, other.state_dict())(dark)
+
+    list(undisturbed.epochs())
+    list(disturbed.epochs())
+
+    both = zip(undisturbed.state_dict().values(), disturbed.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in both)

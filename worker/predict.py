@@ -1,0 +1,29 @@
+"""Which digit a checkpointed network sees."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from jobs.spec import JobSpec
+from worker.model import Network
+from worker.randomness import generator
+from worker.train import below
+
+
+def classifier(spec: JobSpec, tensors: Mapping[str, Tensor]) -> Callable[[Sequence[Sequence[float]]], list[float]]:
+    """From 28 rows of 28 grey levels 0..255 to the ten softmax outputs, in float32 on the CPU.
+
+    ``tensors`` is Training.state_dict of a job with this spec.
+    """
+    network = Network(spec, generator("weights", spec.seed))
+    network.load_state_dict(below("network.", tensors))
+    return partial(predict, network)
+
+
+@torch.no_grad()
+def predict(network: Network, image: Sequence[Sequence[float]]) -> list[float]:
+    pixels = torch.tensor(image, dtype=torch.float32).view(1, 1, 28, 28) / 255
+    probabilities: list[float] = network(pixels).softmax(1)[0].tolist()
+    return probabilities
