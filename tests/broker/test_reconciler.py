@@ -10,7 +10,7 @@ from sqlalchemy import update
 from broker.reconciler import Reconciler, dispatch, reconcile
 from db import queries, store
 from db.clock import after
-from db.models import Job
+from db.models import Job, Prediction
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable
 from jobs.spec import JobSpec
@@ -60,6 +60,16 @@ def test_hints_that_still_wait_are_not_doubled(sessions: Sessions) -> None:
     queue.send(ids)
     reconcile(sessions, queue)
     assert queue.sent == ids
+
+
+def test_a_prediction_that_nobody_waits_for_any_more_is_forgotten(sessions: Sessions) -> None:
+    (job_id,) = submit(sessions, 1)
+    left = Prediction(id="left", job_id=job_id, image=[[0.0]], created_at=after(-601))
+    with sessions.begin() as session:
+        session.add(left)
+    reconcile(sessions, FakeQueue())
+    with sessions.read() as session:
+        assert session.get(Prediction, "left") is None
 
 
 def test_a_hint_just_sent_is_given_time_to_arrive(sessions: Sessions) -> None:

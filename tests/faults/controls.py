@@ -102,6 +102,20 @@ GUARDS = (
         (STORE_TESTS, "told_once"),
     ),
     Guard(
+        "a prediction that goes wrong ends no training",
+        "worker/answering.py",
+        "        except Exception:\n",
+        "        except EOFError:\n",
+        (RUN_TESTS, "goes_wrong and sqlite"),
+    ),
+    Guard(
+        "a question is taken by one process at a time",
+        "db/predictions.py",
+        "        or_(Prediction.taken_at.is_(None), Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS)),\n",
+        "",
+        ("tests/db/test_predictions.py", "taken_once"),
+    ),
+    Guard(
         "a job succeeds with all its epochs only",
         STORE,
         "guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []",
