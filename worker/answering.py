@@ -1,6 +1,7 @@
 """Answering predictions: at a hint where this process is idle, between two batches where it trains. No torch here."""
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -75,7 +76,7 @@ class Answering:
             except CheckpointDamaged as error:
                 log.warning("job %s: %s; going back one", question.job_id, error)
             else:
-                return Answer(epoch=checkpoint.epoch, probabilities=classify(question.image))
+                return Answer(epoch=checkpoint.epoch, probabilities=finite(classify(question.image)))
         raise NoCheckpoint
 
     def _classifier(self, spec: JobSpec, checkpoint: Checkpoint) -> Classify:
@@ -83,3 +84,10 @@ class Answering:
             tensors = self._checkpoints.load(checkpoint.url, checkpoint.sha256)
             self._last = checkpoint.url, self._make_classifier(spec, tensors)
         return self._last[1]
+
+
+def finite(probabilities: list[float]) -> list[float]:
+    """Raises FloatingPointError where some are not: SQL has no place for them in JSON."""
+    if not all(map(math.isfinite, probabilities)):
+        raise FloatingPointError("the network's outputs are not finite")
+    return probabilities

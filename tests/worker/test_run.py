@@ -1,5 +1,6 @@
 """One job from hint to end, on a real database, with a training that takes no time."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -455,8 +456,11 @@ def test_a_worker_that_trains_answers_between_batches(scene: Scene, monkeypatch:
     assert scene.history(job.id) == [(epoch, 1, float(epoch)) for epoch in (1, 2, 3, 4)]
 
 
-def test_a_prediction_that_goes_wrong_ends_no_training(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene.answering = Answering(scene.sessions, scene.checkpoints, lambda *_: lambda _: [1 / 0])
+@pytest.mark.parametrize("classify", [lambda _: [1 / 0], lambda _: [math.nan] * 10])
+def test_a_prediction_that_goes_wrong_ends_no_training(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, classify: Callable[..., list[float]]
+) -> None:
+    scene.answering = Answering(scene.sessions, scene.checkpoints, lambda *_: classify)
     job, prediction = asked_while_training(scene, monkeypatch)
     assert prediction.error_code == "internal_error"
     assert job.state == "succeeded"
