@@ -1,3 +1,4 @@
+import asyncio
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ from arro3.io import read_parquet
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api.news import News
 from db import store
 from jobs.errors import Diverged
 from jobs.metrics import EpochMetrics, Evaluation
@@ -413,6 +415,19 @@ def test_concurrent_jobs_lose_no_event_and_none_comes_twice(
 def counts(**states: int) -> dict[str, int]:
     every = dict.fromkeys(["queued", "running", "succeeded", "failed", "cancelled"], 0)
     return {"total": sum(states.values()), **every, **states}
+
+
+def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: FastAPI) -> None:
+    first, second = job_ids(submit(client))
+
+    async def listen() -> bool:
+        listening = asyncio.create_task(News(app.state.sessions).after_any({first: 1, second: 1}))
+        await asyncio.sleep(0.5)
+        assert not listening.done()
+        await asyncio.to_thread(client.post, f"/v1/jobs/{second}/cancel")
+        return await asyncio.wait_for(listening, 5)
+
+    assert asyncio.run(listen())
 
 
 def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient, hand: Any) -> None:
