@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from scipy.special import stdtrit
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -30,5 +30,5 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     mean = fmean(values)
     if n == 1:
         return Estimate(mean, None, n)
-    reach = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / math.sqrt(n)
+    reach = float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / math.sqrt(n)
     return Estimate(mean, (mean - reach, mean + reach), n)
