@@ -2,11 +2,10 @@
 # ruff: noqa: FAST003  # `name` reaches the endpoints as the activation it names, see known()
 
 import functools
-from collections import defaultdict
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path
 from fastapi.exceptions import RequestValidationError
 from latex2mathml.converter import convert as mathml
 from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
@@ -146,91 +145,6 @@ def evaluate(activation: Known, wanted: Evaluate, kind: WantedFormat) -> Respons
         given = wanted.parameters[error.parameter]
         raise RequestValidationError([invalid_value(location, str(error), given)]) from error
     return tabulated(activation, parameters, np.array(wanted.x), kind, stem=f"{activation.name}-evaluation")
-
-
-def curve_grid(
-    start: Annotated[
-        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The first x.", examples=[-5])
-    ] = -5,
-    stop: Annotated[
-        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The last x.", examples=[5])
-    ] = 5,
-    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
-) -> Array:
-    """Evenly spaced and ascending, both ends exact.
-
-    Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past an
-    end or a neighbour, between ends a few ulps apart, order is restored.
-    """
-    if not start < stop:
-        raise RequestValidationError([invalid_value(("query", "stop"), "stop is greater than start", stop)])
-    last = points - 1
-    steps = np.arange(points)
-    x = np.sort(np.clip((start * (last - steps) + stop * steps) / last, start, stop))
-    x[0], x[-1] = start, stop
-    return x
-
-
-def curve_parameters(activation: Known, request: Request) -> dict[str, float | str]:
-    """The query parameters that are not the curve's own are the activation's."""
-    given = {name: text for name, text in request.query_params.items() if name not in CURVE_QUERY}
-    unknown = [name for name in given if name not in activation.parameter_names]
-    if unknown:
-        raise RequestValidationError(
-            [invalid_value(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
-        )
-    try:
-        return activation.complete({name: number_or_word(text) for name, text in given.items()})
-    except InvalidParameter as error:
-        reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
-        raise RequestValidationError([reason]) from error
-
-
-CURVE_QUERY = {"start", "stop", "points", "format"}
-
-
-def number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def documented_parameters() -> list[dict[str, Any]]:
-    """Of every activation, for OpenAPI: which of them a request may give depends on its path."""
-    owners = defaultdict(list)
-    for activation in catalog.ACTIVATIONS.values():
-        for parameter in activation.parameters:
-            owners[parameter.name].append((activation.name, parameter))
-    return [documented_parameter(name, uses) for name, uses in owners.items()]
-
-
-def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> dict[str, Any]:
-    first = uses[0][1]
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": " ".join(f"`{activation}`: {parameter.description}" for activation, parameter in uses),
-        "schema": {"type": "string", "enum": [*first.choices]} if first.choices else {"type": "number"},
-        "example": first.default,
-    }
-
-
-@router.get(
-    "/{name}/curve",
-    response_model=Evaluation,
-    responses=REFUSED,
-    openapi_extra={"parameters": documented_parameters()},
-)
-def curve(
-    activation: Known,
-    parameters: Annotated[dict[str, float | str], Depends(curve_parameters)],
-    x: Annotated[Array, Depends(curve_grid)],
-    kind: WantedFormat,
-) -> Response:
-    """Value and derivative at evenly spaced numbers."""
-    return tabulated(activation, parameters, x, kind, stem=f"{activation.name}-curve")
 
 
 def tabulated(

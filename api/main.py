@@ -15,6 +15,7 @@ from api import (
     auth,
     checkpoints,
     compare,
+    curves,
     errors,
     gradients,
     jobs,
@@ -74,8 +75,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
-    routers = (activations, gradients, jobs, stream, checkpoints, predictions, plots, sweeps, sweep_stream, compare)
-    for part in routers:
+    # curves first: its plot.svg is no activation's name
+    activation_routers = (curves, activations, gradients)
+    job_routers = (jobs, stream, checkpoints, predictions, sweeps, sweep_stream, plots, compare)
+    for part in (*activation_routers, *job_routers):
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router

@@ -19,10 +19,12 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from activations import catalog
-from api.activations import curve_grid, router
+from api import activations, curves
+from api.curves import curve_grid
 
 app = FastAPI()
-app.include_router(router, prefix="/v1")
+app.include_router(curves.router, prefix="/v1")
+app.include_router(activations.router, prefix="/v1")
 
 
 @app.exception_handler(RequestValidationError)
@@ -259,12 +261,48 @@ def test_csv_writes_a_value_beyond_float64_as_inf():
 
 
 def test_what_no_format_satisfies_is_406():
-    assert client.get("/gelu/curve", headers={"Accept": "image/png"}).status_code == 406
+    assert client.get("/gelu/curve", headers={"Accept": "application/x-ndjson"}).status_code == 406
 
 
 def test_caches_keep_the_formats_apart():
     assert curve("relu").headers["vary"] == "Accept"
     assert curve("relu", format="csv").headers["vary"] == "Accept"
+
+
+# --- drawings
+
+
+def texts(response: Response) -> set[str]:
+    assert response.headers["content-type"] == "image/svg+xml"
+    return {text.strip() for text in ET.fromstring(response.text).itertext() if text.strip()}
+
+
+def test_a_curve_is_drawn_with_its_derivative_and_its_parameters():
+    drawn = texts(curve("elu", alpha=0.3, format="svg"))
+    assert {"Exponential Linear Unit (alpha = 0.3)", "f(x)", "f'(x)", "x"} <= drawn
+    assert curve("elu", format="png").content.startswith(b"\x89PNG")
+
+
+def test_the_articles_six_are_drawn_in_one_and_any_others():
+    assert {"sigmoid", "relu", "elu", "leaky-relu", "selu", "gelu"} <= texts(client.get("/plot.svg"))
+    drawn = texts(client.get("/plot.svg?names=tanh,mish&of=derivative&start=-3&stop=3"))
+    assert {"tanh", "mish", "f'(x)"} <= drawn
+    assert "relu" not in drawn
+    assert client.get("/plot.png").content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("names=relu,swiglu", "query/names"),
+        ("names=relu,relu", "query/names"),
+        ("names=", "query/names"),
+        ("of=integral", "query/of"),
+        ("start=5&stop=-5", "query/stop"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(query: str, pointer: str):
+    assert refused(client.get(f"/plot.svg?{query}")) == [pointer]
 
 
 # --- OpenAPI
@@ -285,7 +323,12 @@ def test_a_curves_query_lists_every_activations_parameters():
     names = {parameter["name"] for parameter in operation["parameters"]}
     assert names == {"name", "start", "stop", "points", "format", "alpha", "approximate"}
     assert set(operation["responses"]) == {"200", "404", "406", "422"}
-    assert set(operation["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert set(operation["responses"]["200"]["content"]) == {
+        "application/json",
+        "text/csv",
+        "image/svg+xml",
+        "image/png",
+    }
 
 
 def test_the_contract_covers_what_is_answered():
