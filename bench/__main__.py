@@ -3,7 +3,7 @@
 import os
 import platform
 
-from bench import latency, propagation, startup, training
+from bench import latency, propagation, resume, startup, training
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
     propagation.main()
     latency.main()
     training.main()
+    resume.main()
 
 
 if __name__ == "__main__":  # spawned processes import this module too
