@@ -176,7 +176,7 @@ def all_due(scale: Scale) -> Hints:
 
 
 def leases(scale: Scale) -> int:
-    return len(seen(scale, lambda session: store.lease_owners(session, "simulated/")))
+    return len(seen(scale, lambda session: store.lease_owners(session, "simulated")))
 
 
 def page(session: Any, *, sort: str = "-created_at", **filters: Any) -> queries.Page:
