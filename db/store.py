@@ -7,7 +7,7 @@ the lease; only then does it insert. A lease that no longer holds raises Fenced.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -38,6 +38,7 @@ LONGEST_BACKOFF_SECONDS = 300
 REAPED_AT_ONCE = 100
 CHECKPOINTS_KEPT = 2
 UNFINISHED = frozenset(JobState) - TERMINAL
+KeyHolder = TypeVar("KeyHolder", Job, Sweep)
 QUOTA_LOCK = 7_310_578  # any number, the same in every process
 
 
@@ -134,10 +135,11 @@ def welcome(session: Session, job: Job, spec: JobSpec) -> None:
     emit(session, job.id, 1, "state", state_data(JobState.QUEUED, "accepted"))
 
 
-def replayed(session: Session, job: Job) -> Job:
-    """The job that holds the key: its insert won, and ours waited for its commit."""
-    first = session.scalars(select(Job).where(Job.idempotency_key == job.idempotency_key)).one()
-    if first.request_sha256 != job.request_sha256:
+def replayed(session: Session, refused: KeyHolder) -> KeyHolder:
+    """The row that holds the key: its insert won, and that of `refused` waited for its commit."""
+    model = type(refused)
+    first = session.scalars(select(model).where(model.idempotency_key == refused.idempotency_key)).one()
+    if first.request_sha256 != refused.request_sha256:
         raise IdempotencyConflict
     return first
 

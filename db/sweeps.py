@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 from db import queries, store
 from db.clock import now
 from db.models import Epoch, Event, Job, Sweep
-from jobs.errors import IdempotencyConflict, InvalidCursor, SweepFinished, SweepNotFound
+from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
 from jobs.sweep import SweepSpec
@@ -106,7 +106,7 @@ def create(
     except IntegrityError:
         if idempotency_key is None:
             raise
-        return replayed(session, sweep), [], True
+        return store.replayed(session, sweep), [], True
     jobs = [store.new_job(job, sweep_id=sweep.id, sweep_position=position) for position, job in enumerate(specs)]
     session.add_all(jobs)
     session.flush()
@@ -120,14 +120,6 @@ def create(
 
 def digest(specs: Iterable[JobSpec]) -> str:
     return sha256("\n".join(spec.model_dump_json() for spec in specs).encode()).hexdigest()
-
-
-def replayed(session: Session, sweep: Sweep) -> Sweep:
-    """The sweep that holds the key: its insert won, and ours waited for its commit."""
-    first = session.scalars(select(Sweep).where(Sweep.idempotency_key == sweep.idempotency_key)).one()
-    if first.request_sha256 != sweep.request_sha256:
-        raise IdempotencyConflict
-    return first
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:
