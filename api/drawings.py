@@ -5,7 +5,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.responses import Response
@@ -45,6 +45,8 @@ class Line:
     """Lower and upper bounds of y, shaded."""
     look: int | None = None
     """Which of the MAX_LINES colours and styles it has; None = that of its place in the panel."""
+    points_only: bool = False
+    """Hollow markers and no line: what somebody else measured. The legend does not name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def drawn(drawing: Drawing) -> "Figure":
 
 def legend_beside(panels: Sequence[Panel]) -> Panel | None:
     """The panel whose legend stands for all, beside them: where they show the same things, and many."""
-    labels = [{line.label for line in panel.lines} for panel in panels]
+    labels = [{line.label for line in panel.lines if not line.points_only} for panel in panels]
     most = max(labels, key=len)
     return panels[labels.index(most)] if len(most) > 3 and all(others <= most for others in labels) else None
 
@@ -134,9 +136,10 @@ def draw(axes: "Axes", panel: Panel) -> None:
     for place, (line, (x, y)) in enumerate(zip(panel.lines, points, strict=True)):
         style, (color, marker) = look(place if line.look is None else line.look)
         every = max(1, math.ceil(len(x) / MARKERS))
-        (curve,) = axes.plot(
-            x, y, label=line.label, color=color, linestyle=style, marker=marker, markevery=every, markersize=4
-        )
+        drawn_as: dict[str, Any] = {"label": line.label, "linestyle": style, "markevery": every, "markersize": 4}
+        if line.points_only:
+            drawn_as = {"label": f"_{line.label}", "linestyle": "none", "markersize": 8, "fillstyle": "none"}
+        (curve,) = axes.plot(x, y, color=color, marker=marker, **drawn_as)
         curve.set_clip_on(not np.isfinite(y).any())  # a zero lies on the axis; a line without points lies nowhere
         if line.band is not None:
             bounds = [shown(line.x, bound, log=panel.log)[1] for bound in line.band]

@@ -23,6 +23,7 @@ from api import (
     operation,
     plots,
     predictions,
+    published,
     stream,
     sweep_stream,
     sweeps,
@@ -77,7 +78,7 @@ def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
     # curves first: its plot.svg is no activation's name
     activation_routers = (curves, activations, gradients)
-    job_routers = (jobs, stream, checkpoints, predictions, sweeps, sweep_stream, plots, compare)
+    job_routers = (jobs, stream, checkpoints, predictions, sweeps, sweep_stream, plots, compare, published)
     for part in (*activation_routers, *job_routers):
         router.include_router(part.router)
     router.include_router(operation.workers_router)

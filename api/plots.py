@@ -1,7 +1,7 @@
 """Drawings of jobs and sweeps by epoch; for a browser, a paper or a README."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -18,6 +18,8 @@ from api.validation import invalid_value
 from db import queries, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
+from jobs import published
+from jobs.published import Point
 from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter()
@@ -144,13 +146,20 @@ def plot_sweep(
     exclude: Annotated[
         str, Query(description="Activations to leave out, separated by commas.", examples=["sigmoid"])
     ] = "",
+    beside: Annotated[
+        Literal["published"] | None,
+        Query(description="published: the article's points too, of val_loss and val_binary_accuracy."),
+    ] = None,
 ) -> Response:
     """A line a configuration: the mean over its seeds by epoch, and a band from the lowest to the highest of them.
 
-    An activation keeps its colour when others are excluded. Of more than 24 configurations, those of the lowest
-    validation loss are drawn.
+    Hollow markers are the article's points, see GET /v1/published. An activation keeps its colour when others are
+    excluded. Of more than 24 configurations, those of the lowest validation loss are drawn.
     """
-    names = [metric] if metric else ["val_loss", "val_accuracy"]
+    names: list[MetricName] = [metric] if metric else ["val_loss", "val_binary_accuracy" if beside else "val_accuracy"]
+    if beside and names[0] not in published.METRICS:
+        message = f"nothing is published of {names[0]}, only of {' and '.join(published.METRICS)}"
+        raise RequestValidationError([invalid_value(("query", "beside"), message, beside)])
     with sessions.read() as session:
         spec = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec)
         included = remaining(spec, exclude)
@@ -164,6 +173,10 @@ def plot_sweep(
     panels = [panel_of_sweep(spec, drawn, METRICS[name], means[name]) for name in names]
     title = " and ".join([METRICS[names[0]].title, *(METRICS[name].title.lower() for name in names[1:])])
     subtitle = described(spec, drawn, of=len(included))
+    if beside:
+        activations = [spec.configurations[number].activation for number in drawn]
+        panels = [with_published(panel, name, activations) for panel, name in zip(panels, names, strict=True)]
+        subtitle += "; hollow markers: as published"
     return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
 
 
@@ -197,6 +210,23 @@ def panel_of_sweep(spec: SweepSpec, drawn: Sequence[int], metric: Metric, means:
         for place, number in enumerate(drawn)
     ]
     return Panel(xlabel="epoch", ylabel=metric.axis, lines=lines, log=metric.log, integers=True)
+
+
+def with_published(panel: Panel, name: MetricName, activations: Sequence[str]) -> Panel:
+    """The article's points of each line's activation, as far as our epochs go."""
+    last = max((epoch for line in panel.lines for epoch in line.x), default=0)
+    found = [
+        published_line(
+            [point for point in published.points(activation, name) if point.epoch <= last], ours, METRICS[name]
+        )
+        for activation, ours in zip(activations, panel.lines, strict=True)
+    ]
+    return replace(panel, lines=[*panel.lines, *found])
+
+
+def published_line(points: Sequence[Point], ours: Line, metric: Metric) -> Line:
+    y = [metric.factor * point.value for point in points]
+    return Line("published", [point.epoch for point in points], y, look=ours.look, points_only=True)
 
 
 def look(spec: SweepSpec, number: int, place: int) -> int:
