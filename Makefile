@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo up test lint bench scale faults compose
+.PHONY: install demo up test lint bench scale results faults compose
 
 install: .venv/installed
 
@@ -30,6 +30,10 @@ bench: install
 
 scale: install
 	$(BIN)/python -m bench.scale
+
+# Two hours: the article's sweeps on the full data, and docs/results.md out of them. Interrupted, it goes on.
+results: install
+	$(BIN)/python -m bench.results
 
 # Half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
 faults: install
