@@ -42,6 +42,7 @@ SWEEPS: Mapping[str, Answer] = {
         "seeds": SEEDS,
     },
     "float32": {"base": ARTICLE, "seeds": [0]},
+    "sigmoid": {"base": ARTICLE, "activations": ["sigmoid"], "seeds": [1, 2, 3, 4]},
     "cost": {"base": {**ARTICLE, "epochs": 3, "train_samples": 12_000}, "seeds": [0, 1]},
 }
 FILES = {
