@@ -1,27 +1,19 @@
-"""The commands that are clients of the HTTP API. What they import for it they import when they run."""
+"""The commands for jobs."""
 
-import json
-import os
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stack.assignments import InvalidAssignment, assign
+from stack.commands.options import LOCAL, AsJson, JobId, Url
+from stack.commands.service import assigned, print_json, service, write
 from stack.exits import INTERRUPTED, fail
 
 if TYPE_CHECKING:
     from stack.client import JSON, Client
 
 app = typer.Typer()
-
-Url = Annotated[str, typer.Option(envvar="ACTIVATION_LAB_URL", help="Where the service is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: one JSON object a line.")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
-LOCAL = "http://127.0.0.1:8000"
 
 
 @app.command()
@@ -127,51 +119,6 @@ def history(
             tables.show(*tables.of_epochs(client.history(job_id)))
 
 
-@app.command()
-def evaluate(
-    activation: Annotated[str, typer.Argument(help="A name of the catalog, such as gelu.")],
-    x: Annotated[list[float], typer.Argument(help="Numbers; after -- they may be negative.")],
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the activation.")
-    ] = None,
-    url: Url = LOCAL,
-    as_json: AsJson = False,
-) -> None:
-    """Print an activation's value and derivative at each x, exactly.
-
-    Example: activation-lab evaluate elu --set alpha=0.2 -- -1 0 1
-    """
-    from stack import tables
-
-    parameters = assigned({}, assignments)
-    with service(url) as client:
-        answer = client.evaluate(activation, x, parameters)
-        print_json(answer) if as_json else tables.show(*tables.of_values(answer))
-
-
-@contextmanager
-def service(url: str) -> Iterator["Client"]:
-    """The service at the URL; what goes wrong with it becomes one line on stderr and a non-zero exit."""
-    from stack.client import Client
-    from stack.client_errors import ClientError, ServiceError
-
-    try:
-        with closing(Client(url, api_key=os.environ.get("ACTIVATION_LAB_API_KEY"))) as client:
-            yield client
-    except ClientError as error:
-        unauthorized = isinstance(error, ServiceError) and error.status == 401
-        raise fail(f"{error}; put one into ACTIVATION_LAB_API_KEY" if unauthorized else error) from error
-    except KeyboardInterrupt as error:
-        raise fail("interrupted", status=INTERRUPTED) from error
-
-
-def assigned(body: dict[str, Any], assignments: Iterable[str] | None) -> dict[str, Any]:
-    try:
-        return assign(body, assignments or [])
-    except InvalidAssignment as error:
-        raise fail(f"--set {error}") from error
-
-
 def metadata_filters(pairs: Iterable[str]) -> dict[str, str]:
     filters = {}
     for pair in pairs:
@@ -209,17 +156,3 @@ def followed(client: "Client", job: "JSON", *, as_json: bool) -> "JSON":
             for event in client.events(job["id"]):
                 show(job, event)
     return client.get(job["id"])
-
-
-def print_json(*answers: "JSON") -> None:
-    for answer in answers:
-        typer.echo(json.dumps(answer))
-
-
-def write(content: bytes, file: Path | None, *, binary: bool) -> None:
-    if file is None and binary and sys.stdout.isatty():
-        raise fail("Parquet is no text for a terminal; name a file")
-    try:
-        sys.stdout.buffer.write(content) if file is None else file.write_bytes(content)
-    except OSError as error:
-        raise fail(f"cannot write {file or 'to stdout'}: {error.strerror}") from error
