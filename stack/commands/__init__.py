@@ -2,10 +2,10 @@
 
 import typer
 
-from stack.commands import activations, jobs
+from stack.commands import activations, jobs, operation, sweeps
 
 app = typer.Typer()
-for title, part in {"Jobs": jobs, "Activations": activations}.items():
+for title, part in {"Jobs": jobs, "Sweeps": sweeps, "Activations": activations, "Workers": operation}.items():
     for command in part.app.registered_commands:
-        command.rich_help_panel = title
+        command.rich_help_panel = title  # of `activation-lab --help`
     app.add_typer(part.app)

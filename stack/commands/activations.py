@@ -4,15 +4,28 @@ from typing import Annotated
 
 import typer
 
-from stack.commands.options import LOCAL, AsJson, Url
+from stack.commands.arguments import LOCAL, Activation, AsJson, Url
 from stack.commands.service import assigned, print_json, service
 
 app = typer.Typer()
 
 
 @app.command()
+def activations(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """List the activations of the catalog, the article's six first.
+
+    Example: activation-lab activations
+    """
+    from stack import tables
+
+    with service(url) as client:
+        found = client.activations()
+        print_json(*found) if as_json else tables.show(*tables.of_activations(found))
+
+
+@app.command()
 def evaluate(
-    activation: Annotated[str, typer.Argument(help="A name of the catalog, such as gelu.")],
+    activation: Activation,
     x: Annotated[list[float], typer.Argument(help="Numbers; after -- they may be negative.")],
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the activation.")

@@ -29,7 +29,7 @@ def terminal() -> Console:
 def told(console: Console, *, until: int | None = None) -> str:
     with shown([JOB], console) as show:
         for number, (kind, data) in enumerate(STORY[:until], 1):
-            show(JOB, Event(number, kind, data))
+            show(JOB, Event(str(number), kind, data))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
