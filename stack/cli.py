@@ -40,7 +40,7 @@ def main() -> None:
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "activation-lab"
         reason = error.format_message().rstrip(".")
-        raise SystemExit(fail(f"{reason}; see {path} --help", status=2).exit_code) from error
+        raise SystemExit(fail(f"{reason} (see {path} --help)", status=2).exit_code) from error
     except JobsError as error:
         cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
         raise SystemExit(f"activation-lab: {error}{cause}") from error

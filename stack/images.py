@@ -1,11 +1,11 @@
 """A digit in a file, as the service wants to see it: 28 rows of 28 grey levels, 0 = dark, 255 = light."""
 
+import io
 import json
 import re
 from pathlib import Path
 
 from PIL import Image as Picture
-from PIL import UnidentifiedImageError
 
 SIDE = 28
 LARGEST_BYTES = 1_000_000
@@ -28,16 +28,16 @@ def read(path: Path) -> Image:
     if path.stat().st_size > LARGEST_BYTES:
         raise NotADigit(f"{path} is too large for an image of {SIDE} x {SIDE}")
     content = path.read_bytes()
-    return pixels(path) if content.startswith(PNG) else numbers(content, path)
+    return pixels(content, path) if content.startswith(PNG) else numbers(content, path)
 
 
-def pixels(path: Path) -> Image:
+def pixels(content: bytes, path: Path) -> Image:
     try:
-        with Picture.open(path) as picture:
+        with Picture.open(io.BytesIO(content)) as picture:
             if picture.size != (SIDE, SIDE):
                 raise NotADigit(f"{path} is {picture.width} x {picture.height}; a digit is {SIDE} x {SIDE}")
             grey = picture.convert("L").tobytes()
-    except (UnidentifiedImageError, SyntaxError) as error:  # what Pillow makes of a damaged PNG
+    except (OSError, SyntaxError) as error:  # what Pillow makes of a damaged PNG
         raise NotADigit(f"{path} is no PNG that can be read") from error
     return rows([float(level) for level in grey])
 
