@@ -37,10 +37,10 @@ from jobs.settings import Settings
 STATIC = Path(__file__).parent / "static"
 
 DESCRIPTION = """
-Study activation functions: exact values and derivatives, and a queue of jobs that train the same MNIST CNN for each.
-
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
+
+Where several formats are listed, `Accept` chooses one, or `?format=` does: `csv`, `ndjson`, `parquet`, `svg`, `png`.
 """
 
 
@@ -59,7 +59,14 @@ def create_app(settings: Settings) -> FastAPI:
         sessions.close()
 
     app = FastAPIOffline(
-        title="Activation Lab", version=version("activation-lab"), description=DESCRIPTION, lifespan=lifespan
+        title="Activation Lab",
+        summary="Exact activation functions, and a queue of jobs that train the MNIST CNN for each of them.",
+        version=version("activation-lab"),
+        description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_tags=openapi.TAGS,
+        servers=openapi.SERVERS,
+        lifespan=lifespan,
     )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
     app.state.news = News(sessions)
