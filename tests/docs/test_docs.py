@@ -33,9 +33,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
 
 
+def data_of(service: Service) -> Path:
+    return Path(service.part("worker").environ()["ACTIVATION_LAB_DATA_DIR"])
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where a reader sits: `activation-lab` is on the path, and the service's data are its own."""
+def folder(tmp_path: Path, service: Service) -> Path:
+    """Where a reader sits who called `up` here: `activation-lab` is on the path."""
+    (tmp_path / ".activation-lab").symlink_to(data_of(service))
     command = tmp_path / "bin" / "activation-lab"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m stack "$@"\n')
@@ -50,7 +55,6 @@ def run(snippet: Snippet, service: Service, folder: Path, *, script: str | None 
         "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "ACTIVATION_LAB_URL": str(service.http.base_url),
-        "ACTIVATION_LAB_DATA_DIR": str(folder / "data"),
         "MPLBACKEND": "agg",
     }
     (folder / "block.py").write_text(text)
@@ -169,7 +173,7 @@ def test_every_example_of_the_help_works(service: Service, folder: Path) -> None
         if " delete " in text:
             text = text.replace("\n", "\nactivation-lab cancel $SPARE\nsleep 3\n", 1)
         if "--watch" in text or " submit " in text or " sweep " in text:
-            text = f"{text} --epochs 1 {SMALL if ' retry ' not in text else ''}" if " retry " not in text else text
+            text = text if " retry " in text else f"{text} --epochs 1 {SMALL}"
         run(snippet, service, folder, script=text)
         if " sweep " in text and "--watch" not in text:
             leave_nothing_running(service)
