@@ -23,6 +23,7 @@ WITH_SNIPPETS = [path for path in documents() if any(s.language in RUN and not s
 WRITTEN_URL = "http://127.0.0.1:8000"
 EXAMPLE_ID = "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"
 SMALL = "--set train_samples=128 --set validation.fraction=0.001"
+SPARE = "SPARE=$(activation-lab submit --activation relu --epochs 500)"
 PRELUDE = "set -euo pipefail; set -a; [ -f .state ] && . ./.state\n"  # set -a: what a block sets, later ones have
 AFTERWORD = "\ndeclare -px | grep -E ' (JOB|SWEEP|SPARE)=' > .state || true"
 
@@ -30,6 +31,7 @@ AFTERWORD = "\ndeclare -px | grep -E ' (JOB|SWEEP|SPARE)=' > .state || true"
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with service_on(tmp_path_factory.mktemp("stack"), worker_processes="2") as running:
+        running.ended(running.submit(epochs=1))  # whoever makes a backup has something to back up
         yield running
 
 
@@ -167,16 +169,21 @@ def test_every_example_of_the_help_works(service: Service, folder: Path) -> None
     run(first, service, folder, script="activation-lab watch $JOB; activation-lab checkpoints $JOB")
     (folder / "seven.png").write_bytes(drawn_digit())
     for snippet in shown:
-        text = snippet.text.replace(EXAMPLE_ID, "$JOB")
-        if " cancel " in text or " delete " in text:  # of one that has not begun, or that is not needed
-            text = f"SPARE=$(activation-lab submit --activation relu --epochs 500)\n{text.replace('$JOB', '$SPARE')}"
-        if " delete " in text:
-            text = text.replace("\n", "\nactivation-lab cancel $SPARE\nsleep 3\n", 1)
-        if "--watch" in text or " submit " in text or " sweep " in text:
-            text = text if " retry " in text else f"{text} --epochs 1 {SMALL}"
-        run(snippet, service, folder, script=text)
-        if " sweep " in text and "--watch" not in text:
-            leave_nothing_running(service)
+        run(snippet, service, folder, script=tried(snippet.text))
+        leave_nothing_running(service)
+
+
+def tried(example: str) -> str:
+    """The example on a job of the test's own, as small as it can be."""
+    command, text = example.split()[1], example.replace(EXAMPLE_ID, "$JOB")
+    if command in {"submit", "sweep"}:
+        return f"{text} --epochs 1 {SMALL}"
+    if command == "cancel":
+        return f"{SPARE}\n{text.replace('$JOB', '$SPARE')}"
+    if command == "delete":
+        ended = "activation-lab cancel $SPARE\nactivation-lab watch $SPARE || true"
+        return f"{SPARE}\n{ended}\n{text.replace('$JOB', '$SPARE')}"
+    return text
 
 
 def drawn_digit() -> bytes:
