@@ -95,6 +95,11 @@ def test_the_documentation_asks_no_other_host(client: TestClient) -> None:
         page = client.get(path)
         assert page.status_code == 200
         assert "https://" not in page.text.replace("https://fastapi.tiangolo.com", ""), path
+        for script in re.findall(r'src="([^"]+)"', page.text):
+            assert client.get(script).status_code == 200, script
+    assert "default-src 'self'" in client.get("/redoc").headers["Content-Security-Policy"], (
+        "its script has foreign ones"
+    )
 
 
 def test_the_page_and_what_it_loads_are_served(client: TestClient) -> None:
