@@ -14,6 +14,7 @@ from starlette.responses import Response
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter
 from api import formats
+from api.errors import declared
 from api.formats import Format, Table
 from api.numbers import ExactJSON
 from api.out import Out
@@ -100,13 +101,9 @@ class Evaluation(Out):
     )
 
 
-NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such activation."}}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    **NOT_FOUND,
-    200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": "x,value,derivative\r\n1.0,1.0,1.0\r\n"}}},
-    406: {"description": "The Accept header allows no format that is offered."},
-    422: {"description": "Something is unknown, of the wrong type or out of bounds; `errors` names it."},
-}
+NOT_FOUND = declared(404, 422)
+FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n")
+REFUSED = declared(400, 404, 406, 413, 415, 422)
 COLUMNS: dict[str, formats.ColumnType] = {"x": "float64", "value": "float64", "derivative": "float64"}
 
 router = APIRouter(prefix="/activations", tags=["activations"])
@@ -135,7 +132,7 @@ def get_activation(activation: Known) -> ActivationOut:
     return described(activation)
 
 
-@router.post("/{name}/evaluate", response_model=Evaluation, responses=REFUSED)
+@router.post("/{name}/evaluate", response_model=Evaluation, responses=FILES | REFUSED)
 def evaluate(activation: Known, wanted: Evaluate, kind: WantedFormat) -> Response:
     """Value and derivative at the given numbers."""
     try:

@@ -8,7 +8,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.dependencies import Sessions, Settings
 from db import keys
 
-bearer = HTTPBearer(auto_error=False, description="An API key of `activation-lab keys create`, where AUTH=keys.")
+bearer = HTTPBearer(
+    auto_error=False,
+    description="Only where the service runs with ACTIVATION_LAB_AUTH=keys: a key that `activation-lab keys create` "
+    "printed, as `Authorization: Bearer al_…`. It reaches everything under /v1; /healthz and /readyz need none.",
+)
 
 
 def authorized(

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from api.dependencies import Sessions
 from api.errors import declared
+from api.formats import BINARY
 from api.jobs import MAX_NUMBER, JobId
 from api.out import Out
 from db import files, queries
 from db.models import Checkpoint
-from jobs.errors import CheckpointNotFound, StorageUnavailable
+from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -26,8 +27,11 @@ class CheckpointOut(Out):
 
     epoch: int = Field(description="After which epoch.", examples=[3])
     attempt: int = Field(description="The attempt that wrote it.", examples=[1])
-    size_bytes: int = Field(description="Size of the file.", examples=[14402000])
-    sha256: str = Field(description="Digest of the file, in hex.", examples=["9f86d081884c7d65…"])
+    size_bytes: int = Field(description="Size of the file.", examples=[14401672])
+    sha256: str = Field(
+        description="Digest of the file, in hex.",
+        examples=["07920c3e5dfc9aaac7d88c79c2d392dc940c082b7f74b04c54c2ad1cc56a104a"],
+    )
     created_at: datetime = Field(description="When it was recorded, UTC.")
 
 
@@ -36,7 +40,7 @@ class Checkpoints(Out):
     checkpoints: list[CheckpointOut] = Field(description="Newest first: the last two, and the best epoch's.")
 
 
-@router.get("/{job_id}/checkpoints", responses=declared(404, 422, 503))
+@router.get("/{job_id}/checkpoints", responses=declared(JobNotFound, 422, DatabaseUnavailable))
 def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
     """The checkpoints that are kept."""
     with sessions.read() as session:
@@ -48,16 +52,24 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
     "/{job_id}/checkpoints/{epoch}",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": {}}, "description": "The file, in safetensors format."},
-        206: {"content": {"application/octet-stream": {}}, "description": "The part that Range asked for."},
-        **declared(404, 416, 422, 503),
+        200: {
+            "content": {"application/octet-stream": {"schema": BINARY}},
+            "description": "The file, in safetensors format.",
+        },
+        206: {
+            "content": {"application/octet-stream": {"schema": BINARY}},
+            "description": "The part that Range asked for.",
+        },
+        **declared(JobNotFound, CheckpointNotFound, 416, 422, DatabaseUnavailable, StorageUnavailable),
     },
 )
 def download(
     job_id: JobId,
     epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="After which epoch.", examples=[3])],
     sessions: Sessions,
-    wanted: Annotated[str | None, Header(alias="Range", description="One range of bytes (RFC 9110, 14.2).")] = None,
+    wanted: Annotated[
+        str | None, Header(alias="Range", description="One range of bytes (RFC 9110, 14.2).", examples=["bytes=0-1023"])
+    ] = None,
 ) -> Response:
     """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530)."""
     with sessions.read() as session:

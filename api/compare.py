@@ -20,12 +20,18 @@ from api.plots import METRICS, MetricName
 from api.validation import invalid_value
 from db import queries
 from db.models import Job
+from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.labels import labels
 from jobs.spec import NO_NUL, JobSpec
 
 router = APIRouter(tags=["jobs"])
 
 CompareFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
+FILES = formats.documented(
+    "job_id,label,epoch,seconds,val_loss\r\n0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,relu,1,30.1,0.031\r\n",
+    Format.SVG,
+    Format.PNG,
+)
 XLABELS = {"epoch": "epoch", "seconds": "seconds of training and validation"}
 
 
@@ -66,7 +72,9 @@ def wanted_ids(
     raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
 
 
-@router.get("/compare", responses=declared(404, 406, 422, 503), response_model=Comparison)
+@router.get(
+    "/compare", responses={**FILES, **declared(JobNotFound, 406, 422, DatabaseUnavailable)}, response_model=Comparison
+)
 def compare(
     ids: Annotated[list[str], Depends(wanted_ids)],
     sessions: Sessions,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter
 from api import drawings, formats
-from api.activations import MAX_ABSCISSA, MAX_POINTS, REFUSED, Evaluation, Known, tabulated
+from api.activations import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulated
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
 from api.formats import Format
@@ -22,6 +22,7 @@ from jobs.sweep import ARTICLE_ACTIVATIONS
 
 router = APIRouter(prefix="/activations", tags=["activations"])
 CurveFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
+FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n", Format.SVG, Format.PNG)
 YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
 COMPARED = ",".join(ARTICLE_ACTIVATIONS)
 
@@ -129,7 +130,7 @@ def plot(
 @router.get(
     "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
     response_model=Evaluation,
-    responses={**REFUSED, 200: {"content": {**REFUSED[200]["content"], **DRAWN[200]["content"]}}},
+    responses=FILES | declared(404, 406, 422),
     openapi_extra={"parameters": documented_parameters()},
 )
 def curve(

@@ -47,7 +47,22 @@ CODES: Mapping[int, str] = {
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
     HTTPStatus.UNPROCESSABLE_ENTITY: "invalid_request",
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal_error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
 }
+
+TOO_MANY = "Input should be less than or equal to 1000"
+DETAILS: Mapping[int, str] = {
+    HTTPStatus.BAD_REQUEST: "the body is not JSON",
+    HTTPStatus.UNAUTHORIZED: "an API key is needed: Authorization: Bearer <key>",
+    HTTPStatus.NOT_FOUND: "there is no such name",
+    HTTPStatus.NOT_ACCEPTABLE: "available as application/json, text/csv",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than 4000000 bytes",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body must be JSON: send it with Content-Type: application/json",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "the file has 14401672 bytes",
+    HTTPStatus.UNPROCESSABLE_ENTITY: f"/epochs: {TOO_MANY}",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The broker cannot be reached.",
+}
+RETRY_AFTER = {"description": "Seconds to wait before the next attempt.", "schema": {"type": "integer"}, "example": 5}
 
 
 class FieldProblem(BaseModel):
@@ -67,9 +82,33 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="Field by field, where fields are at fault.")
 
 
-def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For an endpoint's `responses`: these errors; api/openapi.py says what they look like."""
-    return {status: {"description": HTTPStatus(status).phrase} for status in statuses}
+def declared(*declarations: int | type[errors.JobsError]) -> dict[int | str, dict[str, Any]]:
+    """For an endpoint's `responses`: these errors, with an example a code; a status is the framework's own error."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for error in declarations:
+        status = error if isinstance(error, int) else STATUS[error]
+        code, detail = (CODES[error], DETAILS[error]) if isinstance(error, int) else (error.code, str(error()))
+        response = found.setdefault(int(status), described(status))
+        response["content"][MEDIA_TYPE]["examples"][code] = {"summary": detail, "value": example(status, code, detail)}
+    return found
+
+
+def described(status: int) -> dict[str, Any]:
+    headers = {"headers": {"Retry-After": RETRY_AFTER}} if status in {429, 503} else {}
+    return {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"examples": {}}}, **headers}
+
+
+def example(status: int, code: str, detail: str) -> dict[str, Any]:
+    """Of a problem, but for its `instance`, which api/openapi.py knows."""
+    fields = {"errors": [{"pointer": "/epochs", "message": TOO_MANY}]} if code == CODES[422] else {}
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        **fields,
+    }
 
 
 def install(app: FastAPI) -> None:

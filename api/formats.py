@@ -103,6 +103,27 @@ def _preference(media_type: str, ranges: Sequence[tuple[str, float]]) -> tuple[f
     return (quality, precision) if quality > 0 else NOT_ACCEPTED
 
 
+def documented(csv: str, *others: Format) -> dict[int | str, dict[str, Any]]:
+    """For an endpoint's `responses`: that it also answers as CSV, such as this, and in other formats."""
+    content: dict[str, Any] = {MEDIA_TYPES[Format.CSV]: {"schema": {"type": "string"}, "example": csv}}
+    for kind in others:
+        content[MEDIA_TYPES[kind]] = {"schema": SCHEMAS[kind], **EXAMPLES.get(kind, {})}
+    return {200: {"content": content}}
+
+
+BINARY = {"type": "string", "format": "binary"}
+SCHEMAS: Mapping[Format, Mapping[str, str]] = {
+    Format.NDJSON: {"type": "string", "description": "The rows of the CSV, a JSON object each, a line each."},
+    Format.PARQUET: {**BINARY, "description": "The rows of the CSV with their types, times in UTC; zstd-compressed."},
+    Format.SVG: {"type": "string", "description": "The same, drawn."},
+    Format.PNG: {**BINARY, "description": "The same, drawn."},
+}
+EXAMPLES: Mapping[Format, Mapping[str, str]] = {
+    Format.NDJSON: {"example": '{"epoch":1}\n{"epoch":2}\n'},
+    Format.SVG: {"example": '<svg xmlns="http://www.w3.org/2000/svg"></svg>'},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of equal length in their order, and the type of each, which an empty column cannot show.

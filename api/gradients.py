@@ -46,11 +46,20 @@ PROPAGATION_COLUMNS: Mapping[str, ColumnType] = {
     "saturated_fraction": "float64",
 }
 
-TEXT, BYTES = {"schema": {"type": "string"}}, {"schema": {"type": "string", "format": "binary"}}
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": TEXT, "image/svg+xml": TEXT, "image/png": BYTES}}
-}
-RESPONSES = FILES | declared(400, 406, 413, 415, 422)
+CHAIN_FILES = formats.documented(
+    "layer,pre_activation,derivative,gradient\r\n1,0.0,0.25,3906.25\r\n", Format.SVG, Format.PNG
+)
+EXAMPLE_FILES = formats.documented(
+    "case,layer,pre_activation,derivative,gradient\r\nEvery slope 0.2,1,,0.2,1600.0\r\n", Format.SVG, Format.PNG
+)
+CLIP_FILES = formats.documented("gradient,clipped\r\n3.0,0.5\r\n-4.0,-0.5\r\n", Format.SVG, Format.PNG)
+PROPAGATION_FILES = formats.documented(
+    "layer,activation_mean,activation_variance,gradient_norm,dead_fraction,saturated_fraction\r\n"
+    "1,0.001,0.998,1.37,0.0,0.0\r\n",
+    Format.SVG,
+    Format.PNG,
+)
+REFUSED = declared(400, 406, 413, 415, 422)
 
 ONE_AT_A_TIME = CapacityLimiter(
     1
@@ -60,7 +69,7 @@ router = APIRouter(prefix="/gradients", tags=["gradients"])
 WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
 
 
-@router.post("/chain", response_model=Chain, responses=RESPONSES)
+@router.post("/chain", response_model=Chain, responses=CHAIN_FILES | REFUSED)
 def chain(wanted: ChainSpec, kind: WantedFormat) -> Response:
     """The gradient that a chain of layers hands back, factor by factor, and the step it makes."""
     answered = solved(wanted)
@@ -80,7 +89,7 @@ def known(name: Annotated[str, Path(description="Of an example.", examples=["exp
     return EXAMPLES[name]
 
 
-@router.get("/examples/{name}", response_model=ExampleOut, responses=FILES | declared(404, 406, 422))
+@router.get("/examples/{name}", response_model=ExampleOut, responses=EXAMPLE_FILES | declared(404, 406, 422))
 def get_example(example: Annotated[Example, Depends(known)], kind: WantedFormat) -> Response:
     """One worked example: requests for a chain, and what they are answered."""
     answered = worked(example)
@@ -90,7 +99,7 @@ def get_example(example: Annotated[Example, Depends(known)], kind: WantedFormat)
     return respond(kind, answered, layers, chain_drawing(example.title, cases), stem=example.name)
 
 
-@router.post("/clip", response_model=Clipped, responses=RESPONSES)
+@router.post("/clip", response_model=Clipped, responses=CLIP_FILES | REFUSED)
 def clip(wanted: ClipSpec, kind: WantedFormat) -> Response:
     """A gradient clipped by value or by norm, as an optimizer would get it."""
     gradient = np.array(wanted.gradient)
@@ -101,7 +110,7 @@ def clip(wanted: ClipSpec, kind: WantedFormat) -> Response:
     return respond(kind, answered, layout, clip_drawing(wanted, gradient, clipped.gradient), stem="clip")
 
 
-@router.post("/propagation", response_model=Propagation, responses=RESPONSES)
+@router.post("/propagation", response_model=Propagation, responses=PROPAGATION_FILES | REFUSED)
 async def propagate(wanted: PropagationSpec, kind: WantedFormat) -> Response:
     """Signal and gradient, layer by layer, through a deep random network: vanishing, exploding, or kept."""
     return await to_thread.run_sync(propagated, wanted, kind, limiter=ONE_AT_A_TIME)

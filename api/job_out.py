@@ -29,7 +29,7 @@ class Best(Out):
 
 
 class EpochOut(Out):
-    epoch: int = Field(description="1-based.", examples=[1])
+    epoch: int = Field(description="1-based.", examples=[3])
     attempt: int = Field(description="The attempt that trained it; rises when a worker is lost.", examples=[1])
     loss: float = Field(description="Training loss, mean over the epoch's batches.", examples=[0.0403])
     accuracy: float = Field(description="Training images whose digit was right, 0 to 1.", examples=[0.932])
@@ -67,11 +67,11 @@ class EnvironmentOut(Out):
     python: str = Field(description="Version of Python.", examples=["3.11.7"])
     threads: int = Field(description="CPU threads.", examples=[2])
     code_version: str = Field(description="Version of Activation Lab.", examples=["0.1.0"])
-    data_sha256: str = Field(description="Digest of the images and labels.", examples=["5f1c…"])
+    data_sha256: str = Field(description="Digest of the images and labels.", examples=["5f1c97d2…"])
 
 
 class Transition(Out):
-    state: JobState = Field(description="The state it came to.")
+    state: JobState = Field(description="The state it came to.", examples=["running"])
     at: datetime = Field(description="When, UTC.")
     reason: str = Field(description="Why, for a person.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
 
@@ -115,25 +115,30 @@ class JobOut(Out):
     """A training job, as it stands now."""
 
     id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
-    state: JobState = Field(description="queued, running, or one of the final succeeded, failed, cancelled.")
+    state: JobState = Field(
+        description="queued, running, or one of the final succeeded, failed, cancelled.", examples=["running"]
+    )
     spec: JobSpec = Field(description="What was asked for, with all defaults filled in.")
     sweep_id: str | None = Field(description="The sweep it belongs to.", examples=[None])
     attempt: int = Field(description="How often a worker has claimed it.", examples=[1])
     retry_of: str | None = Field(description="The job it repeats.", examples=[None])
     created_at: datetime = Field(description="When it was accepted, UTC.")
     started_at: datetime | None = Field(description="When a worker first claimed it, UTC.")
-    finished_at: datetime | None = Field(description="When it ended, UTC.")
+    finished_at: datetime | None = Field(description="When it ended, UTC.", examples=[None])
     progress: Progress = Field(description="How far it is.")
-    eta_seconds: float | None = Field(description="Seconds its epochs still need; null before the first.")
-    queue_position: int | None = Field(description="1 = next; null unless queued.", examples=[1])
+    eta_seconds: float | None = Field(
+        description="Seconds its epochs still need; null before the first.", examples=[219.8]
+    )
+    queue_position: int | None = Field(description="1 = next; null unless queued.", examples=[None])
     best: Best | None = Field(description="The epoch with the lowest validation loss; null before the first.")
     latest: EpochOut | None = Field(description="The last epoch; null before the first.")
     diagnoses: tuple[DiagnosisOut, ...] = Field(
-        description="What is or was wrong, the latest of each code and layer; empty for a healthy training."
+        description="What is or was wrong, the latest of each code and layer; empty for a healthy training.",
+        examples=[[]],
     )
-    test: TestOut | None = Field(description="The test set, once the job has succeeded.")
-    error: ErrorOut | None = Field(description="Why it failed; null unless it did.")
-    cancel_requested_at: datetime | None = Field(description="When a client asked to cancel it, UTC.")
+    test: TestOut | None = Field(description="The test set, once the job has succeeded.", examples=[None])
+    error: ErrorOut | None = Field(description="Why it failed; null unless it did.", examples=[None])
+    cancel_requested_at: datetime | None = Field(description="When a client asked to cancel it, UTC.", examples=[None])
     environment: EnvironmentOut | None = Field(description="Where it is trained; null before it is.")
     transitions: tuple[Transition, ...] = Field(description="Its states so far, oldest first.")
     links: Links = Field(description="Where to go from here.")
@@ -170,7 +175,9 @@ class JobOut(Out):
 
 class JobPage(Out):
     data: list[JobOut] = Field(description="The jobs of this page.")
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
+    )
 
 
 def eta_seconds(job: Job) -> float | None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
+from api import formats
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format, Table, file, negotiated
@@ -20,7 +21,16 @@ from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
 from db.models import Epoch, Layer
-from jobs.errors import StorageUnavailable
+from jobs.errors import (
+    DatabaseUnavailable,
+    IdempotencyConflict,
+    InvalidCursor,
+    JobFinished,
+    JobNotFinished,
+    JobNotFound,
+    StorageUnavailable,
+    TooManyJobs,
+)
 from jobs.metrics import ALWAYS_MEASURED
 from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
@@ -36,7 +46,12 @@ JobId = Annotated[
 MAX_NUMBER = 2**31 - 1  # of an epoch or an event: the database's integer
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=255, description="Makes the request safe to repeat: one key, one job."),
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Makes the request safe to repeat: the same key and body are answered with the first one.",
+        examples=["my-experiment-17"],
+    ),
 ]
 Sort = Literal[
     "created_at", "-created_at", "started_at", "-started_at", "finished_at", "-finished_at",
@@ -68,6 +83,32 @@ LAYER_COLUMNS: dict[str, ColumnType] = {
     "saturated_fraction": "float64",
     "clipped_fraction": "float64",
 }
+CREATED: dict[int | str, dict[str, Any]] = {
+    202: {
+        "description": "Accepted, and safe.",
+        "headers": {
+            "Location": {"description": "Where it is.", "schema": {"type": "string"}},
+            "Idempotency-Replayed": {
+                "description": "true where this Idempotency-Key was answered before; else absent.",
+                "schema": {"type": "string", "enum": ["true"]},
+            },
+        },
+    }
+}
+REFUSED = declared(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
+EPOCH_FILES = formats.documented(
+    "epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,val_binary_accuracy,learning_rate,epoch_seconds,"
+    "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00Z\r\n",
+    Format.NDJSON,
+    Format.PARQUET,
+)
+LAYER_FILES = formats.documented(
+    "epoch,layer,gradient_norm,update_ratio,activation_mean,activation_variance,zero_fraction,dead_fraction,"
+    "saturated_fraction,clipped_fraction\r\n1,conv1,0.12,0.001,0.21,0.18,0.41,0.0,0.02,0.0\r\n",
+    Format.NDJSON,
+    Format.PARQUET,
+)
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
 HistoryFormat = Annotated[Format, Depends(negotiated(Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET))]
 
@@ -97,7 +138,7 @@ class Layers(Out):
     layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
 
 
-@router.post("", status_code=202, responses=declared(400, 413, 415, 422, 429, 503))
+@router.post("", status_code=202, responses=CREATED | REFUSED)
 def submit(
     spec: JobSpec,
     response: Response,
@@ -134,16 +175,18 @@ def metadata_filter(request: Request) -> dict[str, str]:
     return found
 
 
-@router.get("", responses=declared(400, 422, 503))
+@router.get("", responses=declared(InvalidCursor, 422, DatabaseUnavailable))
 def list_jobs(
     sessions: Sessions,
     metadata: Annotated[dict[str, str], Depends(metadata_filter)],
-    state: Annotated[JobState | None, Query(description="Only jobs in this state.")] = None,
-    activation: Annotated[str | None, Query(description="Only jobs of this activation.")] = None,
-    sweep_id: Annotated[str | None, Query(description="Only jobs of this sweep.")] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs in this state.", examples=["succeeded"])] = None,
+    activation: Annotated[str | None, Query(description="Only jobs of this activation.", examples=["gelu"])] = None,
+    sweep_id: Annotated[
+        str | None, Query(description="Only jobs of this sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    ] = None,
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
     limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
 ) -> JobPage:
     """Jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
     filters = queries.Filters(state, activation, sweep_id, metadata)
@@ -152,7 +195,7 @@ def list_jobs(
         return JobPage(data=[JobOut.of(record) for record in page.records], next_cursor=page.next_cursor)
 
 
-@router.get("/{job_id}", responses=declared(404, 422, 503), response_model=JobOut)
+@router.get("/{job_id}", responses=UNCHANGED | declared(JobNotFound, 422, DatabaseUnavailable), response_model=JobOut)
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
     with sessions.read() as session:
@@ -163,7 +206,9 @@ def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     return Response(body, media_type="application/json", headers={"ETag": etag})
 
 
-@router.post("/{job_id}/cancel", status_code=202, responses=declared(404, 409, 503))
+@router.post(
+    "/{job_id}/cancel", status_code=202, responses=declared(JobNotFound, JobFinished, 422, DatabaseUnavailable)
+)
 def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
     with sessions.begin() as session:
@@ -171,7 +216,11 @@ def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
         return JobOut.of(queries.record(session, job_id))
 
 
-@router.post("/{job_id}/retry", status_code=202, responses=declared(404, 409, 429, 503))
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    responses=CREATED | declared(JobNotFound, JobNotFinished, 422, TooManyJobs, DatabaseUnavailable),
+)
 def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, settings: Settings) -> JobOut:
     """Run an ended job's spec again, as a new job."""
     with sessions.begin() as session:
@@ -183,7 +232,11 @@ def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, s
     return out
 
 
-@router.delete("/{job_id}", status_code=204, responses=declared(404, 409, 503))
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    responses=declared(JobNotFound, JobNotFinished, 422, DatabaseUnavailable, StorageUnavailable),
+)
 def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files."""
     with sessions.begin() as session:
@@ -199,7 +252,11 @@ def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
         raise StorageUnavailable from error
 
 
-@router.get("/{job_id}/history", responses=declared(404, 406, 422, 503), response_model=History)
+@router.get(
+    "/{job_id}/history",
+    responses=EPOCH_FILES | declared(JobNotFound, 406, 422, DatabaseUnavailable),
+    response_model=History,
+)
 def history(
     job_id: JobId,
     sessions: Sessions,
@@ -212,12 +269,16 @@ def history(
     return tabulated(epochs, EPOCH_COLUMNS, kind, job_id=job_id, name="epochs")
 
 
-@router.get("/{job_id}/layers", responses=declared(404, 406, 422, 503), response_model=Layers)
+@router.get(
+    "/{job_id}/layers",
+    responses=LAYER_FILES | declared(JobNotFound, 406, 422, DatabaseUnavailable),
+    response_model=Layers,
+)
 def layers(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
-    epoch: Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="Only this epoch.")] = None,
+    epoch: Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="Only this epoch.", examples=[1])] = None,
 ) -> Response:
     """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:

@@ -67,7 +67,7 @@ def broker_problems(queue: Hints) -> list[str]:
     return []
 
 
-@workers_router.get("/workers", responses=declared(503))
+@workers_router.get("/workers", responses=declared(DatabaseUnavailable))
 def workers(sessions: Sessions) -> WorkerList:
     """Who trains, on what, and which job."""
     with sessions.read() as session:

@@ -11,7 +11,7 @@ from api import drawings
 from api.dependencies import Sessions
 from api.drawings import MAX_LINES, Drawing, Line, Panel
 from api.errors import declared
-from api.formats import Format
+from api.formats import EXAMPLES, MEDIA_TYPES, SCHEMAS, Format
 from api.jobs import JobId
 from api.sweeps import SweepId
 from api.validation import invalid_value
@@ -19,6 +19,7 @@ from db import queries, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
 from jobs import published
+from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
 from jobs.published import Point
 from jobs.sweep import Configuration, SweepSpec
 
@@ -33,8 +34,7 @@ DRAWN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The drawing.",
         "content": {
-            "image/svg+xml": {"schema": {"type": "string"}},
-            "image/png": {"schema": {"type": "string", "format": "binary"}},
+            MEDIA_TYPES[kind]: {"schema": SCHEMAS[kind], **EXAMPLES.get(kind, {})} for kind in (Format.SVG, Format.PNG)
         },
     }
 }
@@ -76,7 +76,7 @@ OF_A_LAYER: Mapping[str, Metric] = {
     "/jobs/{job_id}/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses={**DRAWN, **declared(404, 422, 503)},
+    responses={**DRAWN, **declared(JobNotFound, 422, DatabaseUnavailable)},
 )
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Its loss and accuracy by epoch, in training and in validation."""
@@ -111,7 +111,7 @@ def line(
     "/jobs/{job_id}/layers/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses={**DRAWN, **declared(404, 422, 503)},
+    responses={**DRAWN, **declared(JobNotFound, 422, DatabaseUnavailable)},
 )
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
@@ -134,14 +134,18 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     "/sweeps/{sweep_id}/plot.{kind}",
     tags=["sweeps"],
     response_class=Response,
-    responses={**DRAWN, **declared(404, 422, 503)},
+    responses={**DRAWN, **declared(SweepNotFound, 422, DatabaseUnavailable)},
 )
 def plot_sweep(
     sweep_id: SweepId,
     kind: Kind,
     sessions: Sessions,
     metric: Annotated[
-        MetricName | None, Query(description="What to draw; without it, validation loss and accuracy side by side.")
+        MetricName | None,
+        Query(
+            description="What to draw; without it, validation loss and accuracy side by side.",
+            examples=["val_accuracy"],
+        ),
     ] = None,
     exclude: Annotated[
         str, Query(description="Activations to leave out, separated by commas.", examples=["sigmoid"])

@@ -67,7 +67,12 @@ class PredictionOut(Out):
         return cls(digit=probabilities.index(max(probabilities)), probabilities=probabilities, epoch=epoch)
 
 
-@router.post("/{job_id}/predict", responses=declared(400, 404, 409, 413, 415, 422, 503))
+@router.post(
+    "/{job_id}/predict",
+    responses=declared(
+        400, JobNotFound, NoCheckpoint, 413, 415, 422, NoWorkerAnswered, DatabaseUnavailable, StorageUnavailable
+    ),
+)
 async def predict(
     job_id: JobId, wanted: PredictionIn, sessions: Sessions, queue: Hints, settings: Settings
 ) -> PredictionOut:

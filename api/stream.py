@@ -17,18 +17,37 @@ from api.jobs import MAX_NUMBER, JobId
 from api.validation import invalid_value
 from db import queries
 from db.models import Epoch, Event
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, JobNotFound
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 EVENTS_AT_ONCE = 500
+FRAMES = (
+    'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":"2026-11-23T09:30:00Z"}\nid: 2\n\n'
+    'event: epoch\ndata: {"epoch":1,"attempt":1,"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,'
+    '"val_loss":0.0097,"val_accuracy":0.982,"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,'
+    '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31Z"}\nid: 3\n\n'
+    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40Z"}\nid: 5\n\n'
+)
+
+
+def streamed(frames: str) -> dict[int | str, dict[str, Any]]:
+    """For an endpoint's `responses`: a stream of events such as these."""
+    return {
+        200: {"description": "The events, as they happen.", "content": {"text/event-stream": {"example": frames}}},
+        204: {"description": "The client has seen the last event."},
+    }
 
 
 def starting_point(
     job_id: JobId,
     sessions: Sessions,
-    after: Annotated[int | None, Query(ge=0, le=MAX_NUMBER, description="Only events after this number.")] = None,
-    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it on reconnecting.")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, le=MAX_NUMBER, description="Only events after this number.", examples=[2])
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["2"])
+    ] = None,
 ) -> int:
     """The number of the last event the client has; 204 when that was the job's last one."""
     seen = number(last_event_id) if last_event_id else after or 0
@@ -50,14 +69,19 @@ def number(last_event_id: str) -> int:
 @router.get(
     "/{job_id}/stream",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The client has seen the last event."}, **declared(404, 422, 503)},
+    responses={**streamed(FRAMES), **declared(JobNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
     job_id: JobId, sessions: Sessions, news: Bulletin, seen: Annotated[int, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `state`, `epoch`, `diagnosis` and `end`, numbered without a gap; missed ones come first.
+    """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
 
-    No session is held open while a client listens.
+    - `state`: `{state, reason, at}`, whenever it changes.
+    - `epoch`: the figures of an epoch, as in its history.
+    - `diagnosis`: something is wrong, as in the job's `diagnoses`.
+    - `end`: `{state, at}`, the last. A client that reconnects after it gets 204.
+
+    `id` is the event's number: send the last one back as `Last-Event-ID`. A comment every 15 s keeps the connection.
     """
     listening = True
     while listening:

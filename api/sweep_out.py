@@ -95,12 +95,13 @@ class SweepOut(Out):
     id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     state: JobState = Field(
         description="queued while no job has started, running while one has not ended; then failed if any failed, else "
-        "cancelled if any was, else succeeded."
+        "cancelled if any was, else succeeded.",
+        examples=["running"],
     )
     spec: SweepSpec = Field(description="What was asked for.")
     created_at: datetime = Field(description="When it was accepted, with all of its jobs, UTC.")
     started_at: datetime | None = Field(description="When a worker claimed the first job, UTC.")
-    finished_at: datetime | None = Field(description="When the last job ended, UTC.")
+    finished_at: datetime | None = Field(description="When the last job ended, UTC.", examples=[None])
     jobs: JobCounts = Field(description="How its jobs stand.")
     progress: Progress = Field(description="Epochs of all jobs together.")
     eta_seconds: float | None = Field(
@@ -117,7 +118,9 @@ class SweepOut(Out):
 
 class SweepPage(Out):
     data: list[SweepOut] = Field(description="The sweeps of this page, newest first.")
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
+    )
 
 
 class SweepDetail(SweepOut):

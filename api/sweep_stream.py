@@ -20,7 +20,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
-from api.stream import EVENTS_AT_ONCE, payload
+from api.stream import EVENTS_AT_ONCE, payload, streamed
 from api.sweep_out import JobCounts, state_of
 from api.sweeps import SweepId
 from api.validation import invalid_value
@@ -28,13 +28,19 @@ from db import session as database
 from db import sweeps
 from db.models import Epoch, Event
 from db.sweeps import Member
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.sweep import MAX_JOBS, SweepSpec
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"])
 
 ID = re.compile(r"[0-9]{1,9}(x[0-9]{1,3})?(\.[0-9]{1,9}(x[0-9]{1,3})?)*(\.end)?", re.ASCII)
 END = ".end"
+FRAMES = (
+    'event: state\ndata: {"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","activation":"gelu","state":"running",'
+    '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00Z"}\nid: 2.1x5\n\n'
+    'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
+    '"cancelled":0}}\nid: 6x6.end\n\n'
+)
 
 
 @dataclass(slots=True)
@@ -70,8 +76,12 @@ class Batch:
 def starting_point(
     sweep_id: SweepId,
     sessions: Sessions,
-    after: Annotated[str | None, Query(description="Only what came after the event of this id.")] = None,
-    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it on reconnecting.")] = None,
+    after: Annotated[
+        str | None, Query(description="Only what came after the event of this id.", examples=["2.1x5"])
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["2.1x5"])
+    ] = None,
 ) -> Seen:
     """What the client has; 204 when it has had the last event."""
     with sessions.read() as session:
@@ -91,14 +101,15 @@ def starting_point(
 @router.get(
     "/{sweep_id}/stream",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The client has seen the last event."}, **declared(404, 422, 503)},
+    responses={**streamed(FRAMES), **declared(SweepNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
     sweep_id: SweepId, sessions: Sessions, news: Bulletin, seen: Annotated[Seen, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `state`, `epoch`, `diagnosis` and `end` of all its jobs, each with its `job_id`; missed ones come first.
+    """Follow a sweep live. The events of all its jobs come over SSE, each with its `job_id`; missed ones come first.
 
-    Each job's come in their order and without a gap; those of different jobs interleave. `sweep_end` is the last, with
+    They are `state`, `epoch`, `diagnosis` and `end`, as in a job's stream. Each
+    job's come in their order and without a gap; those of different jobs interleave. `sweep_end` is the last, with
     the sweep's state and the counts of its jobs. An id is opaque: send it back as it came.
     """
     listening = True

@@ -9,16 +9,18 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, JsonValue
 
+from api import formats
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format, Table, file
 from api.job_out import EpochOut
-from api.jobs import EPOCH_COLUMNS, MAX_NUMBER, HistoryFormat, IdempotencyKey
+from api.jobs import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
 from api.numbers import ExactJSON
 from api.out import Out
 from api.sweep_out import SweepDetail, SweepOut, SweepPage
 from broker.reconciler import dispatch
 from db import sweeps
+from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import NO_NUL, JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
 
@@ -30,6 +32,16 @@ SweepId = Annotated[
         description="The sweep's id.", pattern=NO_NUL, max_length=100, examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"]
     ),
 ]
+
+
+HISTORY_FILES = formats.documented(
+    "job_id,activation,seed,values.optimizer.learning_rate,epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,"
+    "val_binary_accuracy,learning_rate,epoch_seconds,images_per_second,recorded_at\r\n"
+    "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,gelu,0,0.001,1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,"
+    "2026-11-23T09:30:00Z\r\n",
+    Format.NDJSON,
+    Format.PARQUET,
+)
 
 
 class JobHistory(Out):
@@ -57,7 +69,7 @@ def expanded(spec: SweepSpec) -> list[JobSpec]:
         raise RequestValidationError(faults) from error
 
 
-@router.post("", status_code=202, responses=declared(400, 413, 415, 422, 429, 503), response_model=SweepDetail)
+@router.post("", status_code=202, responses=CREATED | REFUSED, response_model=SweepDetail)
 def submit(
     spec: SweepSpec,
     sessions: Sessions,
@@ -77,11 +89,11 @@ def submit(
     return ExactJSON(out.model_dump(), 202, headers)
 
 
-@router.get("", responses=declared(400, 422, 503))
+@router.get("", responses=declared(InvalidCursor, 422, DatabaseUnavailable))
 def list_sweeps(
     sessions: Sessions,
     limit: Annotated[int, Query(ge=1, le=200, description="Sweeps a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
 ) -> SweepPage:
     """Sweeps, newest first, without their tables."""
     with sessions.read() as session:
@@ -89,7 +101,7 @@ def list_sweeps(
     return SweepPage(data=[SweepOut.of(record) for record in page.records], next_cursor=page.next_cursor)
 
 
-@router.get("/{sweep_id}", responses=declared(404, 422, 503), response_model=SweepDetail)
+@router.get("/{sweep_id}", responses=declared(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepDetail)
 def get_sweep(sweep_id: SweepId, sessions: Sessions) -> Response:
     """How far it is, and its table: a row a configuration, with means and 95 % intervals over the seeds.
 
@@ -100,7 +112,12 @@ def get_sweep(sweep_id: SweepId, sessions: Sessions) -> Response:
         return ExactJSON(SweepDetail.with_table(*sweeps.table(session, sweep_id)).model_dump())
 
 
-@router.post("/{sweep_id}/cancel", status_code=202, responses=declared(404, 409, 503), response_model=SweepDetail)
+@router.post(
+    "/{sweep_id}/cancel",
+    status_code=202,
+    responses=declared(SweepNotFound, SweepFinished, 422, DatabaseUnavailable),
+    response_model=SweepDetail,
+)
 def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
     """Cancel its queued jobs at once, the running ones at their next batch; twice is as good as once."""
     with sessions.begin() as session:
@@ -108,7 +125,11 @@ def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
         return ExactJSON(SweepDetail.with_table(*sweeps.table(session, sweep_id)).model_dump(), 202)
 
 
-@router.get("/{sweep_id}/history", responses=declared(404, 406, 422, 503), response_model=SweepHistory)
+@router.get(
+    "/{sweep_id}/history",
+    responses=HISTORY_FILES | declared(SweepNotFound, 406, 422, DatabaseUnavailable),
+    response_model=SweepHistory,
+)
 def history(
     sweep_id: SweepId,
     sessions: Sessions,

@@ -99,6 +99,23 @@ class ActivationSpec(SpecModel):
 class JobSpec(ActivationSpec):
     """One training of the article's MNIST CNN."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"activation": "gelu", "epochs": 5, "train_samples": 6000},
+                {"activation": "sigmoid", "protocol": "article"},
+                {
+                    "activation": "leaky-relu",
+                    "parameters": {"alpha": 0.1},
+                    "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+                    "clip": None,
+                    "validation": {"kind": "holdout", "fraction": 0.1},
+                    "metadata": {"note": "first try"},
+                },
+            ]
+        }
+    )
+
     epochs: int = Field(10, ge=1, le=1000, description="Passes over the training images.")
     batch_size: int = Field(128, ge=1, le=8192, description="Images a step; the last batch of an epoch may be smaller.")
     optimizer: Optimizer = Field(Optimizer(), description="How the weights are updated.")

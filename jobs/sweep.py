@@ -70,9 +70,14 @@ class SweepSpec(SpecModel):
         min_length=1,
         max_length=MAX_JOBS,
         description="Names of the catalog; default: the article's.",
+        examples=[["relu", "gelu"]],
     )
     seeds: list[int] = Field(
-        [0], min_length=1, max_length=MAX_JOBS, description="Every configuration is trained once with each of them."
+        [0],
+        min_length=1,
+        max_length=MAX_JOBS,
+        description="Every configuration is trained once with each of them.",
+        examples=[[0, 1, 2]],
     )
     grid: dict[str, Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_JOBS)]] = Field(
         {},

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ from jobs import settings as service_settings
 from jobs.errors import JobsError
 from jobs.settings import InvalidSettings, Settings
 from stack import commands
-from stack.exits import INTERRUPTED, fail
+from stack.exits import INTERRUPTED, fail, warn
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
@@ -25,13 +26,37 @@ app = typer.Typer(
 app.add_typer(commands.app)
 
 
+UsageError: Any = typer.BadParameter.__base__  # which typer itself does not export
+
+
 def main() -> None:
-    """Run a command; an error that has a name is one line on stderr and exit status 1."""
+    """Run a command; an error that has a name is one line on stderr and a non-zero exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows ? in its place
     try:
-        app()
+        status = app(standalone_mode=False)
+        sys.stdout.flush()  # not at exit, where a closed pipe could no longer be caught
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "activation-lab"
+        reason = error.format_message().rstrip(".")
+        raise SystemExit(fail(f"{reason} (see {path} --help)", status=2).exit_code) from error
     except JobsError as error:
         cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
         raise SystemExit(f"activation-lab: {error}{cause}") from error
+    except typer.Abort as error:
+        raise SystemExit(fail("interrupted", status=INTERRUPTED).exit_code) from error
+    except BrokenPipeError as error:  # whoever read stdout has seen enough, as in `activation-lab list | head`
+        raise without_stdout(typer.Exit(1)) from error
+    except OSError as error:
+        raise without_stdout(fail(f"cannot write: {error.strerror or error}")) from error
+    raise SystemExit(status)
+
+
+def without_stdout(end: typer.Exit) -> SystemExit:
+    """What is still buffered goes nowhere, and not into an error at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return SystemExit(end.exit_code)
 
 
 def chosen_settings(**chosen: object) -> Settings:
@@ -99,7 +124,7 @@ def up(
         try:
             with running(settings, host=host, port=port, log_to=log) as stack:
                 typer.echo(f"ready {stack.url}")
-                stack.supervise()
+                stack.supervise(tell=warn)
         except Stopped:
             return
         except CannotStart as error:

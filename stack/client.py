@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,10 +10,13 @@ from uuid import uuid4
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from stack.client_errors import ServiceError, Unusable, passing, service_error, unreachable
+from stack.client_errors import NotFound, ServiceError, Unusable, passing, service_error, unreachable
 from stack.events import Event, Stream, mention
 
 JSON = dict[str, Any]  # Any: as the service sent it; its OpenAPI says what is in it
+Noun = Literal["jobs", "sweeps"]
+Query = Mapping[str, str | int]
+LAST_EVENT: Mapping[Noun, str] = {"jobs": "end", "sweeps": "sweep_end"}
 
 TIMEOUT = httpx.Timeout(30, connect=5)
 STREAM_TIMEOUT = httpx.Timeout(30, connect=5, read=45)  # seconds; the stream's comments come every 15
@@ -27,8 +30,8 @@ DIRECT = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 class Client:
     """Every method raises a ClientError.
 
-    A request that nobody answered is sent again, up to three times. That is safe: a submit carries an idempotency key,
-    and every other request may be repeated.
+    A request that nobody answered is sent again, up to three times, where that is safe: a submit carries an idempotency
+    key, and most others may be repeated.
     """
 
     def __init__(
@@ -37,16 +40,22 @@ class Client:
         *,
         api_key: str | None = None,
         backoff_seconds: float = BACKOFF_SECONDS,
+        attempts: int = ATTEMPTS,
+        timeout_seconds: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         wait = wait_exponential_jitter(multiplier=backoff_seconds, max=MAX_BACKOFF_SECONDS, jitter=backoff_seconds)
         self._retrying = Retrying(
-            retry=retry_if_exception(passing), wait=wait, stop=stop_after_attempt(ATTEMPTS), reraise=True
+            retry=retry_if_exception(passing), wait=wait, stop=stop_after_attempt(attempts), reraise=True
         )
         try:
             self._http = httpx.Client(
-                base_url=self.url, headers=authorization(api_key), timeout=TIMEOUT, mounts=DIRECT, transport=transport
+                base_url=self.url,
+                headers=authorization(api_key),
+                timeout=timeout_seconds or TIMEOUT,
+                mounts=DIRECT,
+                transport=transport,
             )
         except httpx.InvalidURL as error:
             raise Unusable(f"{url} is not a URL: {error}") from error
@@ -78,46 +87,83 @@ class Client:
         headers = {"Idempotency-Key": uuid4().hex}
         return self._holding("id", self._send("POST", path, body=body, headers=headers))
 
-    def get(self, job_id: str) -> JSON:
-        return self._holding("id", self._send("GET", job_path(job_id)))
+    @staticmethod
+    def path(thing_id: str, of: Noun = "jobs") -> str:
+        return f"/v1/{of}/{segment(thing_id)}"
+
+    def get(self, thing_id: str, *, of: Noun = "jobs") -> JSON:
+        return self._holding("id", self._send("GET", self.path(thing_id, of)))
+
+    def find(self, thing_id: str) -> tuple[Noun, JSON]:
+        """The job or the sweep that has this id."""
+        for noun in LAST_EVENT:
+            with suppress(NotFound):
+                return noun, self.get(thing_id, of=noun)
+        raise NotFound(404, f"there is no job or sweep {thing_id}", code="not_found")
 
     def jobs(self, *, limit: int | None = None, filters: Mapping[str, str] | None = None) -> Iterator[JSON]:
-        """The first `limit` jobs (None = all), page by page; filters and `sort` as the API's query has them."""
-        query: dict[str, str | int] = {**(filters or {})}
+        """The first `limit` jobs (None = all); filters and `sort` as the API's query has them."""
+        return self._pages("/v1/jobs", limit, filters or {})
+
+    def sweeps(self, *, limit: int | None = None) -> Iterator[JSON]:
+        """The newest `limit` sweeps (None = all), without their tables."""
+        return self._pages("/v1/sweeps", limit, {})
+
+    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str]) -> Iterator[JSON]:
+        query: dict[str, str | int] = {**filters}
         while limit is None or limit > 0:
             query["limit"] = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
-            page = self._holding("data", self._send("GET", "/v1/jobs", query=query))
+            page = self._holding("data", self._send("GET", path, query=query))
             yield from page["data"]
             if not page.get("next_cursor"):
                 return
             query["cursor"] = page["next_cursor"]
             limit = None if limit is None else limit - len(page["data"])
 
-    def cancel(self, job_id: str) -> JSON:
-        return self._holding("id", self._send("POST", f"{job_path(job_id)}/cancel"))
+    def cancel(self, thing_id: str, *, of: Noun = "jobs") -> JSON:
+        return self._holding("id", self._send("POST", f"{self.path(thing_id, of)}/cancel"))
+
+    def retry(self, job_id: str) -> JSON:
+        """The new job. Not sent again where nobody answers: that might make two."""
+        return self._holding("id", self._send("POST", f"{self.path(job_id)}/retry", repeat=False))
+
+    def delete(self, job_id: str) -> None:
+        """It and its files. Not sent again: the second time there is no such job."""
+        self._send("DELETE", self.path(job_id), repeat=False)
+
+    def predict(self, job_id: str, image: Sequence[Sequence[float]]) -> JSON:
+        """The digit that the job's last checkpoint sees in 28 rows of 28 grey levels."""
+        return self._holding("digit", self._send("POST", f"{self.path(job_id)}/predict", body={"image": image}))
 
     def history(self, job_id: str) -> list[JSON]:
         """Every epoch, oldest first."""
-        return list(self._holding("epochs", self._send("GET", f"{job_path(job_id)}/history"))["epochs"])
+        return list(self.read(f"{self.path(job_id)}/history", holding="epochs")["epochs"])
 
-    def history_file(self, job_id: str, kind: Literal["csv", "parquet"]) -> bytes:
-        """The same as a file."""
-        return self._send("GET", f"{job_path(job_id)}/history", query={"format": kind}).content
+    def read(self, path: str, query: Query | None = None, *, holding: str) -> JSON:
+        """Any other answer, which has this field."""
+        return self._holding(holding, self._send("GET", path, query=query))
 
-    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
-        """The job's events after that number up to its `end`: each once, however often the connection is cut.
+    def download(self, path: str, query: Query | None = None) -> bytes:
+        """Any answer as it came: a table in a format, a drawing, a checkpoint."""
+        return self._send("GET", path, query=query).content
+
+    def events(self, thing_id: str, *, of: Noun = "jobs", after: str = "") -> Iterator[Event]:
+        """The events after that one up to the last: each once, however often the connection is cut.
 
         Raises:
-            ClientError: the service was away for two minutes on end, or knows no such job.
+            ClientError: the service was away for two minutes on end, or knows no such job or sweep.
         """
-        with closing(Stream(lambda seen: self._open_stream(job_id, seen), after)) as stream:
+        path = self.path(thing_id, of)
+        with closing(Stream(lambda seen: self._open_stream(path, seen), LAST_EVENT[of], after)) as stream:
             patiently = self._retrying.copy(stop=stream.away_too_long, before_sleep=mention)
             while (event := patiently(stream.next)) is not None:
                 yield event
 
-    def _open_stream(self, job_id: str, seen: int) -> httpx.Response:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store", "Last-Event-ID": str(seen)}
-        request = self._http.build_request("GET", f"{job_path(job_id)}/stream", headers=headers, timeout=STREAM_TIMEOUT)
+    def _open_stream(self, path: str, seen: str) -> httpx.Response:
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"} | (
+            {"Last-Event-ID": seen} if seen else {}
+        )
+        request = self._http.build_request("GET", f"{path}/stream", headers=headers, timeout=STREAM_TIMEOUT)
         return self._answer(request, stream=True)
 
     def _holding(self, field: str, response: httpx.Response) -> JSON:
@@ -136,8 +182,9 @@ class Client:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
     ) -> httpx.Response:
         request = self._http.build_request(
             method,
@@ -146,7 +193,7 @@ class Client:
             params=query,
             headers={"Content-Type": "application/json", **(headers or {})},
         )
-        return self._retrying(self._answer, request)
+        return self._retrying(self._answer, request) if repeat else self._answer(request)
 
     def _answer(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         try:
@@ -165,10 +212,6 @@ def authorization(api_key: str | None) -> dict[str, str]:
     if not (api_key.isascii() and api_key.isprintable()):
         raise Unusable("the API key holds characters that no key has")
     return {"Authorization": f"Bearer {api_key}"}
-
-
-def job_path(job_id: str) -> str:
-    return f"/v1/jobs/{segment(job_id)}"
 
 
 def segment(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import httpx
 
 PASSING = frozenset({502, 503, 504})
+ABSENT = frozenset({"job_not_found", "sweep_not_found"})
 
 
 class ClientError(Exception):
@@ -30,12 +31,17 @@ class ServiceError(ClientError):
         super().__init__("; ".join([detail, *more]))
 
 
+class NotFound(ServiceError):
+    """It says that there is no such job or sweep."""
+
+
 def service_error(response: httpx.Response) -> ServiceError:
     """What the problem+json says; less, where something in between answered."""
     try:
         problem = response.json()
         fields = {str(entry["pointer"]): str(entry["message"]) for entry in problem.get("errors", [])}
-        return ServiceError(response.status_code, problem["detail"], code=problem["code"], fields=fields)
+        kind = NotFound if problem["code"] in ABSENT else ServiceError
+        return kind(response.status_code, problem["detail"], code=problem["code"], fields=fields)
     except (ValueError, LookupError, TypeError, AttributeError):
         return ServiceError(response.status_code, f"{response.url} answered {response.status_code}")
 

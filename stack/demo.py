@@ -1,5 +1,6 @@
 """The article's sweep from nothing to a table and two drawings: a stack of its own, used over HTTP."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,6 +19,7 @@ from stack.progress import Show, outcome, shown
 from stack.report import Result
 from stack.up import Stack, running
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 HOLDOUT_FRACTION = 0.1
@@ -105,7 +107,7 @@ def while_supervised(stack: Stack, call: Callable[[], T]) -> T:
         stack.stopping.set()
 
     threading.Thread(target=work, daemon=True).start()
-    stack.supervise()
+    stack.supervise(tell=log.warning)
     if not outcome.done():
         raise Interrupted
     return outcome.result()

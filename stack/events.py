@@ -1,4 +1,4 @@
-"""A job's events over SSE, across every cut of the connection."""
+"""The events of a job or a sweep over SSE, across every cut of the connection."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -19,20 +19,33 @@ AWAY_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    number: int
-    """The job's own count: 1, 2, 3, ..."""
+    id: str
+    """Of a job's event, its number: 1, 2, 3, ... Of a sweep's, opaque."""
     kind: str
-    """`state`, `epoch`, `diagnosis` or `end`."""
+    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`."""
     data: dict[str, Any]  # as the service sent it
+
+
+def newer(sent: str, seen: str) -> bool:
+    """Numbers count upward; another id is another event.
+
+    A comment comes with the last id again, and without data; a proxy may drop the Last-Event-ID, so that a job's events
+    come all over again.
+    """
+    if sent.isdecimal() and seen.isdecimal():
+        return int(sent) > int(seen)
+    return sent not in {"", seen}
 
 
 @dataclass(slots=True)
 class Stream:
     """One connection at a time: opened when it is needed, and again after a cut."""
 
-    open: Callable[[int], httpx.Response]
-    """Asks for the events after that number."""
-    seen: int
+    open: Callable[[str], httpx.Response]
+    """Asks for the events after that id."""
+    last: str
+    """The kind of the event that ends it."""
+    seen: str = ""
     ended: bool = False
     alive_at: float = field(default_factory=monotonic)
     response: httpx.Response | None = None
@@ -49,16 +62,15 @@ class Stream:
             return None
         try:
             for sent in self.incoming:
-                # A comment comes as the last number again, without data; a proxy may drop the Last-Event-ID.
-                if int(sent.id or 0) > self.seen:
+                if newer(sent.id, self.seen):
                     return self.taken(sent)
         except httpx.RequestError as error:
             self.cut()
             raise Unreachable(f"the stream was cut ({reason(error)})") from error
         except (ValueError, SSEError) as error:
-            raise ServiceError(200, "what answers is not a job's stream") from error
+            raise ServiceError(200, "what answers is no stream of events") from error
         self.cut()
-        raise Unreachable("the stream was closed before the job's end")
+        raise Unreachable("the stream was closed before its end")
 
     def connected(self) -> bool:
         """False where nothing is left to hear: the service answers 204."""
@@ -70,8 +82,8 @@ class Stream:
         return not self.ended
 
     def taken(self, sent: ServerSentEvent) -> Event:
-        event = Event(int(sent.id), sent.event, sent.json())
-        self.seen, self.ended = event.number, event.kind == "end"
+        event = Event(sent.id, sent.event, sent.json())
+        self.seen, self.ended = event.id, event.kind == self.last
         return event
 
     def cut(self) -> None:

@@ -7,5 +7,9 @@ INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 def fail(message: object, *, status: int = 1) -> typer.Exit:
     """Say it in one line on stderr; to be raised."""
-    typer.echo(f"activation-lab: {' '.join(str(message).split())}", err=True)
+    warn(message)
     return typer.Exit(status)
+
+
+def warn(message: object) -> None:
+    typer.echo(f"activation-lab: {' '.join(str(message).split())}", err=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from rich.console import Console
@@ -11,51 +13,110 @@ from stack.client import JSON
 from stack.events import Event
 from stack.tables import loss, percent, seconds
 
+ROOMY = 100  # columns; with fewer, the bar itself takes what is left
+
 Show = Callable[[JSON, Event], None]
 """Takes a job and what happened to it."""
 
 
-def shown(jobs: Sequence[JSON], console: Console) -> AbstractContextManager[Show]:
-    return bars(jobs, console) if console.is_terminal else lines(console)
+def shown(
+    jobs: Sequence[JSON], console: Console, names: Mapping[str, str] | None = None
+) -> AbstractContextManager[Show]:
+    """The names, by id, are what tells the jobs apart; without them each is called by its activation."""
+    called = names or {job["id"]: job["spec"]["activation"] for job in jobs}
+    return bars(jobs, console, called) if console.is_terminal else lines(console, called)
 
 
 @contextmanager
-def lines(console: Console) -> Iterator[Show]:
+def lines(console: Console, names: Mapping[str, str]) -> Iterator[Show]:
     def show(job: JSON, event: Event) -> None:
         if event.kind != "end":  # its state came before
-            print_line(console, job, event)
+            print_line(console, names[job["id"]], job, event)
 
     yield show
 
 
-def print_line(console: Console, job: JSON, event: Event) -> None:
-    text = f"{job['spec']['activation']}  {told(job, event)}"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+def print_line(console: Console, name: str, job: JSON, event: Event) -> None:
+    console.print(f"{name}  {told(job, event)}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def bars(jobs: Sequence[JSON], console: Console) -> Iterator[Show]:
+def bars(jobs: Sequence[JSON], console: Console, names: Mapping[str, str]) -> Iterator[Show]:
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(pulse_style="bar.back"),  # a queued job does not move
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None if console.width < ROOMY else 40, pulse_style="bar.back"),  # a queued job stands still
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as progress:
-        bars = {job["id"]: add(progress, job) for job in jobs}
+        drawn = Bars(progress, jobs, names)
 
         def show(job: JSON, event: Event) -> None:
             if event.kind == "diagnosis":  # above the bars, to stay
-                print_line(progress.console, job, event)
+                print_line(progress.console, names[job["id"]], job, event)
             else:
-                move(progress, bars[job["id"]], event)
+                drawn.move(job["id"], event)
 
         yield show
 
 
-def add(progress: Progress, job: JSON) -> TaskID:
-    return progress.add_task(job["spec"]["activation"], start=False, total=job["progress"]["epochs"], note="queued")
+class Bars:
+    """A bar a job, and where there are several, one for all their epochs.
+
+    Where there are more jobs than lines, only those in training are seen.
+    """
+
+    def __init__(self, progress: Progress, jobs: Sequence[JSON], names: Mapping[str, str]) -> None:
+        self.progress = progress
+        self.crowded = len(jobs) + 2 > progress.console.height
+        self.of_jobs = {job["id"]: self.added(names[job["id"]], job["progress"]["epochs"]) for job in jobs}
+        self.pace: dict[TaskID, float] = {}
+        self.of_all: TaskID | None = None
+        if len(jobs) > 1:
+            self.of_all = self.added("all", sum(job["progress"]["epochs"] for job in jobs), visible=True)
+
+    def added(self, name: str, epochs: int, *, visible: bool | None = None) -> TaskID:
+        seen = not self.crowded if visible is None else visible
+        return self.progress.add_task(name, start=False, total=epochs, visible=seen, left="", note="queued")
+
+    def move(self, job_id: str, event: Event) -> None:
+        bar = self.of_jobs[job_id]
+        move(self.progress, bar, event)
+        if event.kind == "epoch":
+            self.pace[bar] = event.data["epoch_seconds"]
+            self.progress.update(bar, left=time_left(self.seconds_left(bar)))
+        elif event.kind == "end":
+            self.progress.update(bar, left="")
+        if self.crowded and event.kind == "state":
+            self.progress.update(bar, visible=event.data["state"] == "running")
+        if self.of_all is not None:
+            self.move_total(self.of_all)
+
+    def move_total(self, total: TaskID) -> None:
+        tasks = [self.progress.tasks[bar] for bar in self.of_jobs.values()]
+        at_once = max(1, sum(task.started and not task.finished and task.stop_time is None for task in tasks))
+        left = sum(self.seconds_left(task.id) for task in tasks if task.stop_time is None) / at_once
+        ended = sum(task.stop_time is not None for task in tasks)
+        if self.pace:
+            self.progress.start_task(total)
+        self.progress.update(
+            total,
+            completed=sum(task.completed for task in tasks),
+            left=time_left(left),
+            note=f"{ended}/{len(tasks)} jobs ended",
+        )
+
+    def seconds_left(self, bar: TaskID) -> float:
+        """At its own pace, or at the others' before its first epoch."""
+        task = self.progress.tasks[bar]
+        pace = self.pace.get(bar) or sum(self.pace.values()) / max(1, len(self.pace))
+        return ((task.total or 0) - task.completed) * pace
+
+
+def time_left(seconds: float) -> str:
+    return f"-{timedelta(seconds=ceil(seconds))}" if seconds else ""
 
 
 def move(progress: Progress, bar: TaskID, event: Event) -> None:
@@ -97,3 +158,10 @@ def outcome(job: JSON) -> str:
         return f"{job['state']}: {job['transitions'][-1]['reason']}"
     best, accuracy = job["best"], percent(job["test"]["accuracy"])
     return f"succeeded: best val loss {loss(best['val_loss'])} in epoch {best['epoch']}, test accuracy {accuracy}"
+
+
+def outcome_of_sweep(sweep: JSON) -> str:
+    """How an ended sweep ended: `failed: 5 succeeded, 1 failed`."""
+    counts = sweep["jobs"]
+    ends = [f"{counts[state]} {state}" for state in ("succeeded", "failed", "cancelled") if counts[state]]
+    return f"{sweep['state']}: {', '.join(ends) or 'no job is left'}"

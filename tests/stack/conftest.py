@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from typer.testing import CliRunner, Result
 
 from api.main import create_app
 from db import store
@@ -16,6 +17,7 @@ from db.session import Sessions, connect
 from jobs.errors import TrainingError
 from jobs.metrics import EpochMetrics, Evaluation
 from jobs.settings import Settings
+from stack.cli import app
 
 
 @contextmanager
@@ -86,3 +88,13 @@ def started(database_url: str, **settings: Any) -> Iterator[Service]:
 def service(sqlite_url: str) -> Iterator[Service]:
     with started(sqlite_url) as service:
         yield service
+
+
+Lab = Callable[..., Result]
+
+
+@pytest.fixture
+def lab(service: Service, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """`activation-lab`, for which the service is the one of ACTIVATION_LAB_URL."""
+    monkeypatch.setenv("ACTIVATION_LAB_URL", service.url)
+    return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -15,11 +15,11 @@ from stack.client_errors import ServiceError, Unreachable, Unusable
 from stack.events import Event
 
 KINDS = ["state", "state", "epoch", "epoch", "epoch", "state", "end"]
-EVENTS = [Event(number, kind, {"n": number}) for number, kind in enumerate(KINDS, 1)]
+EVENTS = [Event(str(number), kind, {"n": number}) for number, kind in enumerate(KINDS, 1)]
 
 
 def wire(event: Event) -> bytes:
-    return f"event: {event.kind}\ndata: {json.dumps(event.data)}\nid: {event.number}\n\n".encode()
+    return f"event: {event.kind}\ndata: {json.dumps(event.data)}\nid: {event.id}\n\n".encode()
 
 
 def streaming(script: Callable[[int], Iterator[bytes]]) -> Callable[..., Any]:
@@ -30,7 +30,7 @@ def streaming(script: Callable[[int], Iterator[bytes]]) -> Callable[..., Any]:
             await receive()
             await send({"type": "lifespan.startup.complete"})
             return
-        seen = int(dict(scope["headers"])[b"last-event-id"])
+        seen = int(dict(scope["headers"]).get(b"last-event-id", 0))
         status = 204 if seen == len(EVENTS) else 200
         await send(
             {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/event-stream")]}
@@ -73,7 +73,7 @@ def all_over_again_and_one_more(seen: int) -> Iterator[bytes]:
 
 def listen(url: str, *, after: int = 0) -> list[Event]:
     with closing(Client(url, backoff_seconds=0.01)) as client:
-        return list(client.events("j", after=after))
+        return list(client.events("j", after=str(after)))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_events_come_from_the_real_service(service: Service):
         job = client.submit({"activation": "relu", "epochs": 2})
         service.succeed(job["id"], epochs=2)
         found = list(client.events(job["id"]))
-    assert [(event.number, event.kind) for event in found] == [
+    assert [(int(event.id), event.kind) for event in found] == [
         (1, "state"), (2, "state"), (3, "epoch"), (4, "epoch"), (5, "state"), (6, "end"),
     ]  # fmt: skip
     assert found[2].data["val_loss"] == 0.05

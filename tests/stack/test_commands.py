@@ -4,26 +4,17 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Service, started
+from conftest import Lab, Service, metrics, started
 from typer.testing import CliRunner, Result
 
-from db import keys
+from db import keys, store, workers
 from jobs.errors import Diverged
+from jobs.metrics import LayerMetrics
 from stack.cli import app
-
-Lab = Callable[..., Result]
-
-
-@pytest.fixture
-def lab(service: Service, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """`activation-lab`, for which the service is the one of ACTIVATION_LAB_URL."""
-    monkeypatch.setenv("ACTIVATION_LAB_URL", service.url)
-    return lambda *arguments: CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def submitted(lab: Lab, *arguments: str) -> str:
@@ -152,6 +143,89 @@ def test_history_names_the_file_that_it_cannot_write(lab: Lab, tmp_path: Path):
     refused(lab("history", submitted(lab), "--csv", str(path)), f"cannot write {path}: No such file or directory")
 
 
+def test_show_says_what_became_of_a_job(lab: Lab, service: Service):
+    job_id = submitted(lab)
+    service.fail(job_id, Diverged("the loss became nan in epoch 2"))
+    facts = dict(line.split("\t") for line in lab("show", job_id).stdout.splitlines())
+    assert (facts["job"], facts["state"], facts["epochs"]) == (job_id, "failed", "1/2")
+    assert facts["error"] == "the loss became nan in epoch 2 (diverged)"
+    assert json.loads(lab("show", job_id, "--json").stdout)["id"] == job_id
+
+
+def test_a_retry_is_a_new_job(lab: Lab, service: Service):
+    job_id = submitted(lab)
+    service.fail(job_id, Diverged())
+    retried = lab("retry", job_id).stdout.strip()
+    assert json.loads(lab("show", retried, "--json").stdout)["retry_of"] == job_id
+
+
+def test_delete_deletes_every_job_that_is_named(lab: Lab):
+    first, second = submitted(lab), submitted(lab)
+    refused(lab("delete", first), "the job is queued; it has to end first")
+    lab("cancel", first)
+    lab("cancel", second)
+    assert lab("delete", first, second).stdout == f"deleted {first}\ndeleted {second}\n"
+    refused(lab("show", first), f"there is no job or sweep {first}")
+
+
+def test_layers_come_as_a_table_and_as_files(lab: Lab, service: Service, tmp_path: Path):
+    job_id = submitted(lab)
+    with service.sessions.begin() as session:
+        claim = store.claim(session, job_id, "worker-1", lease_seconds=60)
+        assert claim is not None
+        layer = LayerMetrics(1, "conv1", 0.12345, 0.001, 0.2, 0.1, 0.4, None, 0.0, 0.0)
+        store.record_epoch(session, claim.lease, metrics(1), layers=[layer])
+    row = lab("layers", job_id).stdout.splitlines()[1]
+    assert row.split("\t") == ["1", "conv1", "0.1235", "0.001", "0.2", "0.1", "0.4", "", "0", "0"]
+    assert json.loads(lab("layers", job_id, "--json").stdout)["layers"][0]["gradient_norm"] == 0.12345
+    assert lab("layers", job_id, str(tmp_path / "l.csv"), "--csv").exit_code == 0
+    assert "0.12345" in (tmp_path / "l.csv").read_text()
+
+
+def test_a_job_is_drawn_in_the_format_of_the_files_ending(lab: Lab, service: Service, tmp_path: Path):
+    job_id = submitted(lab)
+    service.succeed(job_id, epochs=2)
+    assert lab("plot", job_id, str(tmp_path / "a.svg")).stdout == f"wrote {tmp_path}/a.svg\n"
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    assert lab("plot", job_id, str(tmp_path / "a.png"), "--layers").exit_code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_tells_where_each_job_began_and_how_far_it_came(lab: Lab, service: Service, tmp_path: Path):
+    first, second = submitted(lab), submitted(lab, "--set", "seed=1")
+    service.succeed(first, epochs=2)
+    rows = [line.split("\t") for line in lab("compare", first, second).stdout.splitlines()]
+    assert rows[1] == ["relu, seed 0", "2", "5", "0.05", "0.025", "0.025"]
+    assert rows[2] == ["relu, seed 1", "0", "", "", "", ""]
+    assert lab("compare", first, "--output", str(tmp_path / "c.csv")).exit_code == 0
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 3
+
+
+def test_a_job_that_has_no_checkpoint_yet_cannot_be_asked_for_one(lab: Lab, tmp_path: Path):
+    job_id = submitted(lab)
+    assert lab("checkpoints", job_id).stdout.splitlines() == ["epoch\tattempt\tbytes\tcreated at\tsha256"]
+    refused(
+        lab("checkpoints", job_id, "1", str(tmp_path / "c")),
+        "The job has no checkpoint of this epoch; the last two and the best are kept.",
+    )
+    image = tmp_path / "digit.csv"
+    image.write_text(",".join(["0"] * 784))
+    assert "has no checkpoint" in lab("predict", job_id, str(image)).stderr
+
+
+def test_workers_are_listed(lab: Lab, service: Service):
+    with service.sessions.begin() as session:
+        workers.report(session, "worker/1", device="cpu", job_id=None)
+    assert lab("workers").stdout.splitlines()[1].startswith("worker/1\tidle\tcpu\t\t")
+    assert json.loads(lab("workers", "--json").stdout)["id"] == "worker/1"
+
+
+def test_the_catalog_is_listed(lab: Lab):
+    rows = [line.split("\t") for line in lab("activations").stdout.splitlines()]
+    assert rows[3] == ["elu", "Exponential Linear Unit", "alpha=1.0", "-1 to inf", "yes"]
+    assert json.loads(lab("activations", "--json").stdout.splitlines()[0])["name"] == "sigmoid"
+
+
 def test_evaluate_prints_exact_numbers(lab: Lab):
     assert lab("evaluate", "elu", "--set", "alpha=0.2", "--", "-1", "0", "1").stdout.splitlines() == [
         "x\tvalue\tderivative",
@@ -168,12 +242,23 @@ def test_evaluate_says_what_is_beyond_a_float(lab: Lab):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["watch", "nope"], "there is no job nope"),
-        (["history", "nope"], "there is no job nope"),
-        (["cancel", "nope"], "there is no job nope"),
+        (["watch", "nope"], "there is no job or sweep nope"),
+        (["show", "nope"], "there is no job or sweep nope"),
+        (["history", "nope"], "there is no job or sweep nope"),
+        (["cancel", "nope"], "there is no job or sweep nope"),
+        (["plot", "nope", "x.svg"], "there is no job or sweep nope"),
+        (["retry", "nope"], "there is no job nope"),
+        (["delete", "nope"], "there is no job nope"),
+        (["layers", "nope"], "there is no job nope"),
+        (["checkpoints", "nope"], "there is no job nope"),
+        (["compare", "nope"], "there is no job nope"),
         (["list", "--metadata", "note"], "--metadata 'note' is not of the form KEY=VALUE"),
         (["history", "x", "--csv", "--json"], "choose one of --csv, --parquet and --json"),
         (["history", "x", "y"], "y is to be written as what? Choose --csv or --parquet"),
+        (["plot", "x", "x.jpg"], "x.jpg is to be drawn as what? Give it the ending .svg or .png"),
+        (["compare", "x", "--output", "x"], "x is to be drawn as what? Give it the ending .svg or .png"),
+        (["checkpoints", "x", "1"], "to fetch a checkpoint, name its epoch and a file"),
+        (["predict", "x", "/nowhere.png"], "cannot read /nowhere.png: No such file or directory"),
         (["evaluate", "relu", "nan"], "only finite numbers can be sent"),
         (
             ["submit", "--activation", "relu", "--set", "epochs"],

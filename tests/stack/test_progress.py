@@ -29,7 +29,7 @@ def terminal() -> Console:
 def told(console: Console, *, until: int | None = None) -> str:
     with shown([JOB], console) as show:
         for number, (kind, data) in enumerate(STORY[:until], 1):
-            show(JOB, Event(number, kind, data))
+            show(JOB, Event(str(number), kind, data))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -67,3 +67,32 @@ def test_on_a_terminal_a_bar_stands_where_its_job_does(terminal: Console, until:
 
 def test_on_a_terminal_a_diagnosis_stays_above_the_bars(terminal: Console):
     assert "selu  diagnosis after epoch 1: half of conv1 is dead\n" in told(terminal)
+
+
+def two_jobs(console: Console, *story: tuple[str, str, dict[str, Any]]) -> str:
+    jobs = [{**JOB, "id": name, "spec": {"activation": name}} for name in ("relu", "gelu")]
+    with shown(jobs, console) as show:
+        for number, (name, kind, data) in enumerate(story):
+            show(next(job for job in jobs if job["id"] == name), Event(str(number), kind, data))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_several_jobs_have_a_total_of_their_epochs_with_the_time_that_is_left(terminal: Console):
+    epoch = {"epoch": 1, "val_loss": 0.05, "val_accuracy": 0.95, "epoch_seconds": 10.0}
+    lines = two_jobs(terminal, ("relu", *STORY[1]), ("relu", "epoch", epoch)).splitlines()
+    relu, gelu, total = ([line for line in lines if name in line][-1] for name in ("relu", "gelu", "all"))
+    assert "1/2" in relu
+    assert "-0:00:10" in relu
+    assert "0/2" in gelu
+    assert "1/4" in total
+    assert "-0:00:30" in total
+    assert total.rstrip().endswith("0/2 jobs ended")
+
+
+def test_where_the_jobs_outnumber_the_lines_only_those_in_training_have_a_bar():
+    low = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, height=3)
+    shown_lines = two_jobs(low, ("relu", *STORY[1])).splitlines()
+    assert not [line for line in shown_lines if "gelu" in line]
+    assert [line for line in shown_lines if "relu" in line]
+    assert [line for line in shown_lines if "all" in line]

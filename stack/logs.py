@@ -1,0 +1,23 @@
+"""A log that several processes append to, kept from growing without end."""
+
+import os
+import shutil
+from pathlib import Path
+
+LARGEST_BYTES = 64_000_000
+
+
+def keep_short(path: Path, largest_bytes: int = LARGEST_BYTES) -> None:
+    """Once it is too long, what it holds goes to `NAME.1`, in place of what was there, and it begins anew.
+
+    It is copied and cut, not renamed: every writer holds it open, for appending, and goes on at its new end. A line
+    that is written between the two, within a moment, is lost. On a full disk the log gives way without a copy.
+    """
+    if not path.is_file() or path.stat().st_size <= largest_bytes:
+        return
+    copy = path.with_name(f"{path.name}.1")
+    try:
+        shutil.copyfile(path, copy)
+    except OSError:
+        copy.unlink(missing_ok=True)
+    os.truncate(path, 0)

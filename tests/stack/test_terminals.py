@@ -1,0 +1,154 @@
+"""The real program, as shells and terminals see it."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Lab, Service
+from typer.testing import CliRunner
+
+from activations import catalog
+from stack.cli import app
+from stack.commands import completion
+
+PROGRAM = [sys.executable, "-m", "stack"]
+
+
+def run(*arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env={**os.environ, **environment},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["submit"], "Missing option '--activation' (see"),
+        (["submti"], "No such command 'submti'. Did you mean 'submit'? (see"),
+        (["list", "--colour"], "No such option: --colour (Possible options: --url) (see"),
+        (["list", "--limit", "0"], "Invalid value for '--limit'"),
+        (["evaluate", "relu", "one"], "Invalid value for"),
+    ],
+)
+def test_a_wrong_use_is_one_line_and_names_the_help(arguments: list[str], says: str):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"activation-lab: {says}")
+    assert result.stderr.count("\n") == 1
+    assert "--help" in result.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(service: Service):
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = run("activations", "--json", stdout=writer, ACTIVATION_LAB_URL=service.url)
+    os.close(writer)
+    assert result.returncode != 0
+    assert result.stderr == ""
+
+
+def test_a_full_disk_is_one_line(service: Service):
+    with Path("/dev/full").open("w") as full:
+        result = run("activations", stdout=full.fileno(), ACTIVATION_LAB_URL=service.url)
+    assert result.returncode == 1
+    assert result.stderr == "activation-lab: cannot write: No space left on device\n"
+
+
+def test_a_terminal_without_a_character_shows_a_question_mark(service: Service, lab: Lab):
+    job_id = lab("submit", "--activation", "relu", "--set", "metadata.note=größer").stdout.strip()
+    result = run("show", job_id, ACTIVATION_LAB_URL=service.url, PYTHONIOENCODING="ascii")
+    assert result.returncode == 0, result.stderr
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """What the program shows on a terminal."""
+    shown, terminal = pty.openpty()
+    with subprocess.Popen([*PROGRAM, *arguments], env={**os.environ, **environment}, stdout=terminal) as process:
+        os.close(terminal)
+        found = b""
+        try:
+            while chunk := os.read(shown, 4096):
+                found += chunk
+        except OSError:  # Linux's way to say that the other side is closed
+            pass
+    os.close(shown)
+    assert process.returncode == 0
+    return found.decode()
+
+
+def test_an_id_stays_in_one_piece_on_a_narrow_terminal(service: Service, lab: Lab):
+    job_id = lab("submit", "--activation", "relu").stdout.strip()
+    shown = on_a_terminal("list", ACTIVATION_LAB_URL=service.url, COLUMNS="60")
+    assert job_id in shown
+
+
+def test_no_color_is_obeyed(service: Service, lab: Lab):
+    job_id = lab("submit", "--activation", "relu", "--epochs", "2").stdout.strip()
+    service.succeed(job_id, epochs=2)
+    environment = {"ACTIVATION_LAB_URL": service.url, "TERM": "xterm-256color", "COLUMNS": "120"}
+    colours = re.compile(r"\x1b\[(3\d|9\d)m")
+    assert colours.search(on_a_terminal("watch", job_id, **environment))
+    assert not colours.search(on_a_terminal("watch", job_id, **environment, NO_COLOR="1"))
+
+
+def completed(*words: str, **environment: str) -> list[str]:
+    """What bash is offered for the last word."""
+    asked = {
+        "_ACTIVATION_LAB_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["activation-lab", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    program = "import sys; sys.argv = ['activation-lab']; from stack.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **asked, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
+def test_activations_are_completed_without_a_service():
+    away = {"ACTIVATION_LAB_URL": "http://127.0.0.1:1"}
+    assert completed("evaluate", "le", **away) == ["leaky-relu"]
+    assert completed("submit", "--activation", "", **away) == [*catalog.ACTIVATIONS]
+    assert completion.several_activations("relu,ge") == ["relu,gelu"]
+
+
+def test_ids_are_completed_by_the_service_and_silently_not_at_all_without_one(service: Service, lab: Lab):
+    job_id = lab("submit", "--activation", "relu").stdout.strip()
+    sweep_id = lab("sweep", "--activations", "gelu").stdout.strip()
+    assert {job_id, sweep_id} <= {*completed("watch", "", ACTIVATION_LAB_URL=service.url)}
+    assert sweep_id not in completed("retry", "", ACTIVATION_LAB_URL=service.url)
+    assert completed("watch", "", ACTIVATION_LAB_URL="http://127.0.0.1:1") == []
+    assert completed("watch", "", ACTIVATION_LAB_URL="nonsense") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_can_be_shown(shell: str):
+    result = run("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert result.returncode == 0, result.stderr
+    assert "complete" in result.stdout
+
+
+def test_every_help_ends_in_an_example():
+    from typer.main import get_command  # noqa: PLC0415
+
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    runs_the_service = {"up", "demo", "api", "worker", "migrate", "keys"}
+    for name in commands:
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0
+        assert f"Example: activation-lab {name}" in shown.stdout or name in runs_the_service, name
