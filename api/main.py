@@ -19,6 +19,7 @@ from api import (
     errors,
     gradients,
     jobs,
+    metrics,
     openapi,
     operation,
     plots,
@@ -27,6 +28,7 @@ from api import (
     sweep_stream,
     sweeps,
 )
+from api.exchange import Exchanges
 from api.limits import BodyLimit
 from api.news import News
 from broker.hints import CeleryQueue
@@ -58,14 +60,15 @@ def create_app(settings: Settings) -> FastAPI:
         queue.close()
         sessions.close()
 
-    app = FastAPIOffline(
-        title="Activation Lab", version=version("activation-lab"), description=DESCRIPTION, lifespan=lifespan
-    )
+    release = version("activation-lab")
+    app = FastAPIOffline(title="Activation Lab", version=release, description=DESCRIPTION, lifespan=lifespan)
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
-    app.state.news = News(sessions)
+    app.state.news, app.state.metrics = News(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Exchanges, observers=[app.state.metrics.http])  # added last: around all others
     errors.install(app)
     app.include_router(operation.router)
+    app.include_router(metrics.router)
     app.include_router(version_one())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_api_route("/", page, include_in_schema=False)
