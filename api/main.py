@@ -1,11 +1,13 @@
 """The API's composition root."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
@@ -28,12 +30,13 @@ from api import (
     sweep_stream,
     sweeps,
 )
-from api.exchange import Exchanges
+from api.exchange import PROBES, Exchanges
 from api.limits import BodyLimit
 from api.news import News
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
+from jobs import tracing
 from jobs.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
@@ -48,6 +51,7 @@ not finite is `null`, and `non_finite` beside it says what it was. Times are UTC
 
 def create_app(settings: Settings) -> FastAPI:
     """The service, on the database and broker that the settings name; neither is asked before it starts."""
+    configuration = telemetry(settings)  # before the database is connected, whose statements it traces
     sessions = connect(settings.database)
     queue = CeleryQueue(settings.broker_url)
     reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
@@ -61,7 +65,13 @@ def create_app(settings: Settings) -> FastAPI:
         sessions.close()
 
     release = version("activation-lab")
-    app = FastAPIOffline(title="Activation Lab", version=release, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Activation Lab",
+        version=release,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        telemetry=configuration,
+    )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
     app.state.news, app.state.metrics = News(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -74,6 +84,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_api_route("/", page, include_in_schema=False)
     openapi.install(app)
     return app
+
+
+def telemetry(settings: Settings) -> TelemetryConfig:
+    """FastAPI's own: a span a request, in the trace that its client began, if any."""
+    provider = tracing.start(settings, "activation-lab-api")
+    others: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+    return {"tracing": provider is not None, "tracer_provider": provider, "exclude": is_probe, **others}
+
+
+def is_probe(scope: Mapping[str, Any]) -> bool:
+    return scope.get("path") in PROBES
 
 
 def version_one() -> APIRouter:

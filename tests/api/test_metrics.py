@@ -190,7 +190,7 @@ def test_an_epoch_of_a_job_that_lost_its_worker_is_counted(client: TestClient, h
     assert scrape()("activation_lab_epochs_recorded_total") == 1
 
 
-def test_an_open_stream_is_a_stream_and_no_slow_request(client: TestClient, hand: Any, scrape: Any) -> None:
+def test_an_open_stream_is_a_stream_and_no_slow_request(client: TestClient, scrape: Any) -> None:
     job_id = submit(client)
     with client.stream("GET", f"/v1/jobs/{job_id}/stream") as response:
         assert response.status_code == 200
