@@ -32,6 +32,7 @@ def start(settings: Settings, stream: IO[str]) -> None:
     """Log to the stream as the settings say; where this process logs already, it goes on as it does."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter(settings.log_format, colors=stream.isatty()))
+    logging.captureWarnings(capture=True)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     if settings.log_level == "info":
         for chatty in ("alembic", "httpx"):  # a line a migration step, and a line a request

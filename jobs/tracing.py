@@ -57,7 +57,7 @@ def span(name: str, attributes: Attributes, *, carrier: Mapping[str, str] | None
 
 def ended(name: str, attributes: Attributes, *, seconds: float) -> None:
     """A span that ends now and took so long, in the one that is open here; none where none is."""
-    if _provider is None or not trace_id():
+    if _provider is None or not open_here():
         return
     now = time_ns()
     made = _provider.get_tracer(__name__).start_span(name, attributes=attributes, start_time=now - int(seconds * 1e9))
@@ -67,7 +67,7 @@ def ended(name: str, attributes: Attributes, *, seconds: float) -> None:
 def carrier() -> dict[str, str]:
     """What leads from elsewhere to the span that is open here: W3C trace context, or nothing."""
     headers: dict[str, str] = {}
-    if trace_id():
+    if open_here():
         from opentelemetry import propagate  # noqa: PLC0415
 
         propagate.inject(headers)
@@ -75,13 +75,21 @@ def carrier() -> dict[str, str]:
 
 
 def trace_id() -> str | None:
-    """Of the span that is open here, in hex."""
+    """Of the span that is open here, or that was to the end of the answer, in hex."""
     if _provider is None:
         return None
     from opentelemetry.trace import format_trace_id, get_current_span  # noqa: PLC0415
 
-    current = get_current_span()
-    return format_trace_id(current.get_span_context().trace_id) if current.is_recording() else None
+    context = get_current_span().get_span_context()
+    return format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def open_here() -> bool:
+    if _provider is None:
+        return False
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415
+
+    return get_current_span().is_recording()
 
 
 def flush() -> None:
