@@ -14,7 +14,7 @@ from jobs import logs
 from jobs import settings as service_settings
 from jobs.errors import JobsError
 from jobs.settings import InvalidSettings, Settings
-from stack import commands
+from stack import commands, export
 from stack.exits import INTERRUPTED, fail
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(commands.app)
+app.add_typer(export.app)
 
 
 def main() -> None:

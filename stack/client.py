@@ -100,6 +100,10 @@ class Client:
         """Every epoch, oldest first."""
         return list(self._holding("epochs", self._send("GET", f"{job_path(job_id)}/history"))["epochs"])
 
+    def layers(self, job_id: str) -> list[JSON]:
+        """Every layer after every epoch."""
+        return list(self._holding("layers", self._send("GET", f"{job_path(job_id)}/layers"))["layers"])
+
     def history_file(self, job_id: str, kind: Literal["csv", "parquet"]) -> bytes:
         """The same as a file."""
         return self._send("GET", f"{job_path(job_id)}/history", query={"format": kind}).content
