@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def exported(service: Service, job_id: str, to: str, output: Path) -> tuple[int,
 
 @pytest.fixture
 def job_id(service: Service) -> str:
-    job = str(Client(service.url).submit({"activation": "relu", "epochs": 2})["id"])
+    with closing(Client(service.url)) as client:
+        job = str(client.submit({"activation": "relu", "epochs": 2})["id"])
     service.succeed(job, epochs=2)
     return job
 
