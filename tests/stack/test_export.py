@@ -13,7 +13,9 @@ from stack.client import Client
 
 def exported(service: Service, job_id: str, to: str, output: Path) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["export", job_id, "--to", to, "--output", str(output), "--url", service.url])
-    return result.exit_code, result.stderr
+    return result.exit_code, result.stderr + (
+        repr(result.exception) if result.exception and result.exit_code != 0 else ""
+    )
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def test_tensorboard_reads_every_epoch(service: Service, job_id: str, tmp_path: 
     assert exported(service, job_id, "tensorboard", tmp_path)[0] == 1
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow uses what SQLAlchemy 2.1 deprecates
 def test_mlflow_reads_every_epoch(service: Service, job_id: str, tmp_path: Path) -> None:
     assert exported(service, job_id, "mlflow", tmp_path)[0] == 0
     store = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
