@@ -22,12 +22,13 @@ RUN useradd --uid 10001 --user-group --no-log-init --no-create-home --home-dir /
 WORKDIR /var/lib/activation-lab
 
 FROM base AS api
+ARG EXTRAS=s3
 COPY constraints.txt docker/slim.py /opt/activation-lab/
 COPY --from=wheel /wheels /opt/activation-lab/wheels
 # PYTHONDONTWRITEBYTECODE: root's bytecode has no place in the user's cache.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
-        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[s3]" \
+        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[$EXTRAS]" \
     && python /opt/activation-lab/slim.py \
     && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.cli, matplotlib.pyplot, s3fs' \
     && rm -r /tmp/matplotlib
@@ -44,10 +45,11 @@ RUN PYTHONDONTWRITEBYTECODE=1 pip install --no-cache-dir --no-compile --root-use
 COPY --from=wheel /wheels /opt/activation-lab/wheels
 COPY data /usr/share/activation-lab
 ENV ACTIVATION_LAB_MNIST_DIR=/usr/share/activation-lab
+ARG EXTRAS=s3
 # MNIST is decoded here, for the user may read that folder and not write to it.
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
-        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[s3,worker]" \
+        -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[$EXTRAS,worker]" \
     && python -c 'import os, pathlib, worker.data as data; data.load(pathlib.Path(os.environ["ACTIVATION_LAB_MNIST_DIR"]))' \
     && chmod -R a+rX "$ACTIVATION_LAB_MNIST_DIR"
 USER 10001:10001

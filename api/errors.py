@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from api.exchange import REQUEST_ID
 from jobs import errors
 from jobs.pointers import resolvable, to_pointer
 
@@ -79,6 +80,11 @@ class Problem(BaseModel):
     detail: str = Field(description="What went wrong, for a person.", examples=["epochs: must be at most 1000"])
     instance: str = Field(description="The path of the request.", examples=["/v1/jobs"])
     code: str = Field(description="What went wrong, for a program; stable.", examples=["invalid_request"])
+    request_id: str | None = Field(
+        None,
+        description="Of this request, as in the header X-Request-ID and in the service's log.",
+        examples=["a1b2"],
+    )
     errors: list[FieldProblem] | None = Field(None, description="Field by field, where fields are at fault.")
 
 
@@ -127,6 +133,7 @@ def problem(
     fields: list[FieldProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    request_id = getattr(request.state, "request_id", None)
     body = Problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,
@@ -134,9 +141,12 @@ def problem(
         detail=detail,
         instance=request.url.path,
         code=code or CODES.get(status, "error"),
+        request_id=request_id,
         errors=fields,
     )
-    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+    # The header too: the answer to a bug is made outside of the middleware that sets it.
+    identified = {**(headers or {}), **({REQUEST_ID: request_id} if request_id else {})}
+    return JSONResponse(body.model_dump(exclude_none=True), status, identified, media_type=MEDIA_TYPE)
 
 
 def on_jobs_error(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """Training jobs: submit, find, cancel, retry, delete; their histories."""
 
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ from jobs.errors import (
 from jobs.metrics import ALWAYS_MEASURED
 from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -156,6 +159,7 @@ def submit(
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     else:
+        log.info("job accepted", extra={"job_id": out.id})
         dispatch(sessions, queue, [out.id])
     response.headers["Location"] = out.links.self
     return out
@@ -227,6 +231,7 @@ def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, s
         spec = store.spec_to_retry(session, job_id)
         job, _ = store.create(session, spec, max_unfinished=settings.max_unfinished_jobs, retry_of=job_id)
         out = JobOut.of(queries.record(session, job.id))
+    log.info("job accepted", extra={"job_id": out.id, "retry_of": job_id})
     dispatch(sessions, queue, [out.id])
     response.headers["Location"] = out.links.self
     return out

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Mapping
+from contextvars import Context
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -32,7 +33,7 @@ class News:
         listener: Listener = asyncio.get_running_loop().create_future()
         self._listeners[listener] = seen
         if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
+            self._asking = asyncio.create_task(self._ask(), context=Context())  # of no request, for it asks for all
         try:
             return await listener
         finally:

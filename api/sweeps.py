@@ -1,6 +1,7 @@
 """Sweeps: the article's loop, and grid search."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby, repeat
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from db import sweeps
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import NO_NUL, JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"])
 
@@ -84,6 +87,8 @@ def submit(
             session, spec, specs, max_unfinished=settings.max_unfinished_jobs, idempotency_key=idempotency_key
         )
         out = SweepDetail.with_table(*sweeps.table(session, sweep.id))
+    if not replayed:
+        log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
     dispatch(sessions, queue, [*job_ids])
     headers = {"Location": out.links.self, **({"Idempotency-Replayed": "true"} if replayed else {})}
     return ExactJSON(out.model_dump(), 202, headers)

@@ -8,6 +8,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from broker.app import PREDICT, PREDICTIONS, QUEUE, TRAIN, create_publisher
+from jobs import tracing
 from jobs.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class CeleryQueue:
         remaining = list(job_ids)
         try:
             while remaining:
-                self._celery.send_task(TRAIN, args=[remaining[0]])
+                self._celery.send_task(TRAIN, args=[remaining[0]], headers=tracing.carrier())
                 remaining.pop(0)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("the broker is away, %d hints wait in SQL: %s", len(remaining), error)
@@ -45,7 +46,7 @@ class CeleryQueue:
 
     def send_prediction(self, prediction_id: str) -> None:
         try:
-            self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS)
+            self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS, headers=tracing.carrier())
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("the broker is away, a prediction waits for a process that trains: %s", error)
 

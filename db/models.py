@@ -109,6 +109,7 @@ class Job(Base):
         CheckConstraint("crashes >= crashes_without_progress AND crashes_without_progress >= 0", name="crashes_add_up"),
         Index(None, "created_at", "id"),
         Index(None, "activation", "created_at"),
+        Index(None, "state", "finished_at"),
         Index(None, "sweep_id"),
         Index(
             "ix_jobs_queue",

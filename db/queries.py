@@ -259,6 +259,8 @@ def checkpoint(session: Session, job_id: str, epoch: int) -> Checkpoint:
 
 def workers(session: Session) -> Sequence[Worker]:
     """Those heard of lately."""
-    return session.scalars(
-        select(Worker).where(Worker.last_seen_at > after(-WORKER_LOST_AFTER_SECONDS)).order_by(Worker.id)
-    ).all()
+    return session.scalars(select(Worker).where(heard_of_lately()).order_by(Worker.id)).all()
+
+
+def heard_of_lately() -> ColumnElement[bool]:
+    return Worker.last_seen_at > after(-WORKER_LOST_AFTER_SECONDS)

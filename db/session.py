@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
+from time import perf_counter
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -11,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from jobs import tracing
 from jobs.errors import DatabaseUnavailable, InvalidDatabaseUrl
 
 POSTGRESQL_DRIVER = "postgresql+psycopg"
@@ -74,11 +76,30 @@ def connect(url: str, *, pool_size: int = 20) -> Sessions:
         InvalidDatabaseUrl: it names no database that this service knows.
     """
     if parsed(url).drivername == POSTGRESQL_DRIVER:
-        return Sessions(create_engine(url, pool_size=pool_size, **POSTGRESQL))
-    engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
-    event.listen(engine, "connect", prepare_sqlite)
-    event.listen(engine, "begin", begin_sqlite)
+        engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
+    else:
+        engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
+        event.listen(engine, "connect", prepare_sqlite)
+        event.listen(engine, "begin", begin_sqlite)
+    if tracing.active():
+        trace_statements(engine)
     return Sessions(engine)
+
+
+def trace_statements(engine: Engine) -> None:
+    """A span for each statement that belongs to a trace; with its text, and never with its parameters."""
+    system = engine.dialect.name
+
+    def begin(connection: Connection, *_: object) -> None:
+        connection.info["statement_began_at"] = perf_counter()
+
+    def end(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        seconds = perf_counter() - connection.info["statement_began_at"]
+        attributes = {"db.system.name": system, "db.query.text": statement}
+        tracing.ended(statement.split(maxsplit=1)[0], attributes, seconds=seconds)
+
+    event.listen(engine, "before_cursor_execute", begin)
+    event.listen(engine, "after_cursor_execute", end)
 
 
 def parsed(url: str) -> URL:

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "ACTIVATION_LAB_"
 CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""OpenTelemetry's own variable, for those who set it for all their services."""
 CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?")
 
 
@@ -49,6 +51,12 @@ class Settings(BaseSettings):
     )
     predict_seconds: float = Field(10, gt=0, le=300, description="How long a prediction waits for a worker.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
+    log_format: Literal["console", "json"] = Field("console", description="json = one object a line.")
+    otlp_endpoint: str = Field(
+        default_factory=lambda: os.environ.get(OTLP_ENDPOINT, ""),
+        validate_default=True,
+        description="Base URL of an OpenTelemetry collector, such as http://127.0.0.1:4318; empty = no traces.",
+    )
 
     @field_validator("checkpoints_url")
     @classmethod
@@ -58,6 +66,19 @@ class Settings(BaseSettings):
             raise PydanticCustomError("checkpoints_url", "must begin with file:/// or with s3:// and a bucket")
         if url.startswith("s3://") and find_spec("s3fs") is None:
             raise PydanticCustomError("checkpoints_url", "s3:// needs the extra packages of activation-lab[s3]")
+        return url
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def names_a_collector(cls, url: str) -> str:
+        if not url:
+            return url
+        if not re.fullmatch(r"https?://[^/]\S*", url):
+            raise PydanticCustomError("otlp_endpoint", f"(or {OTLP_ENDPOINT}) must begin with http:// or https://")
+        if not all(map(installed, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))):
+            raise PydanticCustomError(
+                "otlp_endpoint", f"(or {OTLP_ENDPOINT}) needs the extra packages of activation-lab[otel]"
+            )
         return url
 
     @property
@@ -72,6 +93,13 @@ class Settings(BaseSettings):
     def threads(self) -> int:
         """CPU threads for one training process: fixed, because a history depends on it to the last bit."""
         return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False
 
 
 def read() -> Settings:

@@ -1,6 +1,5 @@
 """`activation-lab`: runs the service and its parts, and is a client of its API. Thin over both."""
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
+from jobs import logs
 from jobs import settings as service_settings
 from jobs.errors import JobsError
 from jobs.settings import InvalidSettings, Settings
@@ -72,16 +72,8 @@ def chosen_settings(**chosen: object) -> Settings:
 def configured() -> Settings:
     """The settings of a part that runs alone, which logs to stderr."""
     settings = chosen_settings()
-    start_logging(settings, sys.stderr)
+    logs.start(settings, sys.stderr)
     return settings
-
-
-def start_logging(settings: Settings, stream: IO[str]) -> None:
-    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=settings.log_level.upper(), stream=stream, format=log_format)
-    if settings.log_level == "info":
-        for chatty in ("alembic", "httpx"):  # a line a migration step, and a line a request
-            logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @contextmanager
@@ -119,7 +111,7 @@ def up(
         data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url
     )
     with log_file(settings.data_dir) as log:
-        start_logging(settings, log)
+        logs.start(settings, log)
         typer.echo(f"logging to {log.name}", err=True)
         try:
             with running(settings, host=host, port=port, log_to=log) as stack:
@@ -151,7 +143,7 @@ def demo(
         raise fail("the demo trains: it needs the extra packages of activation-lab[worker]")
     settings = chosen_settings()
     with log_file(output) as log:
-        start_logging(settings, log)
+        logs.start(settings, log)
         try:
             demo.run(settings, epochs=epochs, samples=samples, output=output, log=log)
         except (Stopped, demo.Interrupted, KeyboardInterrupt) as error:

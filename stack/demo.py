@@ -69,6 +69,7 @@ def settings_of_its_own(settings: Settings, folder: Path) -> Settings:
         mnist_dir=settings.mnist_dir,
         worker_threads=settings.worker_threads,
         log_level=settings.log_level,
+        log_format=settings.log_format,
     )
 
 

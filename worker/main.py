@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from celery.signals import task_failure, worker_shutting_down
+from celery.signals import setup_logging, task_failure, worker_shutting_down
 from celery.worker import state
 
 from broker.app import PREDICTIONS, QUEUE, create_consumer
@@ -130,7 +130,12 @@ def drain_children(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass w
             os.kill(request.worker_pid, signal.SIGTERM)
 
 
+def log_as_before(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+    """Whoever answers this signal keeps Celery from setting up logging its own way."""
+
+
 def consume(settings: Settings, name: str, tasks: str) -> None:
+    setup_logging.connect(log_as_before, weak=False)
     celery = create_consumer(settings.broker_url, include=[tasks])
     celery.worker_main(
         [

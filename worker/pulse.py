@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from statistics import median
 from time import monotonic
 from typing import Self
@@ -69,7 +70,12 @@ class Pulse:
         self._asked = False
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
-        self._thread = threading.Thread(target=self._beat, name=f"pulse-{lease.job_id}", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run,  # what it logs is about this job
+            args=(self._beat,),
+            name=f"pulse-{lease.job_id}",
+            daemon=True,
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from structlog.contextvars import bound_contextvars
 from tenacity import (
     Retrying,
     before_sleep_log,
@@ -19,6 +20,7 @@ from tenacity import (
 from db import store
 from db.session import Sessions
 from db.store import CheckpointFile, Claim
+from jobs import tracing
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
@@ -79,20 +81,42 @@ class Runner:
         )
 
 
-def run(job_id: str, runner: Runner) -> None:
+def run(job_id: str, runner: Runner, *, carrier: Mapping[str, str] | None = None) -> None:
     """Train the job to its end, or as far as its client, its lease and this worker allow.
 
-    A hint that is stale or doubled does nothing. Every other end is written to SQL.
+    A hint that is stale or doubled does nothing. Every other end is written to SQL. The carrier leads to the trace of
+    the request that sent the hint.
     """
+    with bound_contextvars(worker=runner.owner, job_id=job_id):
+        claim = claimed(job_id, runner)
+        if claim is not None:
+            attributes: tracing.Attributes = {
+                "job_id": job_id,
+                "attempt": claim.lease.attempt,
+                "activation": claim.spec.activation,
+            }
+            with (
+                bound_contextvars(attempt=claim.lease.attempt),
+                tracing.span("train job", attributes, carrier=carrier),
+            ):
+                attempt(claim, runner)
+
+
+def claimed(job_id: str, runner: Runner) -> Claim | None:
     try:
         with runner.sessions.begin() as session:
             claim = store.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
     except DatabaseUnavailable as error:
         log.warning("job %s stays queued, its hint will come again: %s", job_id, error)
-        return
+        return None
     if claim is None:
         log.info("the hint for job %s was stale or doubled", job_id)
-        return
+    return claim
+
+
+def attempt(claim: Claim, runner: Runner) -> None:
+    job_id = claim.lease.job_id
+    log.info("job started", extra={"activation": claim.spec.activation, "epochs_done": claim.epochs_done})
     try:
         with runner.pulse(claim) as pulse:
             Run(runner, claim, pulse).to_its_end()
@@ -174,6 +198,7 @@ class Run:
 
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""
+        tracing.ended("train epoch", {"epoch": metrics.epoch, "loss": metrics.loss}, seconds=metrics.epoch_seconds)
         checkpoint = self.save(training, metrics.epoch)
         self.pulse.progressed()
         self.journal.record(Entry(metrics, training.layers, checkpoint))
@@ -195,6 +220,7 @@ class Run:
             with attempt:
                 self.journal.write_all()
         self.persist(verb, *arguments)
+        log.info("job left", extra={"how": verb.__name__})
 
     def persist(self, verb: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  # the verb's own
         """Call a verb of the store with this job's lease, waiting for the database as long as it is away."""

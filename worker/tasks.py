@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,11 @@ from typing import Any
 
 from billiard.process import current_process
 from celery import shared_task
-from celery.signals import worker_process_init
+from celery.signals import setup_logging, worker_process_init
 
 from broker.app import PREDICT, TRAIN
 from db.session import connect
-from jobs import settings
+from jobs import logs, settings, tracing
 from worker.answering import Answering
 from worker.presence import Presence
 from worker.run import Runner, run
@@ -34,12 +35,26 @@ class Process:
 def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no types
     process = this_process(task.request.hostname)
     with drained_by_sigterm(process.runner.draining), process.presence.working_on(job_id):
-        run(job_id, process.runner)
+        run(job_id, process.runner, carrier=carrier_of(task))
+    tracing.flush()
 
 
 @shared_task(name=PREDICT, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def predict_digit(task: Any, prediction_id: str) -> None:  # noqa: ANN401  # Celery has no types
-    this_process(task.request.hostname).runner.answering.answer(prediction_id)
+    with tracing.span("predict", {"prediction_id": prediction_id}, carrier=carrier_of(task)):
+        this_process(task.request.hostname).runner.answering.answer(prediction_id)
+
+
+def carrier_of(task: Any) -> dict[str, str]:  # noqa: ANN401  # Celery has no types
+    """The trace that the hint came from; a hint that was sent again has none."""
+    parent = getattr(task.request, "traceparent", None)
+    return {"traceparent": parent} if parent else {}
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]  # Celery has no types
+def log_as_configured(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+    """In place of Celery's own way; in the parent, which logs already, it changes nothing."""
+    logs.start(settings.read(), sys.stderr)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no types
@@ -57,6 +72,7 @@ def this_process(hostname: str) -> Process:
     from worker.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
+    tracing.start(configured, "activation-lab-worker")
     use_threads(configured.threads)
     use_gpu_of(current_process().index)
     sessions = connect(configured.database, pool_size=4)

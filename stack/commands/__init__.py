@@ -2,10 +2,11 @@
 
 import typer
 
-from stack.commands import activations, jobs, operation, sweeps
+from stack.commands import activations, export, jobs, operation, sweeps
 
 app = typer.Typer()
-for title, part in {"Jobs": jobs, "Sweeps": sweeps, "Activations": activations, "Workers": operation}.items():
+PANELS = {"Jobs": [jobs, export], "Sweeps": [sweeps], "Activations": [activations], "Workers": [operation]}
+for title, part in ((title, part) for title, parts in PANELS.items() for part in parts):
     for command in part.app.registered_commands:
         command.rich_help_panel = title  # of `activation-lab --help`
     app.add_typer(part.app)

@@ -200,11 +200,17 @@ def test_containers_are_given_known_settings_only():
 
 
 def test_settings_that_are_not_chosen_have_the_services_own_defaults(monkeypatch: pytest.MonkeyPatch):
-    chosen = {"database_url", "broker_url", "checkpoints_url"}
+    chosen = {"database_url", "broker_url", "checkpoints_url", "log_format"}
     for name, value in resolved()["services"]["worker"]["environment"].items():
         monkeypatch.setenv(name, value or "")
 
     assert Settings().model_fields_set == chosen
+
+
+def test_containers_log_for_programs():
+    services = resolved()["services"]
+
+    assert {services[name]["environment"]["ACTIVATION_LAB_LOG_FORMAT"] for name in OUR_OWN} == {"json"}
 
 
 def test_every_variable_of_the_compose_file_is_explained_in_the_example():

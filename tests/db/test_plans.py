@@ -1,13 +1,14 @@
 """What is asked often must not slow down with every job that was ever stored: an index answers it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from db import queries, store, sweeps
+from db import census, queries, store, sweeps
 from db.queries import Filters
 from db.session import Sessions, connect
 
@@ -24,6 +25,9 @@ def newest(session: Session) -> object:
         (lambda session: store.check_quota(session, 10), "Seq Scan"),
         (store.reap, "Seq Scan"),
         (lambda session: store.due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
+        (census.by_state, "Seq Scan"),
+        (lambda session: session.execute(select(census.open_sweeps())), "Seq Scan"),
+        (lambda session: session.execute(select(census.moved(datetime.now(UTC)))), "Seq Scan"),
         (lambda session: sweeps.shares(session, ["some"]), "Seq Scan"),
         (lambda session: sweeps.members(session, "some"), "Seq Scan"),
         (lambda session: sweeps.results(session, "some"), "Seq Scan"),
@@ -34,6 +38,9 @@ def newest(session: Session) -> object:
         "unfinished jobs",
         "expired leases",
         "lost hints",
+        "jobs by state",
+        "open sweeps",
+        "jobs that moved lately",
         "how sweeps stand",
         "the jobs of a sweep",
         "the table of a sweep",

@@ -13,6 +13,7 @@ README = Path(__file__).parents[2] / "README.md"
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"ACTIVATION_LAB_{name.upper()}", raising=False)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ACTIVATION_LAB_CHECKPOINTS_URL", "/folder"),
         ("ACTIVATION_LAB_CHECKPOINTS_URL", "file://folder"),
         ("ACTIVATION_LAB_CHECKPOINTS_URL", "s3:///folder"),
+        ("ACTIVATION_LAB_LOG_FORMAT", "xml"),
+        ("ACTIVATION_LAB_OTLP_ENDPOINT", "127.0.0.1:4318"),
     ],
 )
 def test_an_unknown_or_invalid_setting_is_refused_by_name(
@@ -51,6 +54,29 @@ def test_s3_without_its_driver_is_refused_in_one_line(monkeypatch: pytest.Monkey
     assert str(refused.value) == (
         "ACTIVATION_LAB_CHECKPOINTS_URL: s3:// needs the extra packages of activation-lab[s3]"
     )
+
+
+@pytest.mark.parametrize("missing", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"])
+def test_traces_without_their_packages_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setattr(settings, "find_spec", lambda name: None if name == missing else True)
+    monkeypatch.setenv("ACTIVATION_LAB_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+    with pytest.raises(InvalidSettings) as refused:
+        settings.read()
+    assert str(refused.value) == (
+        "ACTIVATION_LAB_OTLP_ENDPOINT: (or OTEL_EXPORTER_OTLP_ENDPOINT) "
+        "needs the extra packages of activation-lab[otel]"
+    )
+
+
+def test_opentelemetrys_own_variable_names_the_collector_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://one:4318")
+    assert settings.read().otlp_endpoint == "http://one:4318"
+    monkeypatch.setenv("ACTIVATION_LAB_OTLP_ENDPOINT", "http://two:4318")
+    assert settings.read().otlp_endpoint == "http://two:4318"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense")
+    monkeypatch.delenv("ACTIVATION_LAB_OTLP_ENDPOINT")
+    with pytest.raises(InvalidSettings, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        settings.read()
 
 
 def test_the_clients_own_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

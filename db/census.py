@@ -1,0 +1,130 @@
+"""What /metrics tells of the jobs: how many there are of everything, and what happened lately.
+
+An index answers each question, so that no answer slows down with the epochs that were ever stored. Only the count of
+jobs by state grows with the jobs, by some milliseconds for each 100,000.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, Subquery, case, func, select, union, union_all
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.clock import now
+from db.models import Epoch, Job, Prediction, Worker
+from db.store import UNFINISHED
+from jobs.state import TERMINAL, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How things stand; `taken_at` is the database's time."""
+
+    taken_at: datetime
+    jobs: Mapping[JobState, int]
+    due: int
+    oldest_wait_seconds: float
+    """Of the job that is due longest, since it became due; 0 where none is."""
+    sweeps_open: int
+    predictions_waiting: int
+    workers: Mapping[tuple[str, str], int]
+    """By device and by `idle` or `training`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobMoved:
+    """A job that started or ended after some time, or may have recorded an epoch since."""
+
+    job_id: str
+    activation: str
+    state: JobState
+    created_at: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    error_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecorded:
+    job_id: str
+    epoch: int
+    activation: str
+    epoch_seconds: float
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What happened after some time."""
+
+    accepted: Sequence[tuple[str, datetime]]
+    moved: Sequence[JobMoved]
+    epochs: Sequence[EpochRecorded]
+
+
+def take(session: Session) -> Census:
+    taken_at, due, due_since = session.execute(
+        select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, Job.run_after <= now())
+    ).one()
+    return Census(
+        taken_at=taken_at,
+        jobs=by_state(session),
+        due=due,
+        oldest_wait_seconds=max(0.0, (taken_at - due_since).total_seconds()) if due_since else 0.0,
+        sweeps_open=session.scalar(select(func.count()).select_from(open_sweeps())) or 0,
+        predictions_waiting=session.scalar(select(func.count()).where(Prediction.answered_at.is_(None))) or 0,
+        workers=workers(session),
+    )
+
+
+def by_state(session: Session) -> dict[JobState, int]:
+    """Every state, also those that no job is in."""
+    found = session.execute(select(Job.state, func.count()).group_by(Job.state))
+    return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
+
+
+def open_sweeps() -> Subquery:
+    """State by state, as each has a partial index."""
+    return union(
+        *(select(Job.sweep_id).where(Job.state == state, Job.sweep_id.is_not(None)) for state in sorted(UNFINISHED))
+    ).subquery()
+
+
+def workers(session: Session) -> dict[tuple[str, str], int]:
+    doing = case((Worker.job_id.is_(None), "idle"), else_="training")
+    statement = (
+        select(Worker.device, doing, func.count()).where(queries.heard_of_lately()).group_by(Worker.device, doing)
+    )
+    return {(device, state): count for device, state, count in session.execute(statement)}
+
+
+def lately(session: Session, since: datetime) -> Lately:
+    """What happened after this time of the database's clock; what commits late is seen by who asks with an overlap."""
+    accepted = session.execute(select(Job.id, Job.created_at).where(Job.created_at > since))
+    moving = moved(since)
+    epochs = session.execute(
+        select(Epoch.job_id, Epoch.epoch, moving.c.activation, Epoch.epoch_seconds, Epoch.recorded_at)
+        .join(moving, moving.c.id == Epoch.job_id)
+        .where(Epoch.recorded_at > since)
+    )
+    return Lately(
+        accepted=[(job_id, at) for job_id, at in accepted],
+        moved=[JobMoved(*row) for row in session.execute(select(moving))],
+        epochs=[EpochRecorded(*row) for row in epochs],
+    )
+
+
+def moved(since: datetime) -> Subquery:
+    """Those in training, those given back, and those that ended: nobody else can have started or recorded an epoch."""
+    return union_all(
+        movable().where(Job.state == JobState.RUNNING),
+        movable().where(Job.state == JobState.QUEUED, Job.attempt > 0),
+        *(movable().where(Job.state == state, Job.finished_at > since) for state in sorted(TERMINAL)),
+    ).subquery()
+
+
+def movable() -> Select[str, str, str, datetime, datetime | None, datetime | None, str | None]:
+    columns = Job.id, Job.activation, Job.state, Job.created_at, Job.started_at, Job.finished_at, Job.error_code
+    return select(*columns).where(Job.started_at.is_not(None))

@@ -1,0 +1,122 @@
+import io
+import json
+import logging
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from structlog.contextvars import bound_contextvars
+
+from jobs import logs
+
+KEY = "al_" + "A1b2-_" * 7 + "Z"
+
+
+class Log:
+    """A logger of its own, and what it wrote."""
+
+    def __init__(self, log_format: Any) -> None:
+        self.stream = io.StringIO()
+        handler = logging.StreamHandler(self.stream)
+        handler.setFormatter(logs.formatter(log_format))
+        self.logger = logging.getLogger(f"test.{log_format}")
+        self.logger.handlers, self.logger.propagate = [handler], False
+        self.logger.setLevel(logging.DEBUG)
+
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines()]
+
+
+def fail(secret: str) -> None:
+    raise ValueError(len(secret))
+
+
+def refuse(said: str) -> None:
+    raise OSError(said)
+
+
+@pytest.fixture
+def as_json() -> Log:
+    return Log("json")
+
+
+@pytest.fixture(params=["json", "console"])
+def either(request: pytest.FixtureRequest) -> Log:
+    return Log(request.param)
+
+
+def test_a_line_is_an_object_with_time_level_and_logger(as_json: Log) -> None:
+    as_json.logger.warning("%d hints wait", 3, extra={"queue": "jobs"})
+    (found,) = as_json.objects()
+    at = datetime.fromisoformat(found.pop("timestamp"))
+    assert at.utcoffset() is not None
+    assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+    assert found == {"event": "3 hints wait", "level": "warning", "logger": "test.json", "queue": "jobs"}
+
+
+def test_what_is_bound_is_in_every_line_until_it_is_not(as_json: Log) -> None:
+    with bound_contextvars(job_id="one", attempt=2):
+        as_json.logger.info("within")
+    as_json.logger.info("after")
+    within, after = as_json.objects()
+    assert (within["job_id"], within["attempt"]) == ("one", 2)
+    assert "job_id" not in after
+
+
+def test_an_exception_is_one_field_and_its_locals_are_not_in_it(as_json: Log) -> None:
+    try:
+        fail("not to be seen")
+    except ValueError:
+        as_json.logger.exception("it broke")
+    (found,) = as_json.objects()
+    assert found["exception"].startswith("Traceback")
+    assert found["exception"].endswith("ValueError: 14")
+    assert "not to be seen" not in found["exception"].replace('fail("not to be seen")', "")
+
+
+def test_a_line_for_people_has_no_colours_in_a_file() -> None:
+    log = Log("console")
+    with bound_contextvars(job_id="one"):
+        log.logger.info("job started")
+    (line,) = log.lines()
+    assert re.fullmatch(r"\S+Z \[info +\] job started +\[test.console\] +job_id=one", line)
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("cannot reach redis://:hunter2@127.0.0.1:6379/0", "hunter2"),
+        ("cannot reach postgresql+psycopg://lab:hunter2@db:5432/lab", "hunter2"),
+        ("cannot reach redis://user:p@ss:word@host/0", "ss:word"),
+        ("host=db password=hunter2 dbname=lab", "hunter2"),
+        ("Authorization: Bearer hunter2", "hunter2"),
+        (f"somebody sent {KEY} again", KEY),
+    ],
+)
+def test_no_secret_is_written(either: Log, said: str, secret: str) -> None:
+    either.logger.error("%s", said)
+    either.logger.error("a field", extra={"url": said})
+    with bound_contextvars(url=said):
+        either.logger.error("bound")
+    try:
+        refuse(said)
+    except OSError:
+        either.logger.exception("a traceback")
+    written = either.stream.getvalue()
+    assert written.count("***") >= 4
+    # The line of code in a traceback names the variable, not what it holds.
+    assert secret not in written
+
+
+@pytest.mark.parametrize("said", ["http://127.0.0.1:8000/v1/jobs", "mail me@host", "10:30 at a@b", "file:///a:b"])
+def test_what_is_no_secret_stays_as_it_is(said: str) -> None:
+    assert logs.masked(said) == said
+
+
+def test_what_others_add_for_themselves_is_left_out(as_json: Log) -> None:
+    as_json.logger.info("started", extra={"color_message": "\x1b[1mstarted", "data": {"args": object()}})
+    assert set(as_json.objects()[0]) == {"event", "level", "logger", "timestamp"}
