@@ -56,7 +56,7 @@ export async function view({ root, query, signal, title }) {
     try {
       state.comparison = await get(`v1/compare${asQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`, mine);
       figure.plot.dataset.chart = state.metric;
-      figure.element.querySelector("h3").textContent = METRICS[state.metric];
+      figure.element.querySelector("h2").textContent = METRICS[state.metric];
       figure.element.setAttribute("aria-label", METRICS[state.metric]);
       toggle();
       draw();
