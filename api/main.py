@@ -3,15 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.openapi.docs import get_redoc_html
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
-from starlette.responses import FileResponse, HTMLResponse
-from starlette.staticfiles import StaticFiles
 
 from api import (
     activations,
@@ -25,6 +21,7 @@ from api import (
     metrics,
     openapi,
     operation,
+    page,
     plots,
     predictions,
     published,
@@ -40,13 +37,6 @@ from broker.reconciler import Reconciler
 from db.session import connect
 from jobs import tracing
 from jobs.settings import Settings
-
-# Redoc's script has a logo of its maker's host in it, which this keeps a browser from fetching.
-FROM_HERE_ALONE = (
-    "default-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "worker-src blob:"
-)
-STATIC = Path(__file__).parent / "static"
 
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
@@ -80,7 +70,6 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=openapi.TAGS,
         servers=openapi.SERVERS,
-        redoc_url=None,
         lifespan=lifespan,
         telemetry=configuration,
     )
@@ -92,9 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operation.router)
     app.include_router(metrics.router)
     app.include_router(version_one())
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_api_route("/", page, include_in_schema=False)
-    app.add_api_route("/redoc", reference, include_in_schema=False)
+    page.install(app)
     openapi.install(app)
     return app
 
@@ -119,19 +106,3 @@ def version_one() -> APIRouter:
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router
-
-
-def page() -> FileResponse:
-    return FileResponse(STATIC / "index.html")
-
-
-def reference() -> HTMLResponse:
-    rendered = get_redoc_html(
-        openapi_url="/openapi.json",
-        title="Activation Lab",
-        redoc_js_url="/static-offline-docs/redoc.standalone.js",
-        redoc_favicon_url="/static-offline-docs/favicon.png",
-        with_google_fonts=False,
-    )
-    rendered.headers["Content-Security-Policy"] = FROM_HERE_ALONE
-    return rendered
