@@ -87,9 +87,7 @@ def report(loads: list[Load]) -> None:
     print(f"page, largest content     {middle('largest_contentful_paint_ms'):7.0f} ms")
     print(f"page, layout shift        {middle('layout_shift'):7.3f}")
     print(f"page, blocking time       {middle('blocking_ms'):7.0f} ms")
-    print(
-        f"page, files of a view     {middle('file_bytes') / 1000:7.1f} kB   ({files:.0f} of {requests:.0f} requests)"
-    )
+    print(f"page, files of a view     {middle('file_bytes') / 1000:7.1f} kB   ({files:.0f} of {requests:.0f} requests)")
     print(f"page, all its files       {static_bytes() / 1000:7.1f} kB   (without plotly)")
 
 

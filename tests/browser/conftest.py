@@ -3,8 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -12,14 +11,11 @@ from playwright.sync_api import Browser, expect
 from service import Service, service_on
 
 from bench.browser import found, launched
-from browser.tab import SECONDS, Tab
+from browser.tab import ARTEFACTS, SECONDS, WIDE, OpenTab, Tab
+from browser.views import routes
 
-ARTEFACTS = Path(__file__).parent / "artefacts"
-WIDE = {"width": 1280, "height": 800}
 QUIET = {"worker_threads": "1"}  # the browser has the other core
 FAILED = pytest.StashKey[bool]()
-
-OpenTab = Callable[..., Tab]
 
 
 @pytest.fixture(scope="package")
@@ -57,6 +53,13 @@ def swept(stack: Service) -> str:
     for job in stack.http.get("/v1/jobs", params={"sweep_id": sweep["id"]}).json()["data"]:
         assert stack.ended(job["id"])["state"] == "succeeded"
     return str(sweep["id"])
+
+
+@pytest.fixture(scope="package")
+def links(stack: Service, trained: str, swept: str) -> Mapping[str, str]:
+    """The deep link of each view, with something to see behind it."""
+    jobs = stack.http.get("/v1/jobs", params={"sweep_id": swept}).json()["data"]
+    return routes(job_id=trained, sweep_id=swept, job_ids=[job["id"] for job in jobs])
 
 
 @pytest.fixture

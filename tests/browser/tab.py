@@ -6,10 +6,12 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, ViewportSize, expect
 
 SECONDS = 40
 """How long anything on the page may take: the machine may be busy training."""
+ARTEFACTS = Path(__file__).parent / "artefacts"
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 NO_REQUEST = ("data:", "blob:", "about:")
 
 
@@ -115,3 +117,7 @@ class Tab:
     def screenshot(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path, full_page=True)
+
+
+OpenTab = Callable[..., Tab]
+"""Takes the options of Playwright's new_context."""
