@@ -74,8 +74,10 @@ class Tab:
         self.field(name).select_option(value)
 
     def fill(self, **values: object) -> None:
-        """The fields that lie at the top of the form, by their names."""
+        """Fields of the form by their names; those that are folded away are unfolded."""
         for name, value in values.items():
+            if not self.field(name).is_visible():
+                self.page.get_by_text("Everything else").click()
             self.field(name).fill(str(value))
 
     def chart(self, metric: str) -> Locator:

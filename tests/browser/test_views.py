@@ -90,7 +90,7 @@ def test_the_theme_button_goes_round_and_is_remembered(tab: Tab) -> None:
 
 
 def background(tab: Tab) -> str:
-    color: str = tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    color: str = tab.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     return color
 
 
