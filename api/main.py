@@ -3,12 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 from api import (
     activations,
@@ -21,6 +18,7 @@ from api import (
     jobs,
     openapi,
     operation,
+    page,
     plots,
     predictions,
     stream,
@@ -33,8 +31,6 @@ from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
 from jobs.settings import Settings
-
-STATIC = Path(__file__).parent / "static"
 
 DESCRIPTION = """
 Study activation functions: exact values and derivatives, and a queue of jobs that train the same MNIST CNN for each.
@@ -67,8 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.include_router(operation.router)
     app.include_router(version_one())
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_api_route("/", page, include_in_schema=False)
+    page.install(app)
     openapi.install(app)
     return app
 
@@ -82,7 +77,3 @@ def version_one() -> APIRouter:
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router
-
-
-def page() -> FileResponse:
-    return FileResponse(STATIC / "index.html")

@@ -1,5 +1,6 @@
 """A stack of its own: nothing in it yet, and its API killed."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,9 @@ def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_a_view_with_nothing_in_it_says_so_and_leads_to_training(tab: Tab, view: str) -> None:
     tab.open(f"#/{view}")
     expect(tab.heading(view)).to_be_visible()
-    expect(tab.page.locator('main a[href^="#/train"]').first).to_be_visible()
+    main = tab.page.locator("main")
+    expect(main.get_by_text(re.compile("^No ")).first).to_be_visible()
+    expect(main.locator('a[href^="#/train"], button:has-text("Train")').first).to_be_visible()
 
 
 def test_a_curve_goes_on_growing_after_the_api_was_killed(tab: Tab, stack: Service) -> None:

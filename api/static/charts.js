@@ -1,0 +1,169 @@
+// Charts: Plotly, fetched when the first one is drawn, in the page's own colours.
+
+import { fill, h } from "./dom.js";
+import { number, raised } from "./format.js";
+import { changes } from "./theme.js";
+
+const SOURCE = "static/vendor/plotly.min.js";
+const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: "reset" };
+const FINE_POINTER = matchMedia("(pointer: fine)");
+
+let loading = null;
+
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = h("script", {
+      src: SOURCE,
+      onload: () => resolve(window.Plotly),
+      onerror: () => { loading = null; reject(new Error("The charts' library did not load.")); },
+    });
+    document.head.append(script);
+  });
+  return loading;
+}
+
+/** The colours that page.css has now. */
+function palette() {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ink: color("ink"), faint: color("faint"), line: color("line"), panel: color("panel"), accent: color("accent"),
+    looks: [0, 1, 2, 3, 4, 5].map((number) => color(`look-${number}`)),
+    heat: [[0, color("heat-0")], [0.5, color("heat-1")], [1, color("heat-2")]],
+  };
+}
+
+/**
+ * @typedef {object} Picture
+ * @property {object[]} data Plotly's traces
+ * @property {object} [layout] over the page's own
+ * @property {string} [caption] the same for whoever does not see it
+ * @property {{label: string, color: string, dash?: string}[]} [legend]
+ */
+
+/**
+ * A figure that draws whatever it is given last, and again when the theme changes.
+ *
+ * @param {object} about
+ * @param {string} about.name what it shows, as `data-chart`
+ * @param {string} about.title
+ * @param {AbortSignal} about.signal the view's lifetime
+ * @param {string} [about.size] "tall" or "short"
+ */
+export function chart({ name, title, signal, size = "" }) {
+  const plot = h("div", { class: `plot ${size}`, data: { chart: name } }, h("div", { class: "skeleton" }));
+  const legend = h("ul", { class: "legend", hidden: true });
+  const caption = h("figcaption");
+  const figure = h("figure", { "aria-label": title }, h("h3", {}, title), legend, plot, caption);
+  let latest = null;
+  let drawn = false;
+
+  async function show() {
+    if (latest === null || signal.aborted) return;
+    const Plotly = await plotly();
+    if (signal.aborted) return;
+    const colors = palette();
+    const picture = latest(colors);
+    if (!drawn) plot.replaceChildren();
+    await Plotly.react(plot, picture.data, merged(basis(colors), picture.layout ?? {}), CONFIG);
+    fill(legend, (picture.legend ?? []).map(entry));
+    legend.hidden = !picture.legend?.length;
+    caption.textContent = picture.caption ?? "";
+    if (!drawn) {
+      drawn = true;
+      plot.dispatchEvent(new Event("drawn"));
+    }
+  }
+
+  const failed = (error) => { if (!drawn) fill(plot, h("p", { class: "empty" }, error.message)); };
+  changes.addEventListener("change", () => show().catch(failed), { signal });
+  signal.addEventListener("abort", () => drawn && window.Plotly.purge(plot));
+  return {
+    element: figure,
+    plot,
+    /** @param {(colors: ReturnType<typeof palette>) => Picture} picture */
+    draw(picture) {
+      latest = picture;
+      return show().catch(failed);
+    },
+  };
+}
+
+const DASHED = { solid: "solid", dash: "dashed", dot: "dotted", dashdot: "dashed" };
+
+function entry({ label, color, dash = "solid" }) {
+  return h("li", {}, h("span", { class: `swatch ${DASHED[dash]}`, style: { "--swatch": color } }), label);
+}
+
+/** A line in a look. */
+export function line(colors, own, { x, y, name, faint = false, markers = x.length < 30, ...more }) {
+  const color = colors.looks[own.color];
+  return {
+    type: "scatter",
+    mode: markers && !faint ? "lines+markers" : "lines",
+    x, y, name,
+    line: { color, dash: own.dash, width: faint ? 1 : 2.25 },
+    marker: { color, symbol: own.symbol, size: 6 },
+    opacity: faint ? 0.35 : 1,
+    hoverinfo: faint ? "skip" : undefined,
+    ...more,
+  };
+}
+
+function basis(colors) {
+  const axis = {
+    gridcolor: colors.line, linecolor: colors.line, zerolinecolor: colors.faint, zerolinewidth: 1,
+    tickcolor: colors.line, automargin: true, fixedrange: !FINE_POINTER.matches,
+    title: { font: { size: 12, color: colors.faint }, standoff: 8 }, exponentformat: "e",
+  };
+  return {
+    font: { family: "system-ui, sans-serif", size: 12, color: colors.faint },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 48, r: 12, t: 8, b: 40 },
+    xaxis: { ...axis }, yaxis: { ...axis },
+    showlegend: false, hovermode: "closest", dragmode: FINE_POINTER.matches ? "zoom" : false,
+    hoverlabel: { bgcolor: colors.panel, bordercolor: colors.line, font: { color: colors.ink, size: 12 }, align: "left" },
+    uirevision: "kept",
+  };
+}
+
+function merged(base, over) {
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const made = { ...base };
+  for (const [key, value] of Object.entries(over)) made[key] = isObject(value) && isObject(base[key]) ? merged(base[key], value) : value;
+  return made;
+}
+
+/**
+ * A logarithmic axis, its ticks at round numbers written out: Plotly's own powers of ten are inline styles, which the
+ * page's policy forbids.
+ *
+ * @param {(number|null)[]} values what is drawn on it
+ */
+export function decades(values) {
+  const positive = values.filter((value) => value > 0);
+  if (!positive.length) return { type: "log" };
+  const low = Math.log10(Math.min(...positive)), high = Math.log10(Math.max(...positive));
+  const ticks = high - low < 2 ? withinDecades(low, high) : wholeDecades(low, high);
+  return { type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map((tick) => (tick >= 1e-3 && tick < 1e4 ? number(tick) : power(tick))) };
+}
+
+function wholeDecades(low, high) {
+  const step = Math.ceil((high - low) / 7), first = Math.floor(low / step) * step;
+  return Array.from({ length: Math.ceil((high - first) / step) + 1 }, (_, index) => Number(`1e${first + index * step}`));
+}
+
+function withinDecades(low, high) {
+  const digits = high - low < 0.7 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 3, 5];
+  const ticks = [];
+  for (let exponent = Math.floor(low); exponent <= Math.ceil(high); exponent += 1) ticks.push(...digits.map((digit) => Number(`${digit}e${exponent}`)));
+  return ticks;
+}
+
+const power = (tick) => {
+  const [digit, exponent] = tick.toExponential().split("e");
+  return `${digit === "1" ? "" : `${digit}·`}10${raised(Number(exponent))}`;
+};
+
+/** Ticks at whole numbers only, as an axis of epochs or layers has them. */
+export const counted = (title, last) => ({ title: { text: title }, tickformat: "d", ...(last < 8 ? { dtick: 1 } : { nticks: 8 }), zeroline: false });
