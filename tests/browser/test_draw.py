@@ -9,7 +9,7 @@ from browser.tab import Tab
 
 def stroke(page: Page, *places: tuple[float, float]) -> None:
     """With the pointer, through places that are parts of the canvas."""
-    box = page.get_by_label("Digit").bounding_box()
+    box = page.get_by_label("Digit", exact=True).bounding_box()
     assert box is not None
     (x, y), *rest = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]
     page.mouse.move(x, y)
@@ -21,7 +21,7 @@ def stroke(page: Page, *places: tuple[float, float]) -> None:
 
 def test_a_trained_model_answers_for_a_digit_that_is_drawn(tab: Tab, trained: str) -> None:
     tab.open(f"#/draw?job={trained}")
-    expect(tab.page.get_by_label("Digit")).to_be_visible()
+    expect(tab.page.get_by_label("Digit", exact=True)).to_be_visible()
     stroke(tab.page, (0.5, 0.2), (0.5, 0.8))
     with tab.page.expect_response("**/predict") as response:
         tab.button("Ask the model").click()
@@ -35,7 +35,7 @@ def test_a_trained_model_answers_for_a_digit_that_is_drawn(tab: Tab, trained: st
 
 def test_what_was_drawn_is_cleared(tab: Tab, trained: str) -> None:
     tab.open(f"#/draw?job={trained}")
-    expect(tab.page.get_by_label("Digit")).to_be_visible()
+    expect(tab.page.get_by_label("Digit", exact=True)).to_be_visible()
     blank = canvas(tab.page)
     stroke(tab.page, (0.3, 0.3), (0.7, 0.7))
     assert canvas(tab.page) != blank
@@ -44,5 +44,5 @@ def test_what_was_drawn_is_cleared(tab: Tab, trained: str) -> None:
 
 
 def canvas(page: Page) -> str:
-    data: str = page.get_by_label("Digit").evaluate("canvas => canvas.toDataURL()")
+    data: str = page.get_by_label("Digit", exact=True).evaluate("canvas => canvas.toDataURL()")
     return data
