@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo up test lint bench scale results faults compose
+.PHONY: install demo up test lint bench pictures scale results faults compose
 
 install: .venv/installed
 
@@ -27,6 +27,10 @@ lint: install
 
 bench: install
 	$(BIN)/python -m bench
+
+# The README's, of the page in a browser: needs chromium.
+pictures: install
+	$(BIN)/python -m bench.pictures
 
 scale: install
 	$(BIN)/python -m bench.scale

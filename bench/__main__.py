@@ -3,12 +3,13 @@
 import os
 import platform
 
-from bench import latency, propagation, resume, startup, training
+from bench import latency, page, propagation, resume, startup, training
 
 
 def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     startup.main()
+    page.main()
     propagation.main()
     latency.main()
     training.main()

@@ -20,6 +20,7 @@ import httpx
 from jobs import statistics
 from jobs.published import METRICS
 from jobs.settings import Settings
+from stack.demo import while_supervised
 from stack.up import running
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
@@ -43,6 +44,11 @@ SWEEPS: Mapping[str, Answer] = {
     },
     "float32": {"base": ARTICLE, "seeds": [0]},
     "sigmoid": {"base": ARTICLE, "activations": ["sigmoid"], "seeds": [1, 2, 3, 4]},
+    "longer": {
+        "base": {**ARTICLE, "epochs": 25, "precision": "bfloat16"},
+        "activations": ["relu", "selu", "gelu"],
+        "seeds": [0],
+    },
     "cost": {"base": {**ARTICLE, "epochs": 3, "train_samples": 12_000}, "seeds": [0, 1]},
 }
 FILES = {
@@ -50,6 +56,7 @@ FILES = {
     "article-without-sigmoid.svg": "/v1/sweeps/{article}/plot.svg?beside=published&exclude=sigmoid",
     "holdout.svg": "/v1/sweeps/{holdout}/plot.svg",
     "holdout-without-sigmoid.svg": "/v1/sweeps/{holdout}/plot.svg?exclude=sigmoid",
+    "longer.svg": "/v1/sweeps/{longer}/plot.svg?beside=published",
     "sigmoid-layers.svg": "/v1/jobs/{plateau}/layers/plot.svg",
     "published.json": "/v1/published",
     "article-published.json": "/v1/sweeps/{article}/published",
@@ -74,7 +81,7 @@ def main() -> None:
         running(settings, host="127.0.0.1", port=0, log_to=log) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
     ):
-        download(http, {name: finished(http, sweep_id) for name, sweep_id in posted(http).items()})
+        while_supervised(stack, lambda: download(http))
     PAGE.write_text(page(PAGE.read_text(), RESULTS))
 
 
@@ -96,7 +103,8 @@ def finished(http: httpx.Client, sweep_id: str) -> Answer:
         sleep(LOOK_EVERY_SECONDS)
 
 
-def download(http: httpx.Client, sweeps: Mapping[str, Answer]) -> None:
+def download(http: httpx.Client) -> None:
+    sweeps = {name: finished(http, sweep_id) for name, sweep_id in posted(http).items()}
     ids = {name: sweep["id"] for name, sweep in sweeps.items()}
     sigmoid = next(row for row in sweeps["article"]["configurations"] if row["activation"] == "sigmoid")
     RESULTS.mkdir(exist_ok=True)

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
 import redis
 from outage import Outage
+from service import wait_for
 
 from bench.postgres import PostgresServer, installed, running
 from db import files, schema
@@ -163,10 +164,3 @@ def answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
-    deadline = monotonic() + seconds
-    while not condition():
-        assert monotonic() < deadline, f"not within {seconds} s"
-        sleep(0.05)

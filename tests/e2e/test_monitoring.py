@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_for
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
-from service import Service, service_on
+from service import Service, service_on, wait_for
 
 OF_OTHERS = re.compile(r"[0-9]+:[MC] |\[.*SpawnPoolWorker")  # Valkey and billiard write a few lines as they always do
 DARK = [[0] * 28 for _ in range(28)]

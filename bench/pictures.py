@@ -1,0 +1,92 @@
+"""`make pictures`: the README's pictures, taken of the page at work on a stack of its own.
+
+It stands beside the benches because it does as they do: it brings up the real service on free ports and looks at it.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import sleep
+from typing import Literal
+
+from PIL import Image
+from playwright.sync_api import Browser, ViewportSize
+
+from bench.browser import found, launched
+from jobs.settings import Settings
+from stack.client import Client
+from stack.demo import settings_of_its_own, while_supervised
+from stack.up import Stack, running
+
+FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SIZE: ViewportSize = {"width": 1200, "height": 800}
+PIXELS_A_POINT = 1.5
+COLORS = 256  # of a picture: lines and letters need no more, and it is a third of the size
+SECONDS = 120
+SETTLED_AFTER_MS = 1000
+
+SWEEP = {"base": {"epochs": 8, "train_samples": 2000, "validation": {"kind": "holdout", "fraction": 0.02}}}
+ENDED_WHEN_TAKEN = 4
+SHOWN_JOB = "selu"
+
+
+def main() -> None:
+    if found() is None:
+        sys.exit("no chromium on the PATH: apt-get install chromium")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory(prefix="activation-lab-") as folder,
+        (Path(folder) / "stack.log").open("w") as log,
+        running(settings_of_its_own(Settings(), Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
+    ):
+        while_supervised(stack, lambda: take_all(stack))
+
+
+def take_all(stack: Stack) -> None:
+    with closing(Client(stack.url)) as client, launched() as browser:
+        take = partial(take_in_each_theme, browser, stack.url)
+        sweep = client.submit_sweep(SWEEP)
+        take("explore", "#/explore?names=relu,gelu,selu", "value")
+        take("depth", "#/depth?activation=sigmoid,relu,selu&depth=30", "gradient_norm")
+        jobs = {job["spec"]["activation"]: job["id"] for job in client.jobs(filters={"sweep_id": sweep["id"]})}
+        until(lambda: ended(client, jobs.values()) >= ENDED_WHEN_TAKEN)
+        take("sweep", f"#/sweeps/{sweep['id']}", "val_accuracy")
+        until(lambda: ended(client, jobs.values()) == len(jobs))
+        take("job", f"#/jobs/{jobs[SHOWN_JOB]}", "val_loss")
+
+
+def take_in_each_theme(browser: Browser, url: str, name: str, route: str, metric: str) -> None:
+    """Once the view's chart of this metric is drawn."""
+    for theme in THEMES:
+        context = browser.new_context(
+            viewport=SIZE, device_scale_factor=PIXELS_A_POINT, color_scheme=theme, reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.goto(f"{url}/{route}")
+        page.locator(f'[data-chart="{metric}"] .main-svg').first.wait_for(timeout=SECONDS * 1000)
+        page.wait_for_timeout(SETTLED_AFTER_MS)
+        write(page.screenshot(), FOLDER / f"{name}-{theme}.png")
+        context.close()
+
+
+def write(screenshot: bytes, path: Path) -> None:
+    Image.open(BytesIO(screenshot)).convert("RGB").quantize(COLORS).save(path, optimize=True)
+    print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
+
+
+def ended(client: Client, job_ids: Iterable[str]) -> int:
+    return sum(client.get(job_id)["finished_at"] is not None for job_id in job_ids)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        sleep(0.2)
+
+
+if __name__ == "__main__":
+    main()

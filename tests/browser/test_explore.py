@@ -1,0 +1,115 @@
+"""Activation functions and depth, looked at."""
+
+import math
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from browser.tab import Tab
+
+
+def test_explore_draws_value_and_derivative_of_the_chosen_activations(tab: Tab) -> None:
+    tab.open("#/explore?names=relu")
+    tab.until(lambda: curves(tab, "value") == ["relu"])
+    assert ends(tab, "value", "relu") == (0, 5)
+    assert ends(tab, "derivative", "relu") == (0, 1)
+    chip(tab, "tanh").click()
+    tab.until(lambda: set(curves(tab, "value")) == {"relu", "tanh"} == set(curves(tab, "derivative")))
+    assert ends(tab, "value", "tanh") == pytest.approx((math.tanh(-5), math.tanh(5)))
+    chip(tab, "relu").click()
+    tab.until(lambda: curves(tab, "value") == ["tanh"])
+    tab.page.reload()
+    tab.until(lambda: curves(tab, "value") == ["tanh"])
+
+
+def curves(tab: Tab, metric: str) -> list[str]:
+    """The names of the drawn activations: a chart has lines without a name too, such as a tangent."""
+    return [name for name in tab.lines(metric) if name]
+
+
+def ends(tab: Tab, metric: str, name: str) -> tuple[float, float]:
+    """The curve at -5 and at 5."""
+    ordinates = tab.drawn(metric)[tab.lines(metric).index(name)]
+    return ordinates[0], ordinates[-1]
+
+
+def chip(tab: Tab, name: str) -> Locator:
+    return tab.page.get_by_role("group", name="Activations").get_by_role("button", name=name, exact=True)
+
+
+def test_moving_alpha_redraws_the_curve_and_stays_in_the_address(tab: Tab) -> None:
+    tab.open("#/explore?names=elu")
+    tab.until(lambda: curves(tab, "value") == ["elu"])
+    assert ends(tab, "value", "elu")[0] == pytest.approx(math.expm1(-5))
+    alpha = tab.page.get_by_label("elu alpha", exact=True)
+    tab.page.get_by_label("elu alpha, slider").press("ArrowRight")
+    moved = float(alpha.input_value())
+    assert moved > 1
+    tab.until(lambda: ends(tab, "value", "elu")[0] == pytest.approx(moved * math.expm1(-5)))
+    tab.page.reload()
+    expect(alpha).to_have_value(str(moved))
+
+
+def test_hovering_a_curve_tells_x_value_and_slope(tab: Tab) -> None:
+    tab.open("#/explore?names=sigmoid")
+    tab.until(lambda: curves(tab, "value") == ["sigmoid"])
+    before = readout(tab)
+    area = tab.chart("value").locator(".nsewdrag").first
+    size = area.bounding_box()
+    assert size is not None
+    area.hover(position={"x": size["width"] * 0.3, "y": size["height"] * 0.5})
+    tab.until(lambda: readout(tab) != before)
+    x, value, slope = readout(tab)
+    assert -3 < x < -1
+    assert value == pytest.approx(1 / (1 + math.exp(-x)), abs=1e-3)
+    assert slope == pytest.approx(value * (1 - value), abs=1e-3)
+
+
+def readout(tab: Tab) -> tuple[float, float, float]:
+    """x, the value there and the slope there, of the only activation."""
+    table = tab.page.get_by_role("table", name="Value and slope at the chosen x")
+    expect(table.get_by_role("cell")).to_have_count(2)
+    x = table.get_by_text("x =").inner_text().removeprefix("x =")
+    value, slope = table.get_by_role("cell").all_inner_texts()
+    return number(x), number(value), number(slope)
+
+
+def number(text: str) -> float:
+    return float(text.strip().replace("−", "-"))  # noqa: RUF001  # a minus sign as the page sets it
+
+
+def test_an_activation_is_described_with_formula_and_reference(tab: Tab) -> None:
+    tab.open("#/explore?names=gelu")
+    about = tab.page.get_by_role("article")
+    expect(about).to_have_count(1)
+    expect(about.locator("math")).to_have_count(2)
+    expect(about.get_by_role("link", name=re.compile("Gaussian Error Linear Units", re.IGNORECASE))).to_be_visible()
+    with tab.page.expect_download() as download:
+        about.get_by_role("link", name="CSV").click()
+    assert download.value.path().read_text().startswith("x,value,derivative")
+
+
+def test_the_presets_of_depth_show_vanishing_and_exploding_gradients(tab: Tab) -> None:
+    tab.open("#/depth")
+    tab.button("Vanishing").click()
+    tab.until(lambda: first_in_last(tab) < 1e-6)
+    expect(tab.page.locator("main")).to_contain_text("smaller than")
+    tab.button("Exploding").click()
+    tab.until(lambda: first_in_last(tab) > 1e3)
+    expect(tab.page.locator("main")).to_contain_text("larger than")
+
+
+def first_in_last(tab: Tab) -> float:
+    """The first layer's gradient norm in the last one's, of the only network; 1 while there are more."""
+    drawn = tab.drawn("gradient_norm")
+    return drawn[0][0] / drawn[0][-1] if len(drawn) == 1 else 1.0
+
+
+def test_depth_follows_its_sliders_and_its_address(tab: Tab) -> None:
+    tab.open("#/depth?activation=tanh&depth=7")
+    tab.until(lambda: tab.points("gradient_norm") == 7)
+    tab.page.get_by_label("Depth, in layers, slider").press("ArrowRight")
+    tab.until(lambda: tab.points("gradient_norm") == 8)
+    tab.page.reload()
+    tab.until(lambda: tab.points("gradient_norm") == 8)

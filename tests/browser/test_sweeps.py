@@ -1,0 +1,77 @@
+"""The article's sweep, and runs beside each other."""
+
+import re
+from collections.abc import Mapping
+
+from playwright.sync_api import Locator, expect
+from service import Service
+
+from browser.tab import Tab
+
+
+def test_a_sweep_of_the_form_trains_and_its_table_fills(tab: Tab, stack: Service) -> None:
+    tab.open("#/train/sweep")
+    expect(tab.button("Train the sweep")).to_be_enabled()
+    tab.fill(**{"base.epochs": 1, "base.train_samples": 256, "base.validation.fraction": 0.001})
+    tab.button("Train the sweep").click()
+    tab.page.wait_for_url(re.compile(r"#/sweeps/[0-9a-f-]{36}"))
+    sweep_id = tab.page.url.rpartition("/")[2]
+    sweep = stack.http.get(f"/v1/sweeps/{sweep_id}").json()
+    names = ["sigmoid", "relu", "elu", "leaky-relu", "selu", "gelu"]
+    jobs = stack.http.get("/v1/jobs", params={"sweep_id": sweep_id}).json()["data"]
+    assert sorted(job["spec"]["activation"] for job in jobs) == sorted(names), sweep
+    for name in names:
+        expect(row_of(tab, name)).to_be_visible()
+    tab.until(lambda: len(set(drawn_names(tab))) >= 2, seconds=90)
+    stack.http.post(f"/v1/sweeps/{sweep_id}/cancel").raise_for_status()
+    tab.expect_live("ended")
+
+
+def row_of(tab: Tab, name: str) -> Locator:
+    """The configuration's in the table."""
+    return tab.page.get_by_role("row").filter(has=tab.page.get_by_role("rowheader", name=name, exact=True))
+
+
+def drawn_names(tab: Tab) -> list[str]:
+    return [name.split()[0] for name in tab.lines("val_accuracy") if name]
+
+
+def test_without_sigmoid_its_line_goes(tab: Tab, swept: str) -> None:
+    tab.open(f"#/sweeps/{swept}")
+    tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu", "sigmoid"})
+    tab.button("without sigmoid").click()
+    tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu"})
+    expect(tab.page).to_have_url(re.compile("exclude=sigmoid"))
+    tab.page.reload()
+    tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu"})
+    tab.button("without sigmoid").click()
+    tab.until(lambda: "sigmoid" in drawn_names(tab))
+
+
+def test_the_table_of_a_sweep_has_each_configurations_accuracy(tab: Tab, stack: Service, swept: str) -> None:
+    configurations = stack.http.get(f"/v1/sweeps/{swept}").json()["configurations"]
+    tab.open(f"#/sweeps/{swept}")
+    for each in configurations:
+        accuracy = each["final"]["val_accuracy"]["mean"]
+        expect(row_of(tab, each["activation"])).to_contain_text(re.compile(rf"{100 * accuracy:.2f}\s%"))
+
+
+def test_sweeps_are_listed_and_lead_to_theirs(tab: Tab, swept: str) -> None:
+    tab.open("#/sweeps")
+    tab.page.locator(f'main a[href="#/sweeps/{swept}"]').first.click()
+    expect(tab.page).to_have_url(re.compile(swept))
+    expect(tab.heading("Sweep")).to_be_visible()
+
+
+def test_compare_draws_the_jobs_of_its_address_by_the_metric_and_axis_chosen(
+    tab: Tab, links: Mapping[str, str]
+) -> None:
+    tab.open(links["compare"])
+    tab.until(lambda: len([name for name in tab.lines("val_loss") if name]) == 3)
+    tab.page.get_by_label("Metric").select_option("val_accuracy")
+    tab.until(lambda: tab.points("val_accuracy") == 2)
+    expect(tab.page).to_have_url(re.compile("metric=val_accuracy"))
+    tab.page.get_by_label("By", exact=True).select_option("seconds")
+    expect(tab.page).to_have_url(re.compile("x=seconds"))
+    tab.page.reload()
+    tab.until(lambda: tab.points("val_accuracy") == 2)

@@ -1,0 +1,142 @@
+"""Jobs from the form to the end of their curves."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+from service import Service
+
+from browser.tab import Tab
+
+QUICK = {"train_samples": 256, "validation.fraction": 0.001}
+LONG = {**QUICK, "epochs": 1000}
+
+
+def submit(tab: Tab, **values: object) -> str:
+    """Fill in the form, press the button, and be at the job: its id."""
+    tab.open("#/train")
+    expect(tab.button("Train")).to_be_enabled()
+    tab.fill(**{**QUICK, **values})
+    tab.button("Train").click()
+    return submitted(tab)
+
+
+def submitted(tab: Tab) -> str:
+    tab.page.wait_for_url(re.compile(r"#/jobs/[0-9a-f-]{36}"))
+    return tab.page.url.rpartition("/")[2]
+
+
+def test_a_job_of_the_form_trains_and_its_curve_grows_while_it_runs(tab: Tab, stack: Service) -> None:
+    job_id = submit(tab, epochs=1000, seed=5)
+    tab.expect_state("running")
+    tab.expect_live("live")
+    tab.until(lambda: tab.points("val_loss") >= 2)
+    seen = tab.points("val_loss")
+    tab.until(lambda: tab.points("val_loss") > seen)
+    job = stack.job(job_id)
+    assert (job["state"], job["spec"]["seed"]) == ("running", 5)
+    tab.button("Cancel").click()
+    tab.expect_state("cancelled")
+    tab.expect_live("ended")
+    tab.until(lambda: tab.points("val_loss") == stack.job(job_id)["progress"]["epoch"])
+
+
+def test_a_job_that_has_ended_is_retried(tab: Tab, stack: Service) -> None:
+    ended = stack.submit(epochs=1, seed=9)
+    stack.ended(ended)
+    tab.open(f"#/jobs/{ended}")
+    tab.expect_state("succeeded")
+    tab.button("Retry").click()
+    tab.until(lambda: ended not in tab.page.url)
+    again = submitted(tab)
+    assert (stack.job(again)["retry_of"], stack.job(again)["spec"]["seed"]) == (ended, 9)
+    tab.expect_state("succeeded")
+    tab.expect_live("ended")
+
+
+def test_a_job_in_the_list_is_cancelled_and_found_by_its_state(tab: Tab, stack: Service) -> None:
+    job_id = stack.submit(epochs=1000, activation="mish")
+    tab.open("#/jobs?activation=mish")
+    row = tab.page.get_by_role("row").filter(has_text="mish")
+    expect(row.locator('[data-state="running"]')).to_be_visible()
+    row.get_by_role("button", name=re.compile("^Cancel")).click()
+    stack.ended(job_id)
+    expect(row.locator('[data-state="cancelled"]')).to_be_visible()
+    expect(row.get_by_role("button", name=re.compile("^Retry"))).to_be_visible()
+    tab.open("#/jobs?activation=mish&state=running")
+    expect(tab.page.locator("main [data-state]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("epochs", 0), ("epochs", 5000), ("optimizer.learning_rate", -1)])
+def test_the_servers_refusal_stands_beside_its_field(tab: Tab, stack: Service, field: str, value: float) -> None:
+    refused = stack.http.post("/v1/jobs", json={"activation": "relu", **nested(field, value)})
+    message = refused.json()["errors"][0]["message"]
+    tab.expect_complaint("422")
+    tab.open("#/train")
+    tab.fill(**{field: value})
+    tab.button("Train").click()
+    expect(tab.field(field)).to_have_attribute("aria-invalid", "true")
+    assert message.lower() in described(tab, tab.field(field)).lower()
+    assert tab.page.url.endswith("#/train")
+
+
+def nested(path: str, value: object) -> dict[str, object]:
+    head, _, rest = path.partition(".")
+    return {head: nested(rest, value) if rest else value}
+
+
+def described(tab: Tab, field: Locator) -> str:
+    """What a screen reader adds to the field."""
+    ids = (field.get_attribute("aria-describedby") or "").split()
+    return " ".join(tab.page.locator(f'[id="{each}"]').inner_text() for each in ids)
+
+
+def test_a_corrected_field_is_no_longer_refused(tab: Tab, stack: Service) -> None:
+    tab.expect_complaint("422")
+    tab.open("#/train")
+    tab.fill(**{**LONG, "epochs": 0})
+    tab.button("Train").click()
+    expect(tab.field("epochs")).to_have_attribute("aria-invalid", "true")
+    tab.fill(epochs=1)
+    tab.button("Train").click()
+    stack.http.post(f"/v1/jobs/{submitted(tab)}/cancel").raise_for_status()
+
+
+def test_a_job_is_submitted_with_the_keyboard_alone(tab: Tab, stack: Service) -> None:
+    tab.open("#/train")
+    expect(tab.heading("Train")).to_be_visible()
+    press_tab_until_in(tab, "epochs")
+    tab.page.keyboard.press("ControlOrMeta+a")
+    tab.page.keyboard.type("2")
+    tab.page.keyboard.press("Enter")
+    job_id = submitted(tab)
+    assert stack.job(job_id)["spec"]["epochs"] == 2
+    stack.http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
+
+
+def press_tab_until_in(tab: Tab, name: str) -> None:
+    for _ in range(60):
+        tab.page.keyboard.press("Tab")
+        if tab.page.evaluate("document.activeElement.name") == name:
+            return
+    pytest.fail(f"the Tab key does not reach {name}")
+
+
+def test_a_job_tells_its_layers_and_offers_its_files(tab: Tab, trained: str) -> None:
+    tab.open(f"#/jobs/{trained}")
+    tab.until(lambda: tab.points("val_accuracy") == 3)
+    expect(tab.chart("gradient_norm")).to_be_visible()
+    for name in ("CSV", "Parquet", "PNG"):
+        with tab.page.expect_download() as download:
+            tab.page.get_by_role("link", name=name).first.click()
+        assert download.value.path().stat().st_size > 100, name
+
+
+def test_diagnoses_are_badges(tab: Tab, stack: Service) -> None:
+    wild = {"name": "sgd", "learning_rate": 1000.0}
+    job_id = stack.submit(epochs=2, optimizer=wild, clip=None, loss="cross_entropy")
+    diagnoses = [diagnosis["code"] for diagnosis in stack.ended(job_id)["diagnoses"]]
+    assert diagnoses
+    tab.open(f"#/jobs/{job_id}")
+    for code in diagnoses:
+        expect(tab.page.locator(f'[data-diagnosis="{code}"]').first).to_be_visible()
