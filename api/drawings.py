@@ -97,7 +97,7 @@ def drawn(drawing: Drawing) -> "Figure":
 
     columns = min(2, len(drawing.panels))
     rows = math.ceil(len(drawing.panels) / columns)
-    beside = legend_beside(drawing.panels)
+    beside = legend_beside(drawing)
     room = 0.09 * max((len(line.label) for line in beside.lines), default=0) if beside else 0
     figure = Figure(figsize=(2 + 5 * columns + room, 1 + 3.5 * rows), dpi=150, layout="constrained")
     figure.subplots(rows, columns, squeeze=False)
@@ -116,11 +116,14 @@ def drawn(drawing: Drawing) -> "Figure":
     return figure
 
 
-def legend_beside(panels: Sequence[Panel]) -> Panel | None:
-    """The panel whose legend stands for all, beside them: where they show the same things, and many."""
-    labels = [{line.label for line in panel.lines if not line.points_only} for panel in panels]
-    most = max(labels, key=len)
-    return panels[labels.index(most)] if len(most) > 3 and all(others <= most for others in labels) else None
+def legend_beside(drawing: Drawing) -> Panel | None:
+    """The panel whose legend stands for all, beside them: where they show the same things, and many.
+
+    Above the panels a legend would lie on the subtitle.
+    """
+    labels = [{line.label for line in panel.lines if not line.points_only} for panel in drawing.panels]
+    most, few = max(labels, key=len), 1 if drawing.subtitle else 3
+    return drawing.panels[labels.index(most)] if len(most) > few and all(others <= most for others in labels) else None
 
 
 def add_legends(figure: "Figure", panels: Sequence[Panel]) -> None:

@@ -215,7 +215,7 @@ def protocols(article: Answer, holdout: Answer) -> str:
 def percent(estimate: Answer) -> str:
     """Mean and interval; one that reaches beyond what a fraction can be says that the runs are of different kinds."""
     low, high = (100 * bound for bound in estimate["interval"])
-    told = f"[{low:.2f}, {high:.2f}]" if 0 <= low and high <= 100 else "(no interval: two kinds of runs)"
+    told = f"[{low:.2f}, {high:.2f}]" if low >= 0 and high <= 100 else "(no interval: two kinds of runs)"
     return f"{100 * estimate['mean']:.2f} {told}"
 
 
