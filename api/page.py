@@ -4,14 +4,16 @@ import functools
 import gzip
 from hashlib import sha256
 from importlib.util import find_spec
-from os import stat_result
+from os import PathLike, stat_result
 from pathlib import Path
 
+import fastapi_offline
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +33,8 @@ DOCS_POLICY = (
     "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; frame-ancestors 'none'"
 )
 DOCS_PATHS = ("/docs", "/redoc")
+REDOC_PATH = "/static-offline-docs/redoc.standalone.js"
+REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 
 class PlotlyMissing(RuntimeError):
@@ -48,6 +52,7 @@ def install(app: FastAPI) -> None:
     app.add_route(PLOTLY_PATH, plotly, include_in_schema=False)
     app.mount("/static", Revalidated(directory=STATIC), name="static")
     app.add_route("/", page, include_in_schema=False)
+    app.router.routes.insert(0, Route(REDOC_PATH, redoc))  # before the mount that has the same file with its logo
 
 
 def plotly_file() -> Path:
@@ -68,7 +73,7 @@ class Revalidated(StaticFiles):
     """A browser asks each time whether a file has changed: the modules of a page must be of one version."""
 
     def file_response(
-        self, full_path: str | Path, stat_result: stat_result, scope: Scope, status_code: int = 200
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
         response = super().file_response(full_path, stat_result, scope, status_code)
         response.headers["Cache-Control"] = "no-cache"
@@ -96,6 +101,17 @@ def loaded(file: Path) -> tuple[bytes, bytes, str]:
     """As it is, compressed, and its digest."""
     plain = file.read_bytes()
     return plain, gzip.compress(plain, 6), sha256(plain).hexdigest()[:16]
+
+
+def redoc(_: Request) -> Response:
+    """ReDoc, without the logo that it would fetch from its maker's host."""
+    return Response(offline_redoc(), headers={"Cache-Control": "no-cache"}, media_type="text/javascript")
+
+
+@functools.cache
+def offline_redoc() -> bytes:
+    script = Path(fastapi_offline.__file__).parent / "static" / "redoc.standalone.js"
+    return script.read_bytes().replace(REDOC_LOGO, b"data:,")
 
 
 class BrowserHeaders:

@@ -58,8 +58,18 @@ BALLAST = {
         "matplotlib/mpl-data/fonts/pdfcorefonts",
         "matplotlib/mpl-data/sample_data",
     ],
-    "botocore's other services: what stays begins with s, as s3 and the sources of its credentials (sts, sso) do": [
-        "botocore/data/[!s]*/"
+    "Matplotlib's windows": ["matplotlib/backends/web_backend", "matplotlib/mpl-data/images"],
+    "botocore's other services: s3 stays, and the sources of its credentials (sts, sso, signin)": [
+        f"botocore/data/{part}/"
+        for part in ("[!s]*", "s[!3ist]*", "s3?*", "sig[!n]*", "si[!g]*", "sign[!i]*", "ss[!o]*", "sso-a*", "st[!s]*")
+    ],
+    "Plotly but for the plotly.min.js that the page loads, which api/page.py finds without importing Plotly": [
+        "plotly/[!p]*",
+        "plotly/p[!a]*",
+        "plotly/package_data/[!p]*",
+        "_plotly_utils",
+        "narwhals",
+        "../../../share/jupyter",
     ],
 }
 

@@ -54,8 +54,9 @@ export function chart({ name, title, signal, size = "" }) {
   const plot = h("div", { class: `plot ${size}`, data: { chart: name } }, h("div", { class: "skeleton" }));
   const legend = h("ul", { class: "legend", hidden: true });
   const caption = h("figcaption");
-  const figure = h("figure", { "aria-label": title }, h("h3", {}, title), legend, plot, caption);
+  const figure = h("figure", { "aria-label": title }, h("h2", { class: "title" }, title), legend, plot, caption);
   let latest = null;
+  let drawing = null; // drawings wait for each other: Plotly makes a new one in a step of its own
   let drawn = false;
 
   async function show() {
@@ -75,8 +76,16 @@ export function chart({ name, title, signal, size = "" }) {
     }
   }
 
+  /** Draws the latest picture; whatever came before it and is not drawn yet is left out. */
+  function queue() {
+    if (drawing?.waiting) return drawing.waiting;
+    if (drawing === null) return (drawing = { waiting: null, done: show().catch(failed).finally(() => { drawing = null; }) }).done;
+    drawing.waiting = drawing.done.then(queue);
+    return drawing.waiting;
+  }
+
   const failed = (error) => { if (!drawn) fill(plot, h("p", { class: "empty" }, error.message)); };
-  changes.addEventListener("change", () => show().catch(failed), { signal });
+  changes.addEventListener("change", queue, { signal });
   signal.addEventListener("abort", () => drawn && window.Plotly.purge(plot));
   return {
     element: figure,
@@ -84,7 +93,7 @@ export function chart({ name, title, signal, size = "" }) {
     /** @param {(colors: ReturnType<typeof palette>) => Picture} picture */
     draw(picture) {
       latest = picture;
-      return show().catch(failed);
+      return queue();
     },
   };
 }

@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 from typing import Any
@@ -95,13 +94,6 @@ def test_the_documentation_asks_no_other_host(client: TestClient) -> None:
         page = client.get(path)
         assert page.status_code == 200
         assert "https://" not in page.text.replace("https://fastapi.tiangolo.com", ""), path
-
-
-def test_the_page_and_what_it_loads_are_served(client: TestClient) -> None:
-    page = client.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    for path in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
-        assert client.get(f"/{path}").status_code == 200, path
 
 
 def test_every_error_in_openapi_is_a_problem(client: TestClient) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from api.page import plotly_file
 from db import schema, workers
 from db.session import Sessions, connect
 from jobs.settings import CLIENT_VARIABLES, PREFIX, Settings
@@ -311,7 +312,12 @@ def test_every_file_of_every_package_is_in_the_wheel(wheel: list[str]):
 
 
 def test_the_page_and_the_migrations_are_in_the_wheel(wheel: list[str]):
-    assert {"api/static/index.html", "migrations/env.py", "migrations/script.py.mako"} <= set(wheel)
+    assert {
+        "api/static/index.html",
+        "api/static/views/explore.js",
+        "migrations/env.py",
+        "migrations/script.py.mako",
+    } <= set(wheel)
     assert any(re.fullmatch(r"migrations/versions/\d{4}_\w+\.py", name) for name in wheel)
 
 
@@ -377,6 +383,9 @@ def test_slimming_removes_the_ballast_and_leaves_the_rest(tmp_path: Path):
         "botocore/data/s3/a.json",
         "botocore/data/sts/a.json",
     ]
+    ballast += ["botocore/data/sso-admin/a.json", "botocore/data/ssm/a.json", "botocore/data/s3control/a.json"]
+    ballast += ["plotly/__init__.py", "plotly/graph_objs/a.py", "plotly/package_data/widgetbundle.js", "narwhals/a.py"]
+    needed += ["plotly/package_data/plotly.min.js", "botocore/data/sso-oidc/a.json", "botocore/data/signin/a.json"]
     for name in [*ballast, *needed]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -385,6 +394,19 @@ def test_slimming_removes_the_ballast_and_leaves_the_rest(tmp_path: Path):
     SLIM["slim"](tmp_path)
 
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(needed)
+
+
+def test_the_page_finds_plotly_in_what_slimming_leaves_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    script = tmp_path / "plotly" / "package_data" / "plotly.min.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    (tmp_path / "plotly" / "__init__.py").touch()
+    SLIM["slim"](tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plotly"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    assert plotly_file() == script
 
 
 complaint = runpy.run_path(str(PROJECT / "docker" / "worker_health.py"))["complaint"]

@@ -56,7 +56,7 @@ export async function view({ root, query, signal, title }) {
     try {
       state.comparison = await get(`v1/compare${asQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`, mine);
       figure.plot.dataset.chart = state.metric;
-      figure.element.querySelector("h3").textContent = METRICS[state.metric];
+      figure.element.querySelector("h2").textContent = METRICS[state.metric];
       figure.element.setAttribute("aria-label", METRICS[state.metric]);
       toggle();
       draw();
@@ -96,8 +96,13 @@ export async function view({ root, query, signal, title }) {
       const name = activationOf(job.label);
       const nth = seen.get(name) ?? 0;
       seen.set(name, nth + 1);
-      return state.excluded.has(name) ? [] : [{ ...job, own: restyled(look(name), nth) }];
+      return state.excluded.has(name) ? [] : [{ ...job, label: labelOf(name, job), own: restyled(look(name), nth) }];
     });
+  }
+
+  /** Where one activation stands for one job, its name says it all; the server's label tells the others apart. */
+  function labelOf(name, { label }) {
+    return state.comparison.jobs.filter((job) => activationOf(job.label) === name).length === 1 ? name : label;
   }
 
   function draw() {

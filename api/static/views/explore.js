@@ -37,7 +37,7 @@ export async function view({ root, query, signal, title }) {
     wrong,
     h("section", { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "two" }, values.element, slopes.element),
-      h("div", { class: "fields" }, labelled("x, for the values below", cursor), labelled("x from and to", reach)),
+      h("div", { class: "cursor" }, labelled("x, for the values below", cursor), labelled("x from and to", reach)),
       readout),
     cards);
 
@@ -159,10 +159,10 @@ export async function view({ root, query, signal, title }) {
 }
 
 function facts({ range: [low, high], monotonic, self_normalizing: selfNormalizing, derivative_at_zero: atZero }) {
-  const from = low === null ? "(−∞" : `[${number(low, 4)}`;
-  const to = high === null ? "∞)" : `${number(high, 4)}]`;
+  const from = low === null ? "−∞" : number(low, 4);
+  const to = high === null ? "∞" : number(high, 4);
   return [
-    `range ${from}, ${to}`, monotonic ? "monotonic" : "not monotonic", `f′(0) = ${number(atZero, 4)}`,
+    `from ${from} to ${to}`, monotonic ? "monotonic" : "not monotonic", `f′(0) = ${number(atZero, 4)}`,
     selfNormalizing && "self-normalizing",
   ].filter(Boolean);
 }

@@ -102,7 +102,7 @@ export async function view({ root, id, signal, title }) {
   async function showCheckpoints(job) {
     const { checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] }));
     if (signal.aborted) return;
-    fill(stored, panel("Checkpoints", checkpoints.length ? h("ul", { class: "marks" }, checkpoints.map(({ epoch, size_bytes: size, sha256 }) =>
+    fill(stored, panel("Checkpoints", checkpoints.length ? h("ul", { class: "plain" }, checkpoints.map(({ epoch, size_bytes: size, sha256 }) =>
       h("li", { class: "row" }, fileLink(`${path}/checkpoints/${epoch}`, `After epoch ${epoch}`), h("small", { class: "number" }, bytes(size)), h("small", { class: "id" }, `sha256 ${sha256.slice(0, 12)}…`))))
       : h("p", { class: "hint" }, job.best ? "None is kept." : "None was written."), "safetensors: weights and optimizer state."));
   }
@@ -155,10 +155,8 @@ function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, 
 
 function timeline({ created_at: created, transitions }) {
   if (!transitions.length) return empty(`Accepted ${clock(created)}.`);
-  return h("ol", { class: "timeline" }, transitions.map(({ state, at, reason }) => h("li", {}, h("span", {}, badgeOf(state)), h("span", {}, reason), h("time", { datetime: at, class: "hint" }, clock(at)))));
+  return h("ol", { class: "timeline" }, transitions.map(({ state, at, reason }) => h("li", {}, h("strong", {}, state), h("span", {}, reason), h("time", { datetime: at, class: "hint" }, clock(at)))));
 }
-
-const badgeOf = (state) => h("strong", {}, state);
 
 /** Nested objects as dotted names. */
 function specification(spec) {

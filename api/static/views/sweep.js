@@ -42,7 +42,7 @@ export async function view({ root, id, query, signal, title }) {
     setQuery({ metric: state.metric === "val_accuracy" ? null : state.metric, exclude: [...excluded].join(",") });
     figure.plot.dataset.chart = state.metric;
     figure.element.setAttribute("aria-label", METRICS[state.metric]);
-    figure.element.querySelector("h3").textContent = METRICS[state.metric];
+    figure.element.querySelector("h2").textContent = METRICS[state.metric];
     toggle();
     link();
     draw();
