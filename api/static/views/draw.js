@@ -93,7 +93,7 @@ export async function view({ root, query, signal, title }) {
     try {
       const { digit, probabilities } = await post(`v1/jobs/${model.value}/predict`, { image }, { signal: mine });
       fill(wrong);
-      fill(answer, h("strong", {}, digit), h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} of the model’s belief`));
+      fill(answer, h("strong", {}, digit), " ", h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} of the model’s belief`));
       chart(probabilities);
     } catch (error) {
       if (!mine.aborted) fill(wrong, problem(error, ask));
