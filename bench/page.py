@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from api.main import STATIC
+from api.page import STATIC
 from bench.browser import found, launched
 from bench.startup import running_api
 

@@ -24,13 +24,14 @@ from stack.up import Stack, running
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-SIZE: ViewportSize = {"width": 1200, "height": 800}
+SIZE: ViewportSize = {"width": 1200, "height": 1000}
+SIZE_OF_A_JOB: ViewportSize = {"width": 1200, "height": 1640}  # down to its layers
 PIXELS_A_POINT = 1.5
 COLORS = 256  # of a picture: lines and letters need no more, and it is a third of the size
 SECONDS = 120
 SETTLED_AFTER_MS = 1000
 
-SWEEP = {"base": {"epochs": 8, "train_samples": 2000, "validation": {"kind": "holdout", "fraction": 0.02}}}
+SWEEP = {"base": {"epochs": 6, "train_samples": 1500, "validation": {"kind": "holdout", "fraction": 0.02}}}
 ENDED_WHEN_TAKEN = 4
 SHOWN_JOB = "selu"
 
@@ -57,14 +58,16 @@ def take_all(stack: Stack) -> None:
         until(lambda: ended(client, jobs.values()) >= ENDED_WHEN_TAKEN)
         take("sweep", f"#/sweeps/{sweep['id']}", "val_accuracy")
         until(lambda: ended(client, jobs.values()) == len(jobs))
-        take("job", f"#/jobs/{jobs[SHOWN_JOB]}", "val_loss")
+        take("job", f"#/jobs/{jobs[SHOWN_JOB]}", "gradient_norm", size=SIZE_OF_A_JOB)
 
 
-def take_in_each_theme(browser: Browser, url: str, name: str, route: str, metric: str) -> None:
+def take_in_each_theme(
+    browser: Browser, url: str, name: str, route: str, metric: str, *, size: ViewportSize = SIZE
+) -> None:
     """Once the view's chart of this metric is drawn."""
     for theme in THEMES:
         context = browser.new_context(
-            viewport=SIZE, device_scale_factor=PIXELS_A_POINT, color_scheme=theme, reduced_motion="reduce"
+            viewport=size, device_scale_factor=PIXELS_A_POINT, color_scheme=theme, reduced_motion="reduce"
         )
         page = context.new_page()
         page.goto(f"{url}/{route}")
