@@ -47,9 +47,10 @@ class Metrics:
             return encode(self.registry), media_type
 
 
-@router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
-)
+SCRAPED = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="database"} 1.0\n'}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": SCRAPED}}})
 def metrics(request: Request, sessions: Sessions, queue: Hints) -> Response:
     """Metrics in Prometheus's text format, or as OpenMetrics where that is accepted; needs no key.
 

@@ -23,6 +23,7 @@ TAGS = [
         "name": "sweeps",
         "description": "Many jobs at once: each activation, seed and point of a grid over the fields of a job.",
     },
+    {"name": "published", "description": "What the article published of its experiment, and ours beside it."},
     {"name": "operation", "description": "For whoever runs the service."},
 ]
 SERVERS = [{"url": "/", "description": "This service."}]

@@ -152,7 +152,10 @@ def plot_sweep(
     ] = "",
     beside: Annotated[
         Literal["published"] | None,
-        Query(description="published: the article's points too, of val_loss and val_binary_accuracy."),
+        Query(
+            description="published: the article's points too, of val_loss and val_binary_accuracy.",
+            examples=["published"],
+        ),
     ] = None,
 ) -> Response:
     """A line a configuration: the mean over its seeds by epoch, and a band from the lowest to the highest of them.

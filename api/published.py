@@ -18,6 +18,7 @@ from api.sweep_out import EstimateOut
 from api.sweeps import SweepId
 from db import sweeps
 from jobs import published
+from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.published import Comparison, Metric, Verdict
 from jobs.sweep import Configuration, SweepSpec, expand
 
@@ -101,6 +102,13 @@ class SweepBesidePublished(Out):
     data: list[PublishedBeside] = Field(description="Every published figure of an epoch that a job has come to.")
 
 
+POINT_FILES = formats.documented(
+    "activation,metric,epoch,published,reading_error\r\ngelu,val_loss,1,0.009412,0.0003\r\n"
+)
+BESIDE_FILES = formats.documented(
+    "activation,metric,epoch,published,reading_error,n,mean,low,high,verdict\r\n"
+    "gelu,val_loss,1,0.009412,0.0003,3,0.0105,0.0041,0.017,agrees\r\n"
+)
 POINT_COLUMNS: Mapping[str, ColumnType] = {
     "activation": "string",
     "metric": "string",
@@ -118,7 +126,7 @@ BESIDE_COLUMNS: Mapping[str, ColumnType] = {
 }
 
 
-@router.get("/published", tags=["published"], responses=declared(406, 422), response_model=PublishedRuns)
+@router.get("/published", tags=["published"], responses=POINT_FILES | declared(406, 422), response_model=PublishedRuns)
 def get_published(kind: PublishedFormat) -> Response:
     """What the article published: its curves point by point, as read off its figures, and its tables."""
     if kind is Format.CSV:
@@ -139,7 +147,7 @@ def get_published(kind: PublishedFormat) -> Response:
 @router.get(
     "/sweeps/{sweep_id}/published",
     tags=["sweeps", "published"],
-    responses=declared(404, 406, 422, 503),
+    responses=BESIDE_FILES | declared(SweepNotFound, 406, 422, DatabaseUnavailable),
     response_model=SweepBesidePublished,
 )
 def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: PublishedFormat) -> Response:
