@@ -53,13 +53,13 @@ def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 original_run, original_to_its_end = tasks.run, run.Run.to_its_end
 
 
-def failing_run(job_id: str, runner: run.Runner) -> None:
+def failing_run(job_id: str, runner: run.Runner, **traced: Any) -> None:
     trouble, _, point = (FOLDER / f"{job_id}.point").read_text().rpartition(", ")
     present.update(job=job_id, trouble=trouble, point=point)
     if trouble == "full disk" and not spent():
         resource.setrlimit(resource.RLIMIT_FSIZE, (LESS_THAN_A_CHECKPOINT_BYTES, resource.RLIM_INFINITY))
     reach("before claim")
-    original_run(job_id, runner)
+    original_run(job_id, runner, **traced)
 
 
 def failing_to_its_end(self: run.Run) -> None:
