@@ -120,8 +120,7 @@ def table(curves: Sequence[Curve], metric: str) -> Table:
         for curve in curves
         for figures in zip(curve.epoch, curve.seconds, curve.value, strict=True)
     ]
-    columns = {name: [row[index] for row in rows] for index, name in enumerate([*types, metric])}
-    return Table({**types, metric: "float64"}, columns)
+    return Table.of_rows({**types, metric: "float64"}, rows)
 
 
 def drawing(curves: Sequence[Curve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:

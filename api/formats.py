@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from fastapi import HTTPException, Query, Request
@@ -133,6 +133,11 @@ class Table:
 
     types: Mapping[str, ColumnType]
     columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]  # Any: as ``types`` says
+
+    @classmethod
+    def of_rows(cls, types: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> Self:
+        """The same from its rows, whose cells are in the order of the types."""
+        return cls(types, {name: [row[at] for row in rows] for at, name in enumerate(types)})
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         return zip(*(_plain(self.columns[name]) for name in self.types), strict=True)

@@ -136,7 +136,7 @@ def get_published(kind: PublishedFormat) -> Response:
             for metric in published.METRICS
             for point in published.points(activation, metric)
         ]
-        return formats.file(table(POINT_COLUMNS, rows), kind, "published")
+        return formats.file(Table.of_rows(POINT_COLUMNS, rows), kind, "published")
     runs = [
         {"activation": name, "reading_error": published.reading_errors(name), **figures}
         for name, figures in published.figures().items()
@@ -161,10 +161,11 @@ def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: Publ
     beside = [*compared(spec, rows)]
     if kind is Format.CSV:
         return formats.file(flat(spec, beside), kind, f"published-{sweep_id}")
+    one_seed = spec.model_copy(update={"seeds": spec.seeds[:1]})  # no seed makes it another experiment
     return ExactJSON(
         {
             "sweep_id": sweep_id,
-            "departures": [*dict.fromkeys(path for job in expand(spec) for path in published.departures(job))],
+            "departures": [*dict.fromkeys(path for job in expand(one_seed) for path in published.departures(job))],
             "verdicts": Counter(row.comparison.verdict for row in beside),
             "data": [row.answered() for row in beside],
         },
@@ -216,8 +217,4 @@ def flat(spec: SweepSpec, beside: Sequence[Row]) -> Table:
         low, high = row.comparison.prediction or (None, None)
         ours = (row.comparison.ours.n, row.comparison.ours.mean, low, high, row.comparison.verdict)
         rows.append((*row.told.values(), *ours, *(str(row.configuration.values[path]) for path in grid.values())))
-    return table({**BESIDE_COLUMNS, **dict.fromkeys(grid, "string")}, rows)
-
-
-def table(types: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> Table:
-    return Table(types, {name: [row[at] for row in rows] for at, name in enumerate(types)})
+    return Table.of_rows({**BESIDE_COLUMNS, **dict.fromkeys(grid, "string")}, rows)

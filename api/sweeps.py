@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
-from itertools import groupby, repeat
+from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -181,7 +181,7 @@ def flat(spec: SweepSpec, rows: Sequence[Sequence[Any]]) -> Table:
         for seed, configuration in places
     ]
     whole = [(job_id, *starts[position], *figures) for job_id, position, *figures in rows]
-    return Table(types, dict(zip(types, zip(*whole, strict=True) if whole else repeat(()), strict=bool(whole))))
+    return Table.of_rows(types, whole)
 
 
 def as_text(value: JsonValue) -> str:
