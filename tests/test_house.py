@@ -25,3 +25,9 @@ def test_every_installed_version_is_pinned() -> None:
     )
     installed = {line.partition("==")[0].lower() for line in frozen.stdout.splitlines() if "==" in line}
     assert installed <= pinned
+
+
+def test_no_line_of_the_page_is_longer_than_one_of_ours() -> None:
+    scripts = [*(ROOT / "api" / "static").glob("**/*.js")]
+    lines = {f"{path.name}:{n}": line for path in scripts for n, line in enumerate(path.read_text().splitlines(), 1)}
+    assert [place for place, line in lines.items() if len(line) > 120] == []

@@ -24,8 +24,12 @@ export const key = {
 };
 
 /** @type {() => Promise<void>} asks the visitor for a key; main.js says how */
-let askForKey = async () => { throw new Error("nobody to ask for an API key"); };
-export const onUnauthorized = (ask) => { askForKey = ask; };
+let askForKey = async () => {
+  throw new Error("nobody to ask for an API key");
+};
+export const onUnauthorized = (ask) => {
+  askForKey = ask;
+};
 
 /**
  * @param {string} path without a leading slash, so that the service may live below another path
@@ -65,7 +69,10 @@ async function problem(response) {
 export const get = async (path, signal) => (await request(path, { signal })).json();
 
 export async function post(path, body, { signal, headers = {} } = {}) {
-  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+  const sent =
+    body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
   return (await request(path, { method: "POST", signal, headers, ...sent })).json();
 }
 

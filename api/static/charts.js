@@ -15,7 +15,10 @@ function plotly() {
     const script = h("script", {
       src: SOURCE,
       onload: () => resolve(window.Plotly),
-      onerror: () => { loading = null; reject(new Error("The charts' library did not load.")); },
+      onerror: () => {
+        loading = null;
+        reject(new Error("The charts' library did not load."));
+      },
     });
     document.head.append(script);
   });
@@ -27,9 +30,17 @@ function palette() {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
-    ink: color("ink"), faint: color("faint"), line: color("line"), panel: color("panel"), accent: color("accent"),
+    ink: color("ink"),
+    faint: color("faint"),
+    line: color("line"),
+    panel: color("panel"),
+    accent: color("accent"),
     looks: [0, 1, 2, 3, 4, 5].map((number) => color(`look-${number}`)),
-    heat: [[0, color("heat-0")], [0.5, color("heat-1")], [1, color("heat-2")]],
+    heat: [
+      [0, color("heat-0")],
+      [0.5, color("heat-1")],
+      [1, color("heat-2")],
+    ],
   };
 }
 
@@ -79,12 +90,22 @@ export function chart({ name, title, signal, size = "" }) {
   /** Draws the latest picture; whatever came before it and is not drawn yet is left out. */
   function queue() {
     if (drawing?.waiting) return drawing.waiting;
-    if (drawing === null) return (drawing = { waiting: null, done: show().catch(failed).finally(() => { drawing = null; }) }).done;
+    if (drawing === null)
+      return (drawing = {
+        waiting: null,
+        done: show()
+          .catch(failed)
+          .finally(() => {
+            drawing = null;
+          }),
+      }).done;
     drawing.waiting = drawing.done.then(queue);
     return drawing.waiting;
   }
 
-  const failed = (error) => { if (!drawn) fill(plot, h("p", { class: "empty" }, error.message)); };
+  const failed = (error) => {
+    if (!drawn) fill(plot, h("p", { class: "empty" }, error.message));
+  };
   changes.addEventListener("change", queue, { signal });
   signal.addEventListener("abort", () => drawn && window.Plotly.purge(plot));
   return {
@@ -110,7 +131,9 @@ export function line(colors, own, { x, y, name, faint = false, markers = x.lengt
   return {
     type: "scatter",
     mode: markers && !faint ? "lines+markers" : "lines",
-    x, y, name,
+    x,
+    y,
+    name,
     line: { color, dash: own.dash, width: faint ? 1 : 2.25 },
     marker: { color, symbol: own.symbol, size: 6 },
     opacity: faint ? 0.35 : 1,
@@ -121,17 +144,32 @@ export function line(colors, own, { x, y, name, faint = false, markers = x.lengt
 
 function basis(colors) {
   const axis = {
-    gridcolor: colors.line, linecolor: colors.line, zerolinecolor: colors.faint, zerolinewidth: 1,
-    tickcolor: colors.line, automargin: true, fixedrange: !FINE_POINTER.matches,
-    title: { font: { size: 12, color: colors.faint }, standoff: 8 }, exponentformat: "e",
+    gridcolor: colors.line,
+    linecolor: colors.line,
+    zerolinecolor: colors.faint,
+    zerolinewidth: 1,
+    tickcolor: colors.line,
+    automargin: true,
+    fixedrange: !FINE_POINTER.matches,
+    title: { font: { size: 12, color: colors.faint }, standoff: 8 },
+    exponentformat: "e",
   };
   return {
     font: { family: "system-ui, sans-serif", size: 12, color: colors.faint },
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 48, r: 12, t: 8, b: 40 },
-    xaxis: { ...axis }, yaxis: { ...axis },
-    showlegend: false, hovermode: "closest", dragmode: FINE_POINTER.matches ? "zoom" : false,
-    hoverlabel: { bgcolor: colors.panel, bordercolor: colors.line, font: { color: colors.ink, size: 12 }, align: "left" },
+    xaxis: { ...axis },
+    yaxis: { ...axis },
+    showlegend: false,
+    hovermode: "closest",
+    dragmode: FINE_POINTER.matches ? "zoom" : false,
+    hoverlabel: {
+      bgcolor: colors.panel,
+      bordercolor: colors.line,
+      font: { color: colors.ink, size: 12 },
+      align: "left",
+    },
     uirevision: "kept",
   };
 }
@@ -139,7 +177,8 @@ function basis(colors) {
 function merged(base, over) {
   const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
   const made = { ...base };
-  for (const [key, value] of Object.entries(over)) made[key] = isObject(value) && isObject(base[key]) ? merged(base[key], value) : value;
+  for (const [key, value] of Object.entries(over))
+    made[key] = isObject(value) && isObject(base[key]) ? merged(base[key], value) : value;
   return made;
 }
 
@@ -152,20 +191,30 @@ function merged(base, over) {
 export function decades(values) {
   const positive = values.filter((value) => value > 0);
   if (!positive.length) return { type: "log" };
-  const low = Math.log10(Math.min(...positive)), high = Math.log10(Math.max(...positive));
+  const low = Math.log10(Math.min(...positive)),
+    high = Math.log10(Math.max(...positive));
   const ticks = high - low < 2 ? withinDecades(low, high) : wholeDecades(low, high);
-  return { type: "log", tickmode: "array", tickvals: ticks, ticktext: ticks.map((tick) => (tick >= 1e-3 && tick < 1e4 ? number(tick) : power(tick))) };
+  return {
+    type: "log",
+    tickmode: "array",
+    tickvals: ticks,
+    ticktext: ticks.map((tick) => (tick >= 1e-3 && tick < 1e4 ? number(tick) : power(tick))),
+  };
 }
 
 function wholeDecades(low, high) {
-  const step = Math.ceil((high - low) / 7), first = Math.floor(low / step) * step;
-  return Array.from({ length: Math.ceil((high - first) / step) + 1 }, (_, index) => Number(`1e${first + index * step}`));
+  const step = Math.ceil((high - low) / 7),
+    first = Math.floor(low / step) * step;
+  return Array.from({ length: Math.ceil((high - first) / step) + 1 }, (_, index) =>
+    Number(`1e${first + index * step}`),
+  );
 }
 
 function withinDecades(low, high) {
   const digits = high - low < 0.7 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 3, 5];
   const ticks = [];
-  for (let exponent = Math.floor(low); exponent <= Math.ceil(high); exponent += 1) ticks.push(...digits.map((digit) => Number(`${digit}e${exponent}`)));
+  for (let exponent = Math.floor(low); exponent <= Math.ceil(high); exponent += 1)
+    ticks.push(...digits.map((digit) => Number(`${digit}e${exponent}`)));
   return ticks;
 }
 
@@ -175,4 +224,9 @@ const power = (tick) => {
 };
 
 /** Ticks at whole numbers only, as an axis of epochs or layers has them. */
-export const counted = (title, last) => ({ title: { text: title }, tickformat: "d", ...(last < 8 ? { dtick: 1 } : { nticks: 8 }), zeroline: false });
+export const counted = (title, last) => ({
+  title: { text: title },
+  tickformat: "d",
+  ...(last < 8 ? { dtick: 1 } : { nticks: 8 }),
+  zeroline: false,
+});

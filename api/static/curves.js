@@ -5,31 +5,63 @@ import { METRICS, scale } from "./parts.js";
 
 /**
  * @param {{train: string, validation: string, title: string, signal: AbortSignal}} about
- * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./looks.js").Look, epochs: number) => Promise<void>}}
+ * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./looks.js").Look, epochs: number) =>
+ *   Promise<void>}}
  */
 export function curves({ train, validation, title, signal }) {
   const { axis, read, hover } = scale(validation);
+  const said = (value) => read(value ?? Number.NaN);
+  const told = (row) =>
+    row
+      ? `After epoch ${row.epoch}: training ${said(row[train])}, validation ${said(row[validation])}.`
+      : "No epoch is recorded yet.";
   const figure = chart({ name: validation, title, signal, size: "tall" });
   return {
     element: figure.element,
-    draw: (rows, look, epochs) => figure.draw((colors) => {
-      const x = rows.map((row) => row.epoch);
-      const drawn = (metric, more) => line(colors, look, {
-        x, y: rows.map((row) => row[metric]), name: METRICS[metric], hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${METRICS[metric]}</extra>`, ...more,
-      });
-      const color = `var(--look-${look.color})`;
-      return {
-        data: [
-          drawn(train, { line: { color: colors.looks[look.color], dash: "dot", width: 1.75 }, marker: { color: colors.looks[look.color], symbol: `${look.symbol}-open`, size: 6 } }),
-          drawn(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
-        ],
-        layout: {
-          xaxis: { ...counted("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] }, yaxis: axis(rows.flatMap((row) => [row[train], row[validation]])), uirevision: epochs,
-          annotations: rows.length ? [] : [{ text: "The first epoch will appear here.", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5, font: { color: colors.faint, size: 13 } }],
-        },
-        legend: [{ label: "training", color, dash: "dot" }, { label: "validation", color }],
-        caption: rows.length ? `After epoch ${rows.at(-1).epoch}: training ${read(rows.at(-1)[train] ?? Number.NaN)}, validation ${read(rows.at(-1)[validation] ?? Number.NaN)}.` : "No epoch is recorded yet.",
-      };
-    }),
+    draw: (rows, look, epochs) =>
+      figure.draw((colors) => {
+        const x = rows.map((row) => row.epoch);
+        const drawn = (metric, more) =>
+          line(colors, look, {
+            x,
+            y: rows.map((row) => row[metric]),
+            name: METRICS[metric],
+            hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${METRICS[metric]}</extra>`,
+            ...more,
+          });
+        const color = `var(--look-${look.color})`;
+        return {
+          data: [
+            drawn(train, {
+              line: { color: colors.looks[look.color], dash: "dot", width: 1.75 },
+              marker: { color: colors.looks[look.color], symbol: `${look.symbol}-open`, size: 6 },
+            }),
+            drawn(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
+          ],
+          layout: {
+            xaxis: { ...counted("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] },
+            yaxis: axis(rows.flatMap((row) => [row[train], row[validation]])),
+            uirevision: epochs,
+            annotations: rows.length
+              ? []
+              : [
+                  {
+                    text: "The first epoch will appear here.",
+                    showarrow: false,
+                    xref: "paper",
+                    yref: "paper",
+                    x: 0.5,
+                    y: 0.5,
+                    font: { color: colors.faint, size: 13 },
+                  },
+                ],
+          },
+          legend: [
+            { label: "training", color, dash: "dot" },
+            { label: "validation", color },
+          ],
+          caption: told(rows.at(-1)),
+        };
+      }),
   };
 }

@@ -23,8 +23,10 @@ function boundsOf(ink) {
   for (let y = 0; y < ink.height; y += 1) {
     for (let x = 0; x < ink.width; x += 1) {
       if (light(ink, x, y) === 0) continue;
-      left = Math.min(left, x); right = Math.max(right, x);
-      top = Math.min(top, y); bottom = Math.max(bottom, y);
+      left = Math.min(left, x);
+      right = Math.max(right, x);
+      top = Math.min(top, y);
+      bottom = Math.max(bottom, y);
     }
   }
   return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
@@ -32,13 +34,18 @@ function boundsOf(ink) {
 
 /** Each small pixel is the mean of what it covers, which is what makes MNIST's edges grey. */
 function shrunk(ink, { left, top, width, height }, scale) {
-  const columns = Math.max(1, Math.round(width * scale)), rows = Math.max(1, Math.round(height * scale));
-  return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) =>
-    mean(ink, left + (column * width) / columns, top + (row * height) / rows, width / columns, height / rows)));
+  const columns = Math.max(1, Math.round(width * scale)),
+    rows = Math.max(1, Math.round(height * scale));
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) =>
+      mean(ink, left + (column * width) / columns, top + (row * height) / rows, width / columns, height / rows),
+    ),
+  );
 }
 
 function mean(ink, left, top, width, height) {
-  let sum = 0, area = 0;
+  let sum = 0,
+    area = 0;
   for (let y = Math.floor(top); y < top + height; y += 1) {
     const tall = Math.min(y + 1, top + height) - Math.max(y, top);
     for (let x = Math.floor(left); x < left + width; x += 1) {
@@ -51,22 +58,55 @@ function mean(ink, left, top, width, height) {
 }
 
 function centred(small) {
-  let mass = 0, across = 0, down = 0;
-  small.forEach((row, y) => row.forEach((value, x) => { mass += value; across += value * (x + 0.5); down += value * (y + 0.5); }));
-  const shiftX = Math.round(SIDE / 2 - across / mass), shiftY = Math.round(SIDE / 2 - down / mass);
-  return Array.from({ length: SIDE }, (_, y) => Array.from({ length: SIDE }, (_, x) => Math.round(small[y - shiftY]?.[x - shiftX] ?? 0)));
+  let mass = 0,
+    across = 0,
+    down = 0;
+  small.forEach((row, y) =>
+    row.forEach((value, x) => {
+      mass += value;
+      across += value * (x + 0.5);
+      down += value * (y + 0.5);
+    }),
+  );
+  const shiftX = Math.round(SIDE / 2 - across / mass),
+    shiftY = Math.round(SIDE / 2 - down / mass);
+  return Array.from({ length: SIDE }, (_, y) =>
+    Array.from({ length: SIDE }, (_, x) => Math.round(small[y - shiftY]?.[x - shiftX] ?? 0)),
+  );
 }
 
 /** Digits to try, as strokes on a square of side 1: lines through points. */
 export const SAMPLES = {
   0: [oval(0.5, 0.5, 0.2, 0.31, 0, 360)],
-  1: [[[0.4, 0.28], [0.53, 0.18], [0.53, 0.82]]],
+  1: [
+    [
+      [0.4, 0.28],
+      [0.53, 0.18],
+      [0.53, 0.82],
+    ],
+  ],
   2: [[...oval(0.5, 0.35, 0.19, 0.17, 190, 390), [0.62, 0.5], [0.32, 0.8], [0.72, 0.8]]],
   3: [[...oval(0.48, 0.34, 0.18, 0.16, 200, 440), ...oval(0.48, 0.65, 0.21, 0.17, 280, 520)]],
-  4: [[[0.4, 0.2], [0.3, 0.55], [0.72, 0.55]], [[0.62, 0.32], [0.6, 0.84]]],
+  4: [
+    [
+      [0.4, 0.2],
+      [0.3, 0.55],
+      [0.72, 0.55],
+    ],
+    [
+      [0.62, 0.32],
+      [0.6, 0.84],
+    ],
+  ],
   5: [[[0.68, 0.2], [0.38, 0.2], [0.35, 0.47], ...oval(0.48, 0.62, 0.2, 0.19, 245, 510)]],
   6: [[[0.6, 0.18], [0.45, 0.32], [0.35, 0.55], ...oval(0.5, 0.65, 0.16, 0.16, 180, -180)]],
-  7: [[[0.3, 0.22], [0.7, 0.22], [0.46, 0.82]]],
+  7: [
+    [
+      [0.3, 0.22],
+      [0.7, 0.22],
+      [0.46, 0.82],
+    ],
+  ],
   8: [[...oval(0.5, 0.35, 0.15, 0.15, 90, 450), ...oval(0.5, 0.66, 0.18, 0.16, 270, 630)]],
   9: [[...oval(0.5, 0.36, 0.16, 0.16, 0, 360), [0.66, 0.4], [0.6, 0.82]]],
 };

@@ -54,10 +54,16 @@ export function throttled(milliseconds, signal, run) {
   const go = () => {
     if (signal.aborted) return;
     again = false;
-    timer = setTimeout(() => { timer = null; if (again) go(); }, milliseconds);
+    timer = setTimeout(() => {
+      timer = null;
+      if (again) go();
+    }, milliseconds);
     run();
   };
-  return () => { if (timer === null) go(); else again = true; };
+  return () => {
+    if (timer === null) go();
+    else again = true;
+  };
 }
 
 /** An abort signal a call: the call before is aborted, and all are when the lifetime ends. */

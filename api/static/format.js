@@ -13,8 +13,8 @@ export function number(value, digits = 4) {
 }
 
 const minus = (text) => text.replace("-", "−");
-const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-export const raised = (exponent) => [...String(exponent)].map((sign) => RAISED[sign]).join("");
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+export const raised = (exponent) => [...String(exponent)].map((sign) => RAISED[sign] ?? "⁻").join("");
 
 function power(value) {
   const [mantissa, exponent] = value.toExponential(1).split("e");
@@ -38,7 +38,12 @@ export function bytes(size) {
   return size < 1e6 ? `${(size / 1e3).toFixed(0)} kB` : `${(size / 1e6).toFixed(1)} MB`;
 }
 
-const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const UNITS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
 export function ago(time) {

@@ -69,7 +69,17 @@ function mark(section) {
 
 function notFound(root) {
   title("Not found");
-  fill(root, heading("There is no such view"), h("p", { class: "empty" }, "The address may be mistyped. ", h("a", { href: "#/explore" }, "Explore activations"), " instead."));
+  fill(
+    root,
+    heading("There is no such view"),
+    h(
+      "p",
+      { class: "empty" },
+      "The address may be mistyped. ",
+      h("a", { href: "#/explore" }, "Explore activations"),
+      " instead.",
+    ),
+  );
 }
 
 let asking = null;
@@ -77,16 +87,37 @@ let asking = null;
 /** One field for whoever waits; resolves once a key was given. */
 function askForKey(refused) {
   asking ??= new Promise((resolve) => {
-    const field = h("input", { type: "password", id: "api-key", name: "key", autocomplete: "off", required: true, spellcheck: "false" });
-    const form = h("form", { class: "key-form", onsubmit: (event) => {
-      event.preventDefault();
-      key.set(field.value.trim());
-      fill(keyPlace);
-      asking = null;
-      resolve();
-    } },
-    h("label", { for: "api-key" }, "API key"), field, h("button", { class: "primary" }, "Use the key"),
-    h("p", { role: "alert" }, refused ? "The service does not know that key." : "This service answers only with an API key. It is kept until you close this tab."));
+    const field = h("input", {
+      type: "password",
+      id: "api-key",
+      name: "key",
+      autocomplete: "off",
+      required: true,
+      spellcheck: "false",
+    });
+    const form = h(
+      "form",
+      {
+        class: "key-form",
+        onsubmit: (event) => {
+          event.preventDefault();
+          key.set(field.value.trim());
+          fill(keyPlace);
+          asking = null;
+          resolve();
+        },
+      },
+      h("label", { for: "api-key" }, "API key"),
+      field,
+      h("button", { class: "primary" }, "Use the key"),
+      h(
+        "p",
+        { role: "alert" },
+        refused
+          ? "The service does not know that key."
+          : "This service answers only with an API key. It is kept until you close this tab.",
+      ),
+    );
     fill(keyPlace, form);
     field.focus();
   });

@@ -22,15 +22,23 @@ export const badge = (state) => h("span", { class: "badge", data: { state } }, s
 export const time = (at) => (at ? h("time", { datetime: at, title: clock(at) }, ago(at)) : "–");
 
 export function progress({ epoch, epochs, fraction }, label = "Progress") {
-  return h("span", { class: "progress" },
+  return h(
+    "span",
+    { class: "progress" },
     h("progress", { value: fraction, max: 1, "aria-label": label }),
-    h("span", { class: "number" }, `${epoch} / ${epochs}`));
+    h("span", { class: "number" }, `${epoch} / ${epochs}`),
+  );
 }
 
 /** Figures side by side: [name, value, explanation]. */
 export function tiles(figures) {
-  return h("dl", { class: "tiles" }, figures.map(([name, value, more]) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more)))));
+  return h(
+    "dl",
+    { class: "tiles" },
+    figures.map(([name, value, more]) =>
+      h("div", {}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more))),
+    ),
+  );
 }
 
 export const ACCURACY = /accuracy/;
@@ -47,35 +55,60 @@ export const METRICS = {
 
 /** How a chart has a metric: its axis, and a number read out. */
 export function scale(metric) {
-  if (ACCURACY.test(metric)) return { axis: () => ({ tickformat: ".1~%" }), read: (value) => percent(value), hover: ".2%" };
-  if (/loss/.test(metric)) return { axis: decades, read: (value) => String(Number(value.toPrecision(3))), hover: ".4f" };
-  return { axis: () => ({ rangemode: "tozero" }), read: (value) => (metric === "epoch_seconds" ? duration(value) : value.toFixed(0)), hover: ".4~g" };
+  if (ACCURACY.test(metric))
+    return { axis: () => ({ tickformat: ".1~%" }), read: (value) => percent(value), hover: ".2%" };
+  if (/loss/.test(metric))
+    return { axis: decades, read: (value) => String(Number(value.toPrecision(3))), hover: ".4f" };
+  return {
+    axis: () => ({ rangemode: "tozero" }),
+    read: (value) => (metric === "epoch_seconds" ? duration(value) : value.toFixed(0)),
+    hover: ".4~g",
+  };
 }
 
 /** A link to a file of the API; with a key it is fetched here, because a link sends none. */
 export function fileLink(path, text, { name = "" } = {}) {
-  return h("a", { href: path, class: "file", download: name || true, onclick: async (event) => {
-    if (key.get() === null) return;
-    event.preventDefault();
-    const response = await request(path);
-    const url = URL.createObjectURL(await response.blob());
-    const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-    h("a", { href: url, download: named?.[1] ?? name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } }, text);
+  return h(
+    "a",
+    {
+      href: path,
+      class: "file",
+      download: name || true,
+      onclick: async (event) => {
+        if (key.get() === null) return;
+        event.preventDefault();
+        const response = await request(path);
+        const url = URL.createObjectURL(await response.blob());
+        const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+        h("a", { href: url, download: named?.[1] ?? name }).click();
+        setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      },
+    },
+    text,
+  );
 }
 
 /** "Name: CSV Parquet PNG". */
 export const files = (label, links) => h("p", { class: "files" }, h("span", {}, label), links);
 
 export function select(properties, options, chosen) {
-  return h("select", properties, options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
+  return h(
+    "select",
+    properties,
+    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
+  );
 }
 
 export function labelled(text, control, hint) {
   const id = control.id || uid("field");
   control.id = id;
-  return h("div", { class: "field" }, h("label", { for: id }, text), control, hint && h("small", { class: "hint" }, hint));
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, text),
+    control,
+    hint && h("small", { class: "hint" }, hint),
+  );
 }
 
 /**
@@ -92,14 +125,23 @@ export function chips({ label, choices, chosen, look, onchange }) {
   const dashes = { solid: "solid", dash: "dashed", dot: "dotted", dashdot: "dashed" };
   const chip = ({ name, title }) => {
     const own = look(name);
-    return h("button", {
-      type: "button", class: "chip", title, "aria-pressed": String(chosen.has(name)), data: { name },
-      onclick: (event) => {
-        if (!chosen.delete(name)) chosen.add(name);
-        event.currentTarget.setAttribute("aria-pressed", String(chosen.has(name)));
-        onchange();
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        title,
+        "aria-pressed": String(chosen.has(name)),
+        data: { name },
+        onclick: (event) => {
+          if (!chosen.delete(name)) chosen.add(name);
+          event.currentTarget.setAttribute("aria-pressed", String(chosen.has(name)));
+          onchange();
+        },
       },
-    }, h("span", { class: `swatch ${dashes[own.dash]}`, style: { "--swatch": `var(--look-${own.color})` } }), name);
+      h("span", { class: `swatch ${dashes[own.dash]}`, style: { "--swatch": `var(--look-${own.color})` } }),
+      name,
+    );
   };
   return h("div", { class: "chips", role: "group", "aria-label": label }, choices.map(chip));
 }
@@ -108,11 +150,24 @@ export function chips({ label, choices, chosen, look, onchange }) {
 export function confirmed({ title, text, action }) {
   return new Promise((resolve) => {
     const id = uid("dialog");
-    const dialog = h("dialog", { "aria-labelledby": id, onclose: () => { dialog.remove(); resolve(dialog.returnValue === "yes"); } },
-      h("h2", { id }, title), h("p", {}, text),
-      h("div", { class: "actions" },
+    const dialog = h(
+      "dialog",
+      {
+        "aria-labelledby": id,
+        onclose: () => {
+          dialog.remove();
+          resolve(dialog.returnValue === "yes");
+        },
+      },
+      h("h2", { id }, title),
+      h("p", {}, text),
+      h(
+        "div",
+        { class: "actions" },
         h("button", { type: "button", onclick: () => dialog.close("no") }, "Keep"),
-        h("button", { type: "button", class: "danger", onclick: () => dialog.close("yes") }, action)));
+        h("button", { type: "button", class: "danger", onclick: () => dialog.close("yes") }, action),
+      ),
+    );
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -122,7 +177,13 @@ export function confirmed({ title, text, action }) {
 export function liveMark() {
   const mark = h("span", { class: "live", data: { live: "reconnecting" }, role: "status" }, "connecting");
   const WORDS = { live: "live", reconnecting: "reconnecting", ended: "complete" };
-  return { element: mark, set: (state) => { mark.dataset.live = state; mark.textContent = WORDS[state]; } };
+  return {
+    element: mark,
+    set: (state) => {
+      mark.dataset.live = state;
+      mark.textContent = WORDS[state];
+    },
+  };
 }
 
 /**
@@ -141,8 +202,16 @@ export function parameterControls(activation, values, onchange) {
 }
 
 function choice(label, parameter, values, onchange) {
-  const control = select({ onchange: () => { values[parameter.name] = control.value; onchange(); } },
-    parameter.choices.map((word) => [word, word]), values[parameter.name] ?? parameter.default);
+  const control = select(
+    {
+      onchange: () => {
+        values[parameter.name] = control.value;
+        onchange();
+      },
+    },
+    parameter.choices.map((word) => [word, word]),
+    values[parameter.name] ?? parameter.default,
+  );
   return labelled(label, control, parameter.description);
 }
 
@@ -151,12 +220,27 @@ function slider(label, parameter, values, onchange) {
   const { minimum: low, maximum: high } = parameter;
   const log = low > 0 && high / low > 100;
   const to = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000;
-  const from = (place) => Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3));
+  const from = (place) =>
+    Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3));
   const value = () => Number(values[parameter.name] ?? parameter.default);
-  const range = h("input", { type: "range", min: 0, max: 1000, value: to(value()), "aria-label": `${label}, slider`, oninput: () => put(from(Number(range.value)), range) });
-  const exact = h("input", { type: "number", min: low, max: high, step: "any", value: value(), oninput: () => {
-    if (exact.value !== "" && exact.checkValidity()) put(Number(exact.value), exact);
-  } });
+  const range = h("input", {
+    type: "range",
+    min: 0,
+    max: 1000,
+    value: to(value()),
+    "aria-label": `${label}, slider`,
+    oninput: () => put(from(Number(range.value)), range),
+  });
+  const exact = h("input", {
+    type: "number",
+    min: low,
+    max: high,
+    step: "any",
+    value: value(),
+    oninput: () => {
+      if (exact.value !== "" && exact.checkValidity()) put(Number(exact.value), exact);
+    },
+  });
   function put(given, by) {
     values[parameter.name] = given;
     if (by !== range) range.value = to(given);
@@ -171,20 +255,42 @@ function slider(label, parameter, values, onchange) {
 
 /** A whole number on a slider, with its value beside it. */
 export function wholeSlider({ label, name, low, high, value, onchange }) {
-  const shown = h("input", { type: "number", min: low, max: high, step: 1, value, name, oninput: () => {
-    if (shown.value === "" || !shown.checkValidity()) return;
-    range.value = shown.value;
-    onchange(Number(shown.value));
-  } });
-  const range = h("input", { type: "range", min: low, max: high, step: 1, value, "aria-label": `${label}, slider`, oninput: () => {
-    shown.value = range.value;
-    onchange(Number(range.value));
-  } });
+  const shown = h("input", {
+    type: "number",
+    min: low,
+    max: high,
+    step: 1,
+    value,
+    name,
+    oninput: () => {
+      if (shown.value === "" || !shown.checkValidity()) return;
+      range.value = shown.value;
+      onchange(Number(shown.value));
+    },
+  });
+  const range = h("input", {
+    type: "range",
+    min: low,
+    max: high,
+    step: 1,
+    value,
+    "aria-label": `${label}, slider`,
+    oninput: () => {
+      shown.value = range.value;
+      onchange(Number(range.value));
+    },
+  });
   const field = labelled(label, shown);
   field.classList.add("slider");
   shown.before(range);
-  return { element: field, set: (given) => { shown.value = given; range.value = given; } };
+  return {
+    element: field,
+    set: (given) => {
+      shown.value = given;
+      range.value = given;
+    },
+  };
 }
 
-export const formula = (label, mathml) => h("div", { class: "formula", role: "group", "aria-label": label, tabindex: "0" }, math(mathml));
-
+export const formula = (label, mathml) =>
+  h("div", { class: "formula", role: "group", "aria-label": label, tabindex: "0" }, math(mathml));

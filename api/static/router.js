@@ -35,9 +35,12 @@ export function route(path) {
 /** Rewrites the address's query; no step of the visitor's way, so neither back nor a new view. */
 export function setQuery(values) {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) if (value !== null && value !== undefined && value !== "") query.set(name, value);
+  for (const [name, value] of Object.entries(values))
+    if (value !== null && value !== undefined && value !== "") query.set(name, value);
   const text = String(query).replaceAll("%2C", ",");
   history.replaceState(null, "", `#${address().path}${text ? `?${text}` : ""}`);
 }
 
-export const go = (hash) => { location.hash = hash; };
+export const go = (hash) => {
+  location.hash = hash;
+};

@@ -16,13 +16,20 @@
 
 /** Every leaf of a schema's properties. @returns {Field[]} */
 export function fields(schema, definitions) {
-  return Object.entries(schema.properties).flatMap(([name, property]) => leaves([name], property, property.default, definitions, {}));
+  return Object.entries(schema.properties).flatMap(([name, property]) =>
+    leaves([name], property, property.default, definitions, {}),
+  );
 }
 
 function leaves(path, property, otherwise, definitions, about) {
   const whole = resolved(property, definitions);
   const nullable = whole.anyOf?.some((option) => option.type === "null") ?? false;
-  const kind = whole.anyOf ? resolved(whole.anyOf.find((option) => option.type !== "null"), definitions) : whole;
+  const kind = whole.anyOf
+    ? resolved(
+        whole.anyOf.find((option) => option.type !== "null"),
+        definitions,
+      )
+    : whole;
   const description = property.description ?? kind.description ?? "";
   if (kind.oneOf) return union(path, kind, otherwise, definitions, description);
   if (kind.properties) return nested(path, kind, otherwise, definitions, { ...about, nullable, description });
@@ -31,9 +38,25 @@ function leaves(path, property, otherwise, definitions, about) {
 
 function nested(path, kind, otherwise, definitions, { nullable, description, ...about }) {
   const inner = Object.entries(kind.properties).flatMap(([name, property]) =>
-    leaves([...path, name], property, otherwise?.[name] ?? property.default, definitions, nullable ? { only: { path: dotted(path), value: "on" } } : about));
+    leaves(
+      [...path, name],
+      property,
+      otherwise?.[name] ?? property.default,
+      definitions,
+      nullable ? { only: { path: dotted(path), value: "on" } } : about,
+    ),
+  );
   if (!nullable) return inner;
-  const gate = { path: dotted(path), label: label(path), description, type: "choice", choices: ["on", "off"], gate: true, default: otherwise ? "on" : "off", nullable: false };
+  const gate = {
+    path: dotted(path),
+    label: label(path),
+    description,
+    type: "choice",
+    choices: ["on", "off"],
+    gate: true,
+    default: otherwise ? "on" : "off",
+    nullable: false,
+  };
   return [gate, ...inner];
 }
 
@@ -44,17 +67,34 @@ function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherw
   const branches = oneOf.flatMap((option) => {
     const branch = resolved(option, definitions);
     const value = branch.properties[propertyName].const;
-    return Object.entries(branch.properties).filter(([name]) => name !== propertyName).flatMap(([name, property]) =>
-      leaves([...path, name], property, otherwise?.[name] ?? property.default, definitions, { only: { path: own, value } }));
+    return Object.entries(branch.properties)
+      .filter(([name]) => name !== propertyName)
+      .flatMap(([name, property]) =>
+        leaves([...path, name], property, otherwise?.[name] ?? property.default, definitions, {
+          only: { path: own, value },
+        }),
+      );
   });
-  return [{ path: own, label: label(path), description, type: "choice", choices, default: otherwise?.[propertyName] ?? choices[0], nullable: false }, ...branches];
+  return [
+    {
+      path: own,
+      label: label(path),
+      description,
+      type: "choice",
+      choices,
+      default: otherwise?.[propertyName] ?? choices[0],
+      nullable: false,
+    },
+    ...branches,
+  ];
 }
 
 function leaf(path, kind) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = kind;
   const named = { path: dotted(path), label: label(path) };
   if (kind.enum ?? kind.const) return { ...named, type: "choice", choices: kind.enum ?? [kind.const] };
-  if (kind.type === "integer" || kind.type === "number") return { ...named, type: kind.type, minimum: minimum ?? exclusiveMinimum, maximum: maximum ?? exclusiveMaximum };
+  if (kind.type === "integer" || kind.type === "number")
+    return { ...named, type: kind.type, minimum: minimum ?? exclusiveMinimum, maximum: maximum ?? exclusiveMaximum };
   if (kind.type === "boolean") return { ...named, type: "boolean" };
   return { ...named, type: kind.type === "object" ? "map" : "text" };
 }
@@ -74,7 +114,10 @@ function label(path) {
 
 /** The field that a JSON pointer is about: the longest path that it starts with. @returns {string|null} */
 export function fieldOf(pointer, paths) {
-  const parts = pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const parts = pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
   for (let length = parts.length; length > 0; length -= 1) {
     const path = parts.slice(0, length).join(".");
     if (paths.has(path)) return path;

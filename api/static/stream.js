@@ -64,14 +64,19 @@ function parsed(block) {
     const [, name, value] = /^([^:]*):? ?(.*)$/.exec(line);
     fields[name] = name === "data" && "data" in fields ? `${fields.data}\n${value}` : value;
   }
-  return fields.data === undefined ? null : { kind: fields.event ?? "message", id: fields.id, data: JSON.parse(fields.data) };
+  return fields.data === undefined
+    ? null
+    : { kind: fields.event ?? "message", id: fields.id, data: JSON.parse(fields.data) };
 }
 
 /** Waits; shorter where the browser finds its network again. */
 function rest(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, milliseconds);
-    const over = [[signal, "abort"], [window, "online"]];
+    const over = [
+      [signal, "abort"],
+      [window, "online"],
+    ];
     for (const [target, kind] of over) target.addEventListener(kind, done);
     function done() {
       clearTimeout(timer);

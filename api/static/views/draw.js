@@ -20,10 +20,39 @@ export async function view({ root, query, signal, title }) {
   if (!jobs.length) return fill(root, heading("Draw"), wrong, nobody(wrong));
 
   const next = superseding(signal);
-  const names = jobs.map((job) => [job.id, `${job.spec.activation}, ${percent(job.best?.val_accuracy, 1)} right, ${job.progress.epoch} epochs (${short(job.id)})`]);
-  const model = select({ name: "job", onchange: () => { setQuery({ job: model.value }); ask(); } }, names, query.get("job") ?? jobs[0].id);
-  const canvas = h("canvas", { "aria-label": "Digit", width: PIXELS, height: PIXELS, tabindex: "0", role: "img", "aria-describedby": "draw-how" });
-  const seen = h("canvas", { class: "seen", width: SIDE, height: SIDE, role: "img", "aria-label": "What the model sees: 28 by 28 pixels" });
+  const names = jobs.map((job) => [
+    job.id,
+    [
+      `${job.spec.activation}, ${percent(job.best?.val_accuracy, 1)} right`,
+      `${job.progress.epoch} epochs (${short(job.id)})`,
+    ].join(", "),
+  ]);
+  const model = select(
+    {
+      name: "job",
+      onchange: () => {
+        setQuery({ job: model.value });
+        ask();
+      },
+    },
+    names,
+    query.get("job") ?? jobs[0].id,
+  );
+  const canvas = h("canvas", {
+    "aria-label": "Digit",
+    width: PIXELS,
+    height: PIXELS,
+    tabindex: "0",
+    role: "img",
+    "aria-describedby": "draw-how",
+  });
+  const seen = h("canvas", {
+    class: "seen",
+    width: SIDE,
+    height: SIDE,
+    role: "img",
+    "aria-label": "What the model sees: 28 by 28 pixels",
+  });
   const answer = h("output", { class: "answer" });
   const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -31,21 +60,47 @@ export async function view({ root, query, signal, title }) {
   let ink = null; // the drawing without the cursor
   const button = h("button", { type: "button", class: "primary", onclick: ask }, "Ask the model");
 
-  fill(root,
+  fill(
+    root,
     heading("Draw"),
-    lede("Draw a digit from 0 to 9. It is shrunk and centred the way MNIST’s were, and sent to the network you choose."),
+    lede(
+      "Draw a digit from 0 to 9. It is shrunk and centred the way MNIST’s were, and sent to the network you choose.",
+    ),
     wrong,
-    h("div", { class: "draw" },
-      h("section", { class: "panel stack", "aria-label": "Your digit" },
+    h(
+      "div",
+      { class: "draw" },
+      h(
+        "section",
+        { class: "panel stack", "aria-label": "Your digit" },
         h("div", { class: "pad" }, canvas),
         h("div", { class: "row" }, button, h("button", { type: "button", onclick: clear }, "Clear")),
-        h("div", { class: "chips", role: "group", "aria-label": "Samples" }, Object.keys(SAMPLES).map((digit) =>
-          h("button", { type: "button", class: "small", "aria-label": `Sample ${digit}`, onclick: () => sample(digit) }, digit))),
-        h("small", { class: "hint", id: "draw-how" }, "With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks.")),
-      h("section", { class: "panel stack", "aria-label": "The answer" },
+        h(
+          "div",
+          { class: "chips", role: "group", "aria-label": "Samples" },
+          Object.keys(SAMPLES).map((digit) =>
+            h(
+              "button",
+              { type: "button", class: "small", "aria-label": `Sample ${digit}`, onclick: () => sample(digit) },
+              digit,
+            ),
+          ),
+        ),
+        h(
+          "small",
+          { class: "hint", id: "draw-how" },
+          "With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks.",
+        ),
+      ),
+      h(
+        "section",
+        { class: "panel stack", "aria-label": "The answer" },
         labelled("Model", model),
         h("div", { class: "row" }, h("div", { class: "field" }, h("small", {}, "What it sees"), seen), answer),
-        bars)));
+        bars,
+      ),
+    ),
+  );
 
   function clear() {
     pen.fillStyle = "#000";
@@ -93,7 +148,12 @@ export async function view({ root, query, signal, title }) {
     try {
       const { digit, probabilities } = await post(`v1/jobs/${model.value}/predict`, { image }, { signal: mine });
       fill(wrong);
-      fill(answer, h("strong", {}, digit), " ", h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} of the model’s belief`));
+      fill(
+        answer,
+        h("strong", {}, digit),
+        " ",
+        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} of the model’s belief`),
+      );
       chart(probabilities);
     } catch (error) {
       if (!mine.aborted) fill(wrong, problem(error, ask));
@@ -105,12 +165,19 @@ export async function view({ root, query, signal, title }) {
   function chart(probabilities) {
     const sum = probabilities?.reduce((total, value) => total + value, 0) ?? 1;
     const best = probabilities ? Math.max(...probabilities) : null;
-    fill(bars, Array.from({ length: 10 }, (_, digit) => {
-      const share = probabilities ? probabilities[digit] / sum : 0;
-      return h("li", { class: probabilities && probabilities[digit] === best ? "best" : null },
-        h("span", {}, digit), h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--share": share } })),
-        h("span", { class: "figure" }, probabilities ? percent(share, 1) : "–"));
-    }));
+    fill(
+      bars,
+      Array.from({ length: 10 }, (_, digit) => {
+        const share = probabilities ? probabilities[digit] / sum : 0;
+        return h(
+          "li",
+          { class: probabilities && probabilities[digit] === best ? "best" : null },
+          h("span", {}, digit),
+          h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--share": share } })),
+          h("span", { class: "figure" }, probabilities ? percent(share, 1) : "–"),
+        );
+      }),
+    );
   }
 
   // --- by hand ---
@@ -134,10 +201,11 @@ export async function view({ root, query, signal, title }) {
     stroke(points);
     last = points.at(-1);
   });
-  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => {
-    if (last !== null) look();
-    last = null;
-  });
+  for (const kind of ["pointerup", "pointercancel"])
+    canvas.addEventListener(kind, () => {
+      if (last !== null) look();
+      last = null;
+    });
 
   // --- by keyboard ---
   canvas.addEventListener("keydown", (event) => {
@@ -155,7 +223,12 @@ export async function view({ root, query, signal, title }) {
     cursor.y = Math.min(SIDE - 1, Math.max(0, cursor.y + step[1]));
     paint(from);
   });
-  canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) { cursor.shown = true; showCursor(); } });
+  canvas.addEventListener("focus", () => {
+    if (canvas.matches(":focus-visible")) {
+      cursor.shown = true;
+      showCursor();
+    }
+  });
   canvas.addEventListener("blur", hideCursor);
 
   function paint(from) {
@@ -195,14 +268,30 @@ async function candidates(wanted, signal) {
 }
 
 function nobody(wrong) {
-  const train = h("button", { type: "button", class: "primary", onclick: async () => {
-    train.disabled = true;
-    try {
-      go(`#/jobs/${(await post("v1/jobs", QUICK)).id}`);
-    } catch (error) {
-      train.disabled = false;
-      fill(wrong, problem(error));
-    }
-  } }, "Train a quick model");
-  return h("section", { class: "panel" }, empty(h("p", {}, "No network has been trained yet, so nobody could answer."), train, h("small", {}, "3 epochs on 6000 images: about a minute.")));
+  const train = h(
+    "button",
+    {
+      type: "button",
+      class: "primary",
+      onclick: async () => {
+        train.disabled = true;
+        try {
+          go(`#/jobs/${(await post("v1/jobs", QUICK)).id}`);
+        } catch (error) {
+          train.disabled = false;
+          fill(wrong, problem(error));
+        }
+      },
+    },
+    "Train a quick model",
+  );
+  return h(
+    "section",
+    { class: "panel" },
+    empty(
+      h("p", {}, "No network has been trained yet, so nobody could answer."),
+      train,
+      h("small", {}, "3 epochs on 6000 images: about a minute."),
+    ),
+  );
 }

@@ -5,7 +5,18 @@ import { chart, line } from "../charts.js";
 import { debounced, fill, h, superseding } from "../dom.js";
 import { fixed, number } from "../format.js";
 import { looks } from "../looks.js";
-import { chips, fileLink, files, formula, heading, labelled, lede, parameterControls, problem, select } from "../parts.js";
+import {
+  chips,
+  fileLink,
+  files,
+  formula,
+  heading,
+  labelled,
+  lede,
+  parameterControls,
+  problem,
+  select,
+} from "../parts.js";
 import { setQuery } from "../router.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
 
@@ -23,28 +34,67 @@ export async function view({ root, query, signal, title }) {
 
   const values = chart({ name: "value", title: "Value f(x)", signal, size: "tall" });
   const slopes = chart({ name: "derivative", title: "Derivative f′(x)", signal, size: "tall" });
-  const cursor = h("input", { type: "range", min: 0, max: POINTS - 1, value: 240, oninput: () => moveTo(Number(cursor.value)) });
+  const cursor = h("input", {
+    type: "range",
+    min: 0,
+    max: POINTS - 1,
+    value: 240,
+    oninput: () => moveTo(Number(cursor.value)),
+  });
   const readout = h("div", { class: "scroll" });
   const cards = h("div", { class: "cards" });
   const wrong = h("div");
-  const reach = select({ onchange: () => { state.reach = reach.value; load(); } }, REACHES.map((text) => [text, `−${text} to ${text}`]), state.reach);
+  const reach = select(
+    {
+      onchange: () => {
+        state.reach = reach.value;
+        load();
+      },
+    },
+    REACHES.map((text) => [text, `−${text} to ${text}`]),
+    state.reach,
+  );
 
-  fill(root,
+  fill(
+    root,
     heading("Explore"),
-    lede("Each function in float64, with its derivative beside it. Point at a curve, or move the slider, to read a value and its slope."),
-    h("section", { class: "panel stack", "aria-label": "Activations" },
-      chips({ label: "Activations", choices: all, chosen, look, onchange: () => { describe(); load(); } })),
+    lede(
+      "Each function in float64, with its derivative beside it. Point at a curve, or move the slider, to read a value ",
+      "and its slope.",
+    ),
+    h(
+      "section",
+      { class: "panel stack", "aria-label": "Activations" },
+      chips({
+        label: "Activations",
+        choices: all,
+        chosen,
+        look,
+        onchange: () => {
+          describe();
+          load();
+        },
+      }),
+    ),
     wrong,
-    h("section", { class: "panel stack", "aria-label": "Curves" },
+    h(
+      "section",
+      { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "two" }, values.element, slopes.element),
       h("div", { class: "cursor" }, labelled("x, for the values below", cursor), labelled("x from and to", reach)),
-      readout),
-    cards);
+      readout,
+    ),
+    cards,
+  );
 
   const selected = () => all.filter((activation) => chosen.has(activation.name));
 
   function remember() {
-    setQuery({ names: [...chosen].join(","), range: state.reach === "5" ? null : state.reach, ...parametersOut(all, parameters, chosen) });
+    setQuery({
+      names: [...chosen].join(","),
+      range: state.reach === "5" ? null : state.reach,
+      ...parametersOut(all, parameters, chosen),
+    });
   }
 
   async function load() {
@@ -63,16 +113,28 @@ export async function view({ root, query, signal, title }) {
   const loadSoon = debounced(60, signal, load);
   const range = () => ({ start: -Number(state.reach), stop: Number(state.reach) });
   const curvePath = (activation, more = {}) =>
-    `v1/activations/${activation.name}/curve${asQuery({ ...range(), points: POINTS, ...parameters[activation.name], ...more })}`;
+    `v1/activations/${activation.name}/curve` +
+    asQuery({ ...range(), points: POINTS, ...parameters[activation.name], ...more });
 
   function draw() {
-    for (const [figure, key] of [[values, "value"], [slopes, "derivative"]]) {
+    for (const [figure, key] of [
+      [values, "value"],
+      [slopes, "derivative"],
+    ]) {
       figure.draw((colors) => ({
         data: [
-          ...state.curves.map((curve) => line(colors, look(curve.name), { x: curve.x, y: curve[key], name: curve.name, hoverinfo: "none" })),
+          ...state.curves.map((curve) =>
+            line(colors, look(curve.name), { x: curve.x, y: curve[key], name: curve.name, hoverinfo: "none" }),
+          ),
           ...state.curves.map((curve) => mark(colors, look(curve.name), curve, key)),
         ],
-        layout: { xaxis: { range: [-Number(state.reach), Number(state.reach)] }, yaxis: { range: span(key) }, hovermode: "x", margin: { b: 28 }, uirevision: state.reach },
+        layout: {
+          xaxis: { range: [-Number(state.reach), Number(state.reach)] },
+          yaxis: { range: span(key) },
+          hovermode: "x",
+          margin: { b: 28 },
+          uirevision: state.reach,
+        },
         caption: caption(key),
       }));
     }
@@ -81,12 +143,25 @@ export async function view({ root, query, signal, title }) {
 
   /** The point under the cursor; on the value's curve with the tangent there. */
   function mark(colors, own, curve, key) {
-    const x = curve.x[state.at], y = curve[key][state.at];
+    const x = curve.x[state.at],
+      y = curve[key][state.at];
     const color = colors.looks[own.color];
-    const base = { type: "scatter", hoverinfo: "skip", marker: { color, size: 9, symbol: own.symbol, line: { color: colors.panel, width: 2 } }, line: { color, width: 1 } };
+    const base = {
+      type: "scatter",
+      hoverinfo: "skip",
+      marker: { color, size: 9, symbol: own.symbol, line: { color: colors.panel, width: 2 } },
+      line: { color, width: 1 },
+    };
     if (key === "derivative") return { ...base, mode: "markers", x: [x], y: [y] };
-    const reachX = TANGENT * 2 * Number(state.reach), slope = curve.derivative[state.at];
-    return { ...base, mode: "lines+markers", x: [x - reachX, x, x + reachX], y: [y - slope * reachX, y, y + slope * reachX], marker: { ...base.marker, size: [0, 9, 0] } };
+    const reachX = TANGENT * 2 * Number(state.reach),
+      slope = curve.derivative[state.at];
+    return {
+      ...base,
+      mode: "lines+markers",
+      x: [x - reachX, x, x + reachX],
+      y: [y - slope * reachX, y, y + slope * reachX],
+      marker: { ...base.marker, size: [0, 9, 0] },
+    };
   }
 
   /** What is shown of the value's axis: all of a bounded function, and an unbounded one as far as x goes. */
@@ -94,14 +169,19 @@ export async function view({ root, query, signal, title }) {
     const found = state.curves.flatMap((curve) => curve[key]).filter((value) => value !== null);
     if (!found.length) return [-1, 1];
     const cap = key === "value" ? Number(state.reach) : 3;
-    const low = Math.max(-cap, Math.min(...found)), high = Math.min(cap, Math.max(...found));
+    const low = Math.max(-cap, Math.min(...found)),
+      high = Math.min(cap, Math.max(...found));
     const room = 0.06 * (high - low || 1);
     return [low - room, high + room];
   }
 
   function caption(key) {
     if (!state.curves.length) return "Choose an activation above.";
-    return state.curves.map((curve) => `${curve.name} runs from ${number(curve[key][0], 3)} to ${number(curve[key].at(-1), 3)}`).join("; ") + ".";
+    return (
+      state.curves
+        .map((curve) => `${curve.name} runs from ${number(curve[key][0], 3)} to ${number(curve[key].at(-1), 3)}`)
+        .join("; ") + "."
+    );
   }
 
   function moveTo(place) {
@@ -113,13 +193,39 @@ export async function view({ root, query, signal, title }) {
   function read() {
     const x = state.curves[0]?.x[state.at];
     cursor.setAttribute("aria-valuetext", `x = ${number(x ?? 0, 3)}`);
-    fill(readout, state.curves.length > 0 && h("table", { class: "readout" },
-      h("caption", { class: "hidden" }, "Value and slope at the chosen x"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("output", {}, `x = ${fixed(x, 3)}`)), h("th", { scope: "col", class: "figure" }, "f(x)"), h("th", { scope: "col", class: "figure" }, "slope f′(x)"))),
-      h("tbody", {}, state.curves.map((curve) => h("tr", {},
-        h("th", { scope: "row" }, named(curve.name)),
-        h("td", { class: "figure" }, number(curve.value[state.at], 6)),
-        h("td", { class: "figure" }, number(curve.derivative[state.at], 6)))))));
+    fill(
+      readout,
+      state.curves.length > 0 &&
+        h(
+          "table",
+          { class: "readout" },
+          h("caption", { class: "hidden" }, "Value and slope at the chosen x"),
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              h("th", { scope: "col" }, h("output", {}, `x = ${fixed(x, 3)}`)),
+              h("th", { scope: "col", class: "figure" }, "f(x)"),
+              h("th", { scope: "col", class: "figure" }, "slope f′(x)"),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            state.curves.map((curve) =>
+              h(
+                "tr",
+                {},
+                h("th", { scope: "row" }, named(curve.name)),
+                h("td", { class: "figure" }, number(curve.value[state.at], 6)),
+                h("td", { class: "figure" }, number(curve.derivative[state.at], 6)),
+              ),
+            ),
+          ),
+        ),
+    );
   }
 
   const swatch = (name) => h("span", { class: "swatch", style: { "--swatch": `var(--look-${look(name).color})` } });
@@ -132,25 +238,56 @@ export async function view({ root, query, signal, title }) {
   function card(activation) {
     const own = (parameters[activation.name] ??= {});
     const links = h("span", { class: "row" });
-    const renew = () => fill(links, ["csv", "svg", "png"].map((format) => fileLink(curvePath(activation, { format }), format.toUpperCase(), { name: `${activation.name}.${format}` })));
+    const renew = () =>
+      fill(
+        links,
+        ["csv", "svg", "png"].map((format) =>
+          fileLink(curvePath(activation, { format }), format.toUpperCase(), { name: `${activation.name}.${format}` }),
+        ),
+      );
     renew();
     const { reference } = activation;
-    return h("article", { class: "panel card", "aria-label": activation.title },
+    return h(
+      "article",
+      { class: "panel card", "aria-label": activation.title },
       h("header", {}, swatch(activation.name), h("h2", {}, activation.title)),
-      parameterControls(activation, own, () => { renew(); loadSoon(); }),
+      parameterControls(activation, own, () => {
+        renew();
+        loadSoon();
+      }),
       formula(`${activation.name}: formula`, activation.formula_mathml),
       formula(`${activation.name}: derivative`, activation.derivative_mathml),
-      h("ul", { class: "facts" }, facts(activation).map((text) => h("li", { class: "badge plain" }, text))),
-      h("ul", { class: "marks" },
+      h(
+        "ul",
+        { class: "facts" },
+        facts(activation).map((text) => h("li", { class: "badge plain" }, text)),
+      ),
+      h(
+        "ul",
+        { class: "marks" },
         activation.advantages.map((text) => h("li", { class: "plus" }, text)),
-        activation.drawbacks.map((text) => h("li", { class: "minus" }, text))),
-      h("p", {}, h("small", {}, h("a", { href: reference.url, rel: "noreferrer" }, reference.title), ` · ${reference.authors}, ${reference.year}`)),
-      files("The curves", links));
+        activation.drawbacks.map((text) => h("li", { class: "minus" }, text)),
+      ),
+      h(
+        "p",
+        {},
+        h(
+          "small",
+          {},
+          h("a", { href: reference.url, rel: "noreferrer" }, reference.title),
+          ` · ${reference.authors}, ${reference.year}`,
+        ),
+      ),
+      files("The curves", links),
+    );
   }
 
   for (const figure of [values, slopes]) {
     figure.plot.addEventListener("drawn", () => {
-      figure.plot.on("plotly_hover", ({ points: [point] }) => point.pointNumber !== state.at && moveTo(point.pointNumber));
+      figure.plot.on(
+        "plotly_hover",
+        ({ points: [point] }) => point.pointNumber !== state.at && moveTo(point.pointNumber),
+      );
     });
   }
   state.at = 240;
@@ -162,7 +299,9 @@ function facts({ range: [low, high], monotonic, self_normalizing: selfNormalizin
   const from = low === null ? "−∞" : number(low, 4);
   const to = high === null ? "∞" : number(high, 4);
   return [
-    `from ${from} to ${to}`, monotonic ? "monotonic" : "not monotonic", `f′(0) = ${number(atZero, 4)}`,
+    `from ${from} to ${to}`,
+    monotonic ? "monotonic" : "not monotonic",
+    `f′(0) = ${number(atZero, 4)}`,
     selfNormalizing && "self-normalizing",
   ].filter(Boolean);
 }

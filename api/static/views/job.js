@@ -26,22 +26,59 @@ export async function view({ root, id, signal, title }) {
   ];
   const layers = layerMaps({ path, signal });
   const live = liveMark();
-  const status = h("div", { class: "row" }), buttons = h("div", { class: "actions" }), bar = h("div");
-  const figures = h("div"), wrong = h("div"), diagnoses = h("div"), details = h("div", { class: "two" }), stored = h("div");
+  const status = h("div", { class: "row" }),
+    buttons = h("div", { class: "actions" }),
+    bar = h("div");
+  const figures = h("div"),
+    wrong = h("div"),
+    diagnoses = h("div"),
+    details = h("div", { class: "two" }),
+    stored = h("div");
 
-  fill(root,
-    heading(h("span", { class: "name" }, h("span", { class: "swatch", style: { "--swatch": `var(--look-${own.color})` } }), activation), buttons),
-    h("div", { class: "row" }, status, live.element, h("span", { class: "id hint" }, id), first.sweep_id && h("a", { href: `#/sweeps/${first.sweep_id}` }, "Its sweep"), first.retry_of && h("a", { href: `#/jobs/${first.retry_of}` }, "Retry of another")),
+  fill(
+    root,
+    heading(
+      h(
+        "span",
+        { class: "name" },
+        h("span", { class: "swatch", style: { "--swatch": `var(--look-${own.color})` } }),
+        activation,
+      ),
+      buttons,
+    ),
+    h(
+      "div",
+      { class: "row" },
+      status,
+      live.element,
+      h("span", { class: "id hint" }, id),
+      first.sweep_id && h("a", { href: `#/sweeps/${first.sweep_id}` }, "Its sweep"),
+      first.retry_of && h("a", { href: `#/jobs/${first.retry_of}` }, "Retry of another"),
+    ),
     wrong,
     h("section", { class: "panel stack", "aria-label": "Progress" }, bar, figures),
     diagnoses,
-    h("section", { class: "panel stack", "aria-label": "Curves" },
+    h(
+      "section",
+      { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "two" }, loss.element, accuracy.element),
-      files("History", [["csv", "CSV"], ["ndjson", "NDJSON"], ["parquet", "Parquet"]].map(([format, text]) => fileLink(`${path}/history?format=${format}`, text))),
-      files("Drawing", ["png", "svg"].map((format) => fileLink(`${path}/plot.${format}`, format.toUpperCase())))),
+      files(
+        "History",
+        [
+          ["csv", "CSV"],
+          ["ndjson", "NDJSON"],
+          ["parquet", "Parquet"],
+        ].map(([format, text]) => fileLink(`${path}/history?format=${format}`, text)),
+      ),
+      files(
+        "Drawing",
+        ["png", "svg"].map((format) => fileLink(`${path}/plot.${format}`, format.toUpperCase())),
+      ),
+    ),
     layers.element,
     details,
-    stored);
+    stored,
+  );
 
   const draw = throttled(60, signal, () => {
     const rows = [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
@@ -61,13 +98,31 @@ export async function view({ root, id, signal, title }) {
   signal.addEventListener("abort", () => clearTimeout(timer));
 
   function show(job) {
-    fill(status, badge(job.state), job.cancel_requested_at && !job.finished_at && h("span", { class: "hint" }, "cancelling…"), job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in line`));
+    fill(
+      status,
+      badge(job.state),
+      job.cancel_requested_at && !job.finished_at && h("span", { class: "hint" }, "cancelling…"),
+      job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in line`),
+    );
     showButtons(job);
     fill(bar, wideProgress(job));
     fill(figures, tiles(facts(job)));
-    fill(diagnoses, job.diagnoses.length > 0 && h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosed)));
-    fill(wrong, job.error && h("div", { class: "problem" }, h("p", {}, h("strong", {}, words(job.error.code)), ": ", job.error.message)));
-    fill(details, panel("Timeline", timeline(job)), panel("What was asked", specification(job.spec)), job.environment && panel("Where it ran", environment(job.environment)));
+    fill(
+      diagnoses,
+      job.diagnoses.length > 0 &&
+        h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosed)),
+    );
+    fill(
+      wrong,
+      job.error &&
+        h("div", { class: "problem" }, h("p", {}, h("strong", {}, words(job.error.code)), ": ", job.error.message)),
+    );
+    fill(
+      details,
+      panel("Timeline", timeline(job)),
+      panel("What was asked", specification(job.spec)),
+      job.environment && panel("Where it ran", environment(job.environment)),
+    );
     clearTimeout(timer);
     if (job.state === "queued") timer = setTimeout(renew, QUEUE_MS);
     if (job.finished_at) showCheckpoints(job);
@@ -85,26 +140,72 @@ export async function view({ root, id, signal, title }) {
         fill(wrong, problem(error));
       }
     };
-    const cancel = h("button", { type: "button", disabled: job.cancel_requested_at !== null, onclick: () => act(async () => show(await post(`${path}/cancel`))) }, "Cancel");
-    const retry = h("button", { type: "button", onclick: () => act(async () => go(`#/jobs/${(await post(`${path}/retry`)).id}`)) }, "Retry");
-    const erase = h("button", { type: "button", class: "danger", onclick: () => act(async () => {
-      const sure = await confirmed({ title: "Delete this job?", text: "Its history, layers and checkpoints go with it, for good.", action: "Delete" });
-      if (!sure) return;
-      await remove(path);
-      go("#/jobs");
-    }) }, "Delete");
-    fill(buttons,
+    const cancel = h(
+      "button",
+      {
+        type: "button",
+        disabled: job.cancel_requested_at !== null,
+        onclick: () => act(async () => show(await post(`${path}/cancel`))),
+      },
+      "Cancel",
+    );
+    const retry = h(
+      "button",
+      { type: "button", onclick: () => act(async () => go(`#/jobs/${(await post(`${path}/retry`)).id}`)) },
+      "Retry",
+    );
+    const erase = h(
+      "button",
+      {
+        type: "button",
+        class: "danger",
+        onclick: () =>
+          act(async () => {
+            const sure = await confirmed({
+              title: "Delete this job?",
+              text: "Its history, layers and checkpoints go with it, for good.",
+              action: "Delete",
+            });
+            if (!sure) return;
+            await remove(path);
+            go("#/jobs");
+          }),
+      },
+      "Delete",
+    );
+    fill(
+      buttons,
       h("a", { class: "button", href: `#/compare?jobs=${id}` }, "Compare"),
       job.finished_at && job.best && h("a", { class: "button", href: `#/draw?job=${id}` }, "Draw a digit"),
-      job.finished_at ? [retry, erase] : cancel);
+      job.finished_at ? [retry, erase] : cancel,
+    );
   }
 
   async function showCheckpoints(job) {
     const { checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] }));
     if (signal.aborted) return;
-    fill(stored, panel("Checkpoints", checkpoints.length ? h("ul", { class: "plain" }, checkpoints.map(({ epoch, size_bytes: size, sha256 }) =>
-      h("li", { class: "row" }, fileLink(`${path}/checkpoints/${epoch}`, `After epoch ${epoch}`), h("small", { class: "number" }, bytes(size)), h("small", { class: "id" }, `sha256 ${sha256.slice(0, 12)}…`))))
-      : h("p", { class: "hint" }, job.best ? "None is kept." : "None was written."), "safetensors: weights and optimizer state."));
+    fill(
+      stored,
+      panel(
+        "Checkpoints",
+        checkpoints.length
+          ? h(
+              "ul",
+              { class: "plain" },
+              checkpoints.map(({ epoch, size_bytes: size, sha256 }) =>
+                h(
+                  "li",
+                  { class: "row" },
+                  fileLink(`${path}/checkpoints/${epoch}`, `After epoch ${epoch}`),
+                  h("small", { class: "number" }, bytes(size)),
+                  h("small", { class: "id" }, `sha256 ${sha256.slice(0, 12)}…`),
+                ),
+              ),
+            )
+          : h("p", { class: "hint" }, job.best ? "None is kept." : "None was written."),
+        "safetensors: weights and optimizer state.",
+      ),
+    );
   }
 
   show(first);
@@ -113,7 +214,10 @@ export async function view({ root, id, signal, title }) {
   follow(`${path}/stream`, {
     until: "end",
     signal,
-    onState: (state) => { live.set(state); if (state !== "reconnecting") renew(); },
+    onState: (state) => {
+      live.set(state);
+      if (state !== "reconnecting") renew();
+    },
     onEvent: ({ kind, data }) => {
       if (kind === "epoch") {
         epochs.set(data.epoch, data);
@@ -122,10 +226,13 @@ export async function view({ root, id, signal, title }) {
       }
       renew();
     },
-  }).catch((error) => { if (!signal.aborted) fill(wrong, problem(error)); });
+  }).catch((error) => {
+    if (!signal.aborted) fill(wrong, problem(error));
+  });
 }
 
-const panel = (title, content, more) => h("section", { class: "panel" }, h("h2", {}, title), content, more && h("p", { class: "hint" }, more));
+const panel = (title, content, more) =>
+  h("section", { class: "panel" }, h("h2", {}, title), content, more && h("p", { class: "hint" }, more));
 
 function wideProgress(job) {
   const made = progress(job.progress, "Epochs");
@@ -136,7 +243,11 @@ function wideProgress(job) {
 function facts(job) {
   const { best, test, latest } = job;
   return [
-    ["Epoch", `${job.progress.epoch} of ${job.progress.epochs}`, job.finished_at ? null : job.eta_seconds === null ? "no epoch yet" : `${duration(job.eta_seconds)} left`],
+    [
+      "Epoch",
+      `${job.progress.epoch} of ${job.progress.epochs}`,
+      job.finished_at ? null : job.eta_seconds === null ? "no epoch yet" : `${duration(job.eta_seconds)} left`,
+    ],
     ["Best validation loss", number(best?.val_loss, 4), best && `after epoch ${best.epoch}`],
     ["Validation accuracy", percent(best?.val_accuracy), latest && `now ${percent(latest.val_accuracy)}`],
     ["Test accuracy", percent(test?.accuracy), test && `loss ${number(test.loss, 3)}`],
@@ -146,26 +257,58 @@ function facts(job) {
 
 function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, thresholds, non_finite: marks }) {
   const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
-  return h("details", { class: until === null ? "diagnosis" : "diagnosis past", data: { diagnosis: code } },
+  return h(
+    "details",
+    { class: until === null ? "diagnosis" : "diagnosis past", data: { diagnosis: code } },
     h("summary", {}, `${words(code)}${layer ? ` · ${layer}` : ""} `, h("small", {}, when)),
     h("p", {}, message),
-    h("dl", { class: "pairs" }, Object.entries(evidence).map(([name, value]) => [h("dt", {}, words(name)),
-      h("dd", {}, value === null ? marks?.[`/evidence/${name}`] ?? "–" : number(value), thresholds[name] !== undefined && h("small", {}, ` threshold ${number(thresholds[name])}`))])));
+    h(
+      "dl",
+      { class: "pairs" },
+      Object.entries(evidence).map(([name, value]) => [
+        h("dt", {}, words(name)),
+        h(
+          "dd",
+          {},
+          value === null ? (marks?.[`/evidence/${name}`] ?? "–") : number(value),
+          thresholds[name] !== undefined && h("small", {}, ` threshold ${number(thresholds[name])}`),
+        ),
+      ]),
+    ),
+  );
 }
 
 function timeline({ created_at: created, transitions }) {
   if (!transitions.length) return empty(`Accepted ${clock(created)}.`);
-  return h("ol", { class: "timeline" }, transitions.map(({ state, at, reason }) => h("li", {}, h("strong", {}, state), h("span", {}, reason), h("time", { datetime: at, class: "hint" }, clock(at)))));
+  return h(
+    "ol",
+    { class: "timeline" },
+    transitions.map(({ state, at, reason }) =>
+      h("li", {}, h("strong", {}, state), h("span", {}, reason), h("time", { datetime: at, class: "hint" }, clock(at))),
+    ),
+  );
 }
 
 /** Nested objects as dotted names. */
 function specification(spec) {
-  const rows = (value, name) => (value !== null && typeof value === "object" && !Array.isArray(value)
-    ? Object.entries(value).flatMap(([key, inner]) => rows(inner, name ? `${name}.${key}` : key))
-    : [[name, value === null ? "–" : String(value)]]);
-  return h("dl", { class: "pairs" }, rows(spec, "").map(([name, value]) => [h("dt", {}, words(name)), h("dd", { class: "number" }, value)]));
+  const rows = (value, name) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? Object.entries(value).flatMap(([key, inner]) => rows(inner, name ? `${name}.${key}` : key))
+      : [[name, value === null ? "–" : String(value)]];
+  return h(
+    "dl",
+    { class: "pairs" },
+    rows(spec, "").map(([name, value]) => [h("dt", {}, words(name)), h("dd", { class: "number" }, value)]),
+  );
 }
 
 function environment(found) {
-  return h("dl", { class: "pairs" }, Object.entries(found).map(([name, value]) => [h("dt", {}, words(name)), h("dd", { class: name.includes("sha") ? "id" : "number" }, String(value))]));
+  return h(
+    "dl",
+    { class: "pairs" },
+    Object.entries(found).map(([name, value]) => [
+      h("dt", {}, words(name)),
+      h("dd", { class: name.includes("sha") ? "id" : "number" }, String(value)),
+    ]),
+  );
 }

@@ -15,9 +15,11 @@ export async function view({ root, signal, title }) {
   const state = { cursor: null, before: [] };
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
-  fill(root,
+  fill(
+    root,
     heading("Sweeps", h("a", { class: "button primary", href: "#/train/sweep" }, "New sweep")),
-    h("section", { class: "panel stack", "aria-label": "All sweeps" }, wrong, list, pages));
+    h("section", { class: "panel stack", "aria-label": "All sweeps" }, wrong, list, pages),
+  );
 
   async function load() {
     clearTimeout(timer);
@@ -37,28 +39,87 @@ export async function view({ root, signal, title }) {
     }
   }
 
-  const none = () => empty(h("p", {}, "No sweeps yet. A sweep trains the same network once for each activation, and compares them."), h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"));
+  const none = () =>
+    empty(
+      h("p", {}, "No sweeps yet. A sweep trains the same network once for each activation, and compares them."),
+      h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
+    );
 
-  const table = (sweeps) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of sweeps" }, h("table", {},
-    h("thead", {}, h("tr", {}, ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, sweeps.map(row))));
+  const table = (sweeps) =>
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of sweeps" },
+      h(
+        "table",
+        {},
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"].map((text) => h("th", { scope: "col" }, text)),
+          ),
+        ),
+        h("tbody", {}, sweeps.map(row)),
+      ),
+    );
 
   function row(sweep) {
     const { id, spec, jobs } = sweep;
-    return h("tr", {},
-      h("th", { scope: "row" }, h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)), h("small", { class: "id" }, ` ${short(id)}`)),
+    return h(
+      "tr",
+      {},
+      h(
+        "th",
+        { scope: "row" },
+        h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)),
+        h("small", { class: "id" }, ` ${short(id)}`),
+      ),
       h("td", {}, badge(sweep.state)),
       h("td", {}, progress(sweep.progress, `Epochs of sweep ${short(id)}`)),
       h("td", { class: "number" }, sweep.finished_at ? "" : duration(sweep.eta_seconds)),
-      h("td", { class: "number" }, `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`, jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`)),
-      h("td", {}, time(sweep.created_at)));
+      h(
+        "td",
+        { class: "number" },
+        `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`,
+        jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`),
+      ),
+      h("td", {}, time(sweep.created_at)),
+    );
   }
 
   function turning({ next_cursor: next }) {
-    fill(pages, (state.before.length > 0 || next) && [
-      h("button", { type: "button", disabled: state.before.length === 0, onclick: () => { state.cursor = state.before.pop(); load(); } }, "Previous"),
-      h("button", { type: "button", disabled: next === null, onclick: () => { state.before.push(state.cursor); state.cursor = next; load(); } }, "Next"),
-    ]);
+    fill(
+      pages,
+      (state.before.length > 0 || next) && [
+        h(
+          "button",
+          {
+            type: "button",
+            disabled: state.before.length === 0,
+            onclick: () => {
+              state.cursor = state.before.pop();
+              load();
+            },
+          },
+          "Previous",
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            disabled: next === null,
+            onclick: () => {
+              state.before.push(state.cursor);
+              state.cursor = next;
+              load();
+            },
+          },
+          "Next",
+        ),
+      ],
+    );
   }
 
   await load();
