@@ -205,9 +205,9 @@ _ENTRIES = (
         value=functions.gelu,
         derivative=functions.gelu_derivative,
         formula_latex=r"f(x) = \frac{x}{2} \left(1 + \tanh u\right), \quad "
-        r"u = \sqrt{\frac{2}{\pi}} \left(x + 0.044715 x^3\right)",
+        r"u = \sqrt{2/\pi} \left(x + 0.044715 x^3\right)",
         derivative_latex=r"f'(x) = \frac{1 + \tanh u}{2} + \frac{x}{2} \operatorname{sech}^2(u) "
-        r"\sqrt{\frac{2}{\pi}} \left(1 + 3 \cdot 0.044715 x^2\right)",
+        r"\sqrt{2/\pi} \left(1 + 0.134145 x^2\right)",
         parameters=(
             Parameter(
                 name="approximate",

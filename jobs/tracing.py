@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, where the settings name a collector; elsewhere nothing of its SDK is imported.
+"""Spans for OpenTelemetry, where the settings name a collector; elsewhere nothing that makes them is imported.
 
 A process traces from `start` on, as it logs from `logs.start` on; before that, and without a collector, every function
 here does nothing.

@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { number, raised } from "./format.js";
+import { swatch } from "./parts.js";
 import { changes } from "./theme.js";
 
 const SOURCE = "static/vendor/plotly.min.js";
@@ -49,7 +50,7 @@ function palette() {
  * @property {object[]} data Plotly's traces
  * @property {object} [layout] over the page's own
  * @property {string} [caption] the same for whoever does not see it
- * @property {{label: string, color: string, dash?: string}[]} [legend]
+ * @property {{label: string, own: import("./looks.js").Look}[]} [legend]
  */
 
 /**
@@ -65,7 +66,8 @@ export function chart({ name, title, signal, size = "" }) {
   const plot = h("div", { class: `plot ${size}`, data: { chart: name } }, h("div", { class: "skeleton" }));
   const legend = h("ul", { class: "legend", hidden: true });
   const caption = h("figcaption");
-  const figure = h("figure", { "aria-label": title }, h("h2", { class: "title" }, title), legend, plot, caption);
+  const heading = h("h2", { class: "title" }, title);
+  const figure = h("figure", { "aria-label": title }, heading, legend, plot, caption);
   let latest = null;
   let drawing = null; // drawings wait for each other: Plotly makes a new one in a step of its own
   let drawn = false;
@@ -78,7 +80,10 @@ export function chart({ name, title, signal, size = "" }) {
     const picture = latest(colors);
     if (!drawn) plot.replaceChildren();
     await Plotly.react(plot, picture.data, merged(basis(colors), picture.layout ?? {}), CONFIG);
-    fill(legend, (picture.legend ?? []).map(entry));
+    fill(
+      legend,
+      (picture.legend ?? []).map(({ label, own }) => h("li", {}, swatch(own), label)),
+    );
     legend.hidden = !picture.legend?.length;
     caption.textContent = picture.caption ?? "";
     if (!drawn) {
@@ -111,6 +116,12 @@ export function chart({ name, title, signal, size = "" }) {
   return {
     element: figure,
     plot,
+    /** The next picture shows something else. */
+    rename(newName, newTitle) {
+      plot.dataset.chart = newName;
+      heading.textContent = newTitle;
+      figure.setAttribute("aria-label", newTitle);
+    },
     /** @param {(colors: ReturnType<typeof palette>) => Picture} picture */
     draw(picture) {
       latest = picture;
@@ -119,11 +130,16 @@ export function chart({ name, title, signal, size = "" }) {
   };
 }
 
-const DASHED = { solid: "solid", dash: "dashed", dot: "dotted", dashdot: "dashed" };
-
-function entry({ label, color, dash = "solid" }) {
-  return h("li", {}, h("span", { class: `swatch ${DASHED[dash]}`, style: { "--swatch": color } }), label);
-}
+/** What a chart says in place of the curves that are still to come. */
+export const note = (colors, text) => ({
+  text,
+  showarrow: false,
+  xref: "paper",
+  yref: "paper",
+  x: 0.5,
+  y: 0.5,
+  font: { color: colors.faint, size: 13 },
+});
 
 /** A line in a look. */
 export function line(colors, own, { x, y, name, faint = false, markers = x.length < 30, ...more }) {
@@ -191,9 +207,9 @@ function merged(base, over) {
 export function decades(values) {
   const positive = values.filter((value) => value > 0);
   if (!positive.length) return { type: "log" };
-  const low = Math.log10(Math.min(...positive)),
-    high = Math.log10(Math.max(...positive));
-  const ticks = high - low < 2 ? withinDecades(low, high) : wholeDecades(low, high);
+  const least = Math.min(...positive);
+  const most = Math.max(...positive);
+  const ticks = most / least < 2 ? evenly(least, most) : most / least < 100 ? within(least, most) : whole(least, most);
   return {
     type: "log",
     tickmode: "array",
@@ -202,20 +218,30 @@ export function decades(values) {
   };
 }
 
-function wholeDecades(low, high) {
-  const step = Math.ceil((high - low) / 7),
-    first = Math.floor(low / step) * step;
-  return Array.from({ length: Math.ceil((high - first) / step) + 1 }, (_, index) =>
-    Number(`1e${first + index * step}`),
-  );
+function evenly(least, most) {
+  const rough = (most - least || least) / 4;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((digit) => digit * unit >= rough);
+  const first = Math.floor(least / step);
+  return Array.from({ length: Math.ceil(most / step) - first + 1 }, (_, index) => rounded((first + index) * step));
 }
 
-function withinDecades(low, high) {
-  const digits = high - low < 0.7 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 3, 5];
+const rounded = (value) => Number(value.toPrecision(12)); // 0.30000000000000004 is 0.3
+
+function within(least, most) {
+  const digits = most / least < 5 ? [1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9] : [1, 2, 3, 5];
   const ticks = [];
-  for (let exponent = Math.floor(low); exponent <= Math.ceil(high); exponent += 1)
+  for (let exponent = Math.floor(Math.log10(least)); exponent <= Math.ceil(Math.log10(most)); exponent += 1)
     ticks.push(...digits.map((digit) => Number(`${digit}e${exponent}`)));
   return ticks;
+}
+
+function whole(least, most) {
+  const [low, high] = [Math.log10(least), Math.log10(most)];
+  const step = Math.ceil((high - low) / 7);
+  const first = Math.floor(low / step) * step;
+  const length = Math.ceil((high - first) / step) + 1;
+  return Array.from({ length }, (_, index) => Number(`1e${first + index * step}`));
 }
 
 const power = (tick) => {

@@ -1,7 +1,7 @@
 // Training and validation of one job, epoch by epoch.
 
-import { chart, counted, line } from "./charts.js";
-import { METRICS, scale } from "./parts.js";
+import { chart, counted, line, note } from "./charts.js";
+import { METRICS, scale } from "./metrics.js";
 
 /**
  * @param {{train: string, validation: string, title: string, signal: AbortSignal}} about
@@ -29,7 +29,6 @@ export function curves({ train, validation, title, signal }) {
             hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${METRICS[metric]}</extra>`,
             ...more,
           });
-        const color = `var(--look-${look.color})`;
         return {
           data: [
             drawn(train, {
@@ -42,23 +41,11 @@ export function curves({ train, validation, title, signal }) {
             xaxis: { ...counted("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] },
             yaxis: axis(rows.flatMap((row) => [row[train], row[validation]])),
             uirevision: epochs,
-            annotations: rows.length
-              ? []
-              : [
-                  {
-                    text: "The first epoch will appear here.",
-                    showarrow: false,
-                    xref: "paper",
-                    yref: "paper",
-                    x: 0.5,
-                    y: 0.5,
-                    font: { color: colors.faint, size: 13 },
-                  },
-                ],
+            annotations: rows.length ? [] : [note(colors, "The first epoch will appear here.")],
           },
           legend: [
-            { label: "training", color, dash: "dot" },
-            { label: "validation", color },
+            { label: "training", own: { ...look, dash: "dot" } },
+            { label: "validation", own: { ...look, dash: "solid" } },
           ],
           caption: told(rows.at(-1)),
         };

@@ -31,6 +31,15 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** As `fill`, and the focus stays with whatever has the same `data-place` as what had it. */
+export function refill(element, ...children) {
+  const active = document.activeElement;
+  const place = element.contains(active) ? active.dataset.place : undefined;
+  fill(element, ...children);
+  if (place) element.querySelector(`[data-place="${CSS.escape(place)}"]`)?.focus();
+  return element;
+}
+
 /** Says something to a screen reader, and to nobody else. */
 export function say(text) {
   document.getElementById("said").textContent = text;

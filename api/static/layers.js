@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { chart, counted } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { number } from "./format.js";
-import { fileLink, files } from "./parts.js";
+import { drawingFiles, tableFiles } from "./parts.js";
 
 const MAPS = [
   { name: "gradient_norm", title: "Gradient norm", log: true },
@@ -30,14 +30,8 @@ export function layerMaps({ path, signal }) {
       { class: "heat" },
       figures.map(({ figure }) => figure.element),
     ),
-    files(
-      "Layers",
-      [
-        ["csv", "CSV"],
-        ["ndjson", "NDJSON"],
-        ["parquet", "Parquet"],
-      ].map(([format, text]) => fileLink(`${path}/layers?format=${format}`, text)),
-    ),
+    tableFiles("Layers", `${path}/layers`),
+    drawingFiles("Drawing", (format) => `${path}/layers/plot.${format}`),
   );
 
   async function load() {
@@ -55,17 +49,15 @@ export function layerMaps({ path, signal }) {
   return { element, load };
 }
 
-function drawn({ name, log, fraction }, layers, colors) {
+function drawn(about, layers, colors) {
+  const { name } = about;
   const names = [...new Set(layers.map(({ layer }) => layer))].filter((layer) =>
-    layers.some((row) => row.layer === layer && row[name] !== null),
+    layers.some((row) => row.layer === layer && isThere(row, name)),
   );
   const epochs = [...new Set(layers.map(({ epoch }) => epoch))];
-  const at = new Map(layers.map((row) => [`${row.layer} ${row.epoch}`, row[name]]));
-  const values = names.map((layer) => epochs.map((epoch) => at.get(`${layer} ${epoch}`) ?? null));
-  const z = log ? values.map((row) => row.map((value) => (value > 0 ? Math.log10(value) : null))) : values;
-  const text = values.map((row) =>
-    row.map((value) => (value === null ? "" : fraction ? `${Math.round(100 * value)} %` : number(value, 2))),
-  );
+  const rows = new Map(layers.map((row) => [`${row.layer} ${row.epoch}`, row]));
+  const grid = names.map((layer) => epochs.map((epoch) => cell(about, rows.get(`${layer} ${epoch}`))));
+  const [zmin, zmax] = about.fraction ? [0, 1] : range(grid.flat().flatMap(({ z }) => z ?? []));
   const last = epochs.at(-1);
   return {
     data: [
@@ -73,14 +65,14 @@ function drawn({ name, log, fraction }, layers, colors) {
         type: "heatmap",
         x: epochs,
         y: names,
-        z,
-        text,
+        z: grid.map((cells) => cells.map(({ z }) => z)),
+        text: grid.map((cells) => cells.map(({ text }) => text)),
+        zmin,
+        zmax,
         xgap: 1,
         ygap: 2,
         showscale: false,
         colorscale: colors.heat,
-        ...(fraction ? { zmin: 0, zmax: 1 } : {}),
-        ...(epochs.length <= MOST_NUMBERS ? { texttemplate: "%{text}", textfont: { size: 11 } } : {}),
         hovertemplate: "%{y}, epoch %{x}: %{text}<extra></extra>",
       },
     ],
@@ -88,8 +80,48 @@ function drawn({ name, log, fraction }, layers, colors) {
       xaxis: { ...counted("epoch", last), showgrid: false },
       yaxis: { autorange: "reversed", showgrid: false, type: "category" },
       margin: { l: 56, r: 4, t: 4, b: 36 },
+      annotations:
+        epochs.length > MOST_NUMBERS
+          ? []
+          : grid.flatMap((cells, y) =>
+              cells.map(({ z, text }, x) => ({
+                x: epochs[x],
+                y: names[y],
+                text,
+                showarrow: false,
+                font: { size: 11, color: z === null ? colors.ink : ink(colors.heat, (z - zmin) / (zmax - zmin)) },
+              })),
+            ),
     },
-    caption:
-      names.map((layer) => `${layer} ${number(at.get(`${layer} ${last}`), 2)}`).join(", ") + ` after epoch ${last}.`,
+    caption: `${names.map((layer, y) => `${layer} ${grid[y].at(-1).text || "–"}`).join(", ")} after epoch ${last}.`,
   };
 }
+
+const isThere = (row, name) => row[name] !== null || markOf(row, name) !== undefined;
+const markOf = (row, name) => row.non_finite?.[`/${name}`];
+
+/** Where its colour lies on the scale, null of what has none, and what it says: of NaN and infinity their names. */
+function cell({ name, log, fraction }, row) {
+  const value = row?.[name] ?? null;
+  if (value === null) return { z: null, text: (row && markOf(row, name)) ?? "" };
+  const z = log ? (value > 0 ? Math.log10(value) : null) : value;
+  return { z, text: fraction ? `${Math.round(100 * value)} %` : number(value, 2) };
+}
+
+/** One value alone lies in the middle. */
+function range(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low < high ? [low, high] : [low - 0.5, low + 0.5];
+}
+
+/** Black or white, whichever is read better on that place of the scale. */
+function ink(scale, share) {
+  const at = share * (scale.length - 1);
+  const from = Math.min(Math.floor(at), scale.length - 2);
+  const [before, after] = [channels(scale[from][1]), channels(scale[from + 1][1])];
+  const [red, green, blue] = before.map((value, index) => linear(value + (at - from) * (after[index] - value)));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff"; // WCAG 2.2, relative luminance
+}
+
+const channels = (hex) => [1, 3, 5].map((index) => Number.parseInt(hex.slice(index, index + 2), 16) / 255);
+const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);

@@ -1,9 +1,10 @@
 // The frame around the views: address, navigation, theme, and the key where the service wants one.
 
+import { address } from "./address.js";
 import { key, onUnauthorized } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { heading, problem } from "./parts.js";
-import { address, route } from "./router.js";
+import { route } from "./router.js";
 import { installTheme } from "./theme.js";
 
 const main = document.getElementById("main");

@@ -24,8 +24,26 @@ function rebuilt(node) {
   if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(node.data);
   if (node.nodeType !== Node.ELEMENT_NODE || node.namespaceURI !== NAMESPACE || !ELEMENTS.has(node.localName))
     return null;
-  const made = document.createElementNS(NAMESPACE, node.localName);
-  for (const { name, value } of node.attributes) if (ATTRIBUTES.has(name)) made.setAttribute(name, value);
-  made.append(...[...node.childNodes].map(rebuilt).filter((child) => child !== null));
-  return made;
+  if (isPrimed(node)) return primed(node);
+  const attributes = [...node.attributes].filter(({ name }) => ATTRIBUTES.has(name));
+  return made(node.localName, attributes, [...node.childNodes].map(rebuilt));
+}
+
+const PRIME = "′";
+const isPrimed = ({ localName, lastElementChild: last }) => localName === "msup" && last?.textContent === PRIME;
+
+/** f′ with the sign beside its letter: it is raised already, and as a superscript it would be twice. */
+function primed({ firstElementChild: letter }) {
+  const close = [
+    { name: "lspace", value: "0" },
+    { name: "rspace", value: "0" },
+  ];
+  return made("mrow", [], [rebuilt(letter), made("mo", close, [document.createTextNode(PRIME)])]);
+}
+
+function made(name, attributes, children) {
+  const element = document.createElementNS(NAMESPACE, name);
+  for (const attribute of attributes) element.setAttribute(attribute.name, attribute.value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
 }

@@ -1,9 +1,8 @@
 // What several views are made of.
 
 import { key, request } from "./api.js";
-import { decades } from "./charts.js";
 import { h, uid } from "./dom.js";
-import { ago, clock, duration, percent } from "./format.js";
+import { ago, clock } from "./format.js";
 import { math } from "./mathml.js";
 
 export const heading = (text, ...beside) =>
@@ -21,10 +20,10 @@ export function problem(error, again) {
 export const badge = (state) => h("span", { class: "badge", data: { state } }, state);
 export const time = (at) => (at ? h("time", { datetime: at, title: clock(at) }, ago(at)) : "–");
 
-export function progress({ epoch, epochs, fraction }, label = "Progress") {
+export function progress({ epoch, epochs, fraction }, label, { wide = false } = {}) {
   return h(
     "span",
-    { class: "progress" },
+    { class: wide ? "progress wide" : "progress" },
     h("progress", { value: fraction, max: 1, "aria-label": label }),
     h("span", { class: "number" }, `${epoch} / ${epochs}`),
   );
@@ -39,31 +38,6 @@ export function tiles(figures) {
       h("div", {}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more))),
     ),
   );
-}
-
-export const ACCURACY = /accuracy/;
-export const METRICS = {
-  val_loss: "Validation loss",
-  val_accuracy: "Validation accuracy",
-  val_binary_accuracy: "Validation binary accuracy",
-  loss: "Training loss",
-  accuracy: "Training accuracy",
-  binary_accuracy: "Training binary accuracy",
-  epoch_seconds: "Seconds an epoch",
-  images_per_second: "Images a second",
-};
-
-/** How a chart has a metric: its axis, and a number read out. */
-export function scale(metric) {
-  if (ACCURACY.test(metric))
-    return { axis: () => ({ tickformat: ".1~%" }), read: (value) => percent(value), hover: ".2%" };
-  if (/loss/.test(metric))
-    return { axis: decades, read: (value) => String(Number(value.toPrecision(3))), hover: ".4f" };
-  return {
-    axis: () => ({ rangemode: "tozero" }),
-    read: (value) => (metric === "epoch_seconds" ? duration(value) : value.toFixed(0)),
-    hover: ".4~g",
-  };
 }
 
 /** A link to a file of the API; with a key it is fetched here, because a link sends none. */
@@ -91,60 +65,21 @@ export function fileLink(path, text, { name = "" } = {}) {
 /** "Name: CSV Parquet PNG". */
 export const files = (label, links) => h("p", { class: "files" }, h("span", {}, label), links);
 
-export function select(properties, options, chosen) {
-  return h(
-    "select",
-    properties,
-    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
-  );
-}
+const TABLES = { csv: "CSV", ndjson: "NDJSON", parquet: "Parquet" };
 
-export function labelled(text, control, hint) {
-  const id = control.id || uid("field");
-  control.id = id;
-  return h(
-    "div",
-    { class: "field" },
-    h("label", { for: id }, text),
-    control,
-    hint && h("small", { class: "hint" }, hint),
+/** Links to a table of the API in each of its formats. */
+export const tableFiles = (label, path) =>
+  files(
+    label,
+    Object.entries(TABLES).map(([format, text]) => fileLink(`${path}?format=${format}`, text)),
   );
-}
 
-/**
- * Chips that are pressed or not.
- *
- * @param {object} about
- * @param {string} about.label of the group
- * @param {{name: string, title?: string}[]} about.choices
- * @param {Set<string>} about.chosen changed in place
- * @param {(name: string) => {color: number, dash: string}} about.look
- * @param {() => void} about.onchange
- */
-export function chips({ label, choices, chosen, look, onchange }) {
-  const dashes = { solid: "solid", dash: "dashed", dot: "dotted", dashdot: "dashed" };
-  const chip = ({ name, title }) => {
-    const own = look(name);
-    return h(
-      "button",
-      {
-        type: "button",
-        class: "chip",
-        title,
-        "aria-pressed": String(chosen.has(name)),
-        data: { name },
-        onclick: (event) => {
-          if (!chosen.delete(name)) chosen.add(name);
-          event.currentTarget.setAttribute("aria-pressed", String(chosen.has(name)));
-          onchange();
-        },
-      },
-      h("span", { class: `swatch ${dashes[own.dash]}`, style: { "--swatch": `var(--look-${own.color})` } }),
-      name,
-    );
-  };
-  return h("div", { class: "chips", role: "group", "aria-label": label }, choices.map(chip));
-}
+/** @param {(format: "png"|"svg") => string} path */
+export const drawingFiles = (label, path) =>
+  files(
+    label,
+    ["png", "svg"].map((format) => fileLink(path(format), format.toUpperCase())),
+  );
 
 /** Asks before something that cannot be undone. @returns {Promise<boolean>} */
 export function confirmed({ title, text, action }) {
@@ -186,111 +121,51 @@ export function liveMark() {
   };
 }
 
-/**
- * An activation's parameters as sliders and choices.
- *
- * @param {{name: string, parameters: object[]}} activation
- * @param {Record<string, number|string>} values of this activation, changed in place
- * @param {() => void} onchange
- */
-export function parameterControls(activation, values, onchange) {
-  return activation.parameters.map((parameter) => {
-    const label = `${activation.name} ${parameter.name}`;
-    if (parameter.choices.length) return choice(label, parameter, values, onchange);
-    return slider(label, parameter, values, onchange);
-  });
-}
-
-function choice(label, parameter, values, onchange) {
-  const control = select(
-    {
-      onchange: () => {
-        values[parameter.name] = control.value;
-        onchange();
-      },
-    },
-    parameter.choices.map((word) => [word, word]),
-    values[parameter.name] ?? parameter.default,
-  );
-  return labelled(label, control, parameter.description);
-}
-
-/** Over many decades the slider's steps are of equal ratio. */
-function slider(label, parameter, values, onchange) {
-  const { minimum: low, maximum: high } = parameter;
-  const log = low > 0 && high / low > 100;
-  const to = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000;
-  const from = (place) =>
-    Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3));
-  const value = () => Number(values[parameter.name] ?? parameter.default);
-  const range = h("input", {
-    type: "range",
-    min: 0,
-    max: 1000,
-    value: to(value()),
-    "aria-label": `${label}, slider`,
-    oninput: () => put(from(Number(range.value)), range),
-  });
-  const exact = h("input", {
-    type: "number",
-    min: low,
-    max: high,
-    step: "any",
-    value: value(),
-    oninput: () => {
-      if (exact.value !== "" && exact.checkValidity()) put(Number(exact.value), exact);
-    },
-  });
-  function put(given, by) {
-    values[parameter.name] = given;
-    if (by !== range) range.value = to(given);
-    if (by !== exact) exact.value = given;
-    onchange();
-  }
-  const field = labelled(label, exact, parameter.description);
-  field.classList.add("slider");
-  exact.before(range);
-  return field;
-}
-
-/** A whole number on a slider, with its value beside it. */
-export function wholeSlider({ label, name, low, high, value, onchange }) {
-  const shown = h("input", {
-    type: "number",
-    min: low,
-    max: high,
-    step: 1,
-    value,
-    name,
-    oninput: () => {
-      if (shown.value === "" || !shown.checkValidity()) return;
-      range.value = shown.value;
-      onchange(Number(shown.value));
-    },
-  });
-  const range = h("input", {
-    type: "range",
-    min: low,
-    max: high,
-    step: 1,
-    value,
-    "aria-label": `${label}, slider`,
-    oninput: () => {
-      shown.value = range.value;
-      onchange(Number(range.value));
-    },
-  });
-  const field = labelled(label, shown);
-  field.classList.add("slider");
-  shown.before(range);
-  return {
-    element: field,
-    set: (given) => {
-      shown.value = given;
-      range.value = given;
-    },
-  };
-}
-
 export const formula = (label, mathml) =>
   h("div", { class: "formula", role: "group", "aria-label": label, tabindex: "0" }, math(mathml));
+
+const DASHED = { solid: "solid", dash: "dashed", dot: "dotted", dashdot: "dashed" };
+
+/** A short piece of an activation's line. */
+export const swatch = ({ color, dash = "solid" }) =>
+  h("span", { class: `swatch ${DASHED[dash]}`, style: { "--swatch": `var(--look-${color})` } });
+
+export const named = (own, ...what) => h("span", { class: "name" }, swatch(own), what);
+
+/**
+ * A table that may be wider than its place.
+ *
+ * @param {string} label
+ * @param {(string|{figure?: string, hidden?: string})[]} columns a text; of figures, at the right; or for readers only
+ * @param {HTMLElement[]} rows
+ */
+export function table(label, columns, rows) {
+  const head = ({ figure, hidden }) =>
+    h("th", { scope: "col", class: figure && "figure" }, figure ?? h("span", { class: "hidden" }, hidden));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h(
+      "table",
+      {},
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((column) => (typeof column === "string" ? h("th", { scope: "col" }, column) : head(column))),
+        ),
+      ),
+      h("tbody", {}, rows),
+    ),
+  );
+}
+
+/** Cells of a row: its name, any content, a number as text, a figure to compare with those above and below. */
+export const cells = {
+  name: (...content) => h("th", { scope: "row" }, content),
+  any: (...content) => h("td", {}, content),
+  number: (...content) => h("td", { class: "number" }, content),
+  figure: (...content) => h("td", { class: "figure" }, content),
+};

@@ -48,6 +48,36 @@ def test_without_sigmoid_its_line_goes(tab: Tab, swept: str) -> None:
     tab.until(lambda: "sigmoid" in drawn_names(tab))
 
 
+def test_a_sweep_is_shown_beside_the_articles_run_with_a_verdict(tab: Tab, swept: str) -> None:
+    tab.open(f"#/sweeps/{swept}")
+    tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu", "sigmoid"})
+    tab.button("beside the article’s run").click()
+    tab.until(lambda: "relu, the article’s" in tab.lines("val_loss"))
+    expect(tab.page.get_by_text(re.compile(r"^Of \d+ published figures: "))).to_be_visible()
+    expect(tab.page.get_by_text(re.compile("^Not quite the published experiment: .*validation"))).to_be_visible()
+    with tab.page.expect_download() as download:
+        tab.page.get_by_role("link", name="PNG").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    tab.page.reload()
+    tab.until(lambda: "relu, the article’s" in tab.lines("val_loss"))
+
+
+def test_a_grid_makes_a_line_and_a_row_a_value(tab: Tab, stack: Service) -> None:
+    tab.open("#/train/sweep")
+    for name in ("sigmoid", "elu", "leaky-relu", "selu", "gelu"):
+        tab.page.get_by_label(name, exact=True).uncheck()
+    tab.fill(**{"base.epochs": 1, "base.train_samples": 128, "base.validation.fraction": 0.001})
+    tab.button("Add a field").click()
+    tab.page.get_by_label("Field of the grid").select_option("batch_size")
+    tab.page.get_by_label("Values of the field").fill("32, 64")
+    tab.button("Train the sweep").click()
+    tab.page.wait_for_url(re.compile(r"#/sweeps/[0-9a-f-]{36}"))
+    tab.expect_live("ended")
+    tab.until(lambda: {*tab.lines("val_accuracy")} == {"relu, batch size 32", "relu, batch size 64"})
+    expect(tab.page.get_by_role("columnheader", name="batch_size")).to_be_visible()
+    expect(row_of(tab, "relu")).to_have_count(2)
+
+
 def test_the_table_of_a_sweep_has_each_configurations_accuracy(tab: Tab, stack: Service, swept: str) -> None:
     configurations = stack.http.get(f"/v1/sweeps/{swept}").json()["configurations"]
     tab.open(f"#/sweeps/{swept}")

@@ -54,6 +54,21 @@ def test_a_job_that_has_ended_is_retried(tab: Tab, stack: Service) -> None:
     tab.expect_live("ended")
 
 
+def test_a_job_is_deleted_only_when_the_visitor_is_sure(tab: Tab, stack: Service) -> None:
+    job_id = stack.submit(epochs=1, seed=10)
+    stack.ended(job_id)
+    tab.open(f"#/jobs/{job_id}")
+    tab.button("Delete").click()
+    dialog = tab.page.get_by_role("dialog", name="Delete this job?")
+    tab.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert stack.job(job_id)["state"] == "succeeded"
+    tab.button("Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(tab.heading("Jobs")).to_be_visible()
+    assert stack.http.get(f"/v1/jobs/{job_id}").status_code == 404
+
+
 def test_a_job_in_the_list_is_cancelled_and_found_by_its_state(tab: Tab, stack: Service) -> None:
     job_id = stack.submit(epochs=1000, activation="mish")
     tab.open("#/jobs?activation=mish")

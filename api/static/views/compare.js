@@ -1,24 +1,28 @@
 // Compare: one metric of any jobs, by epoch or by time.
 
+import { setQuery } from "../address.js";
 import { get, query as asQuery } from "../api.js";
 import { chart, counted, line } from "../charts.js";
-import { fill, h, superseding } from "../dom.js";
+import { exclusions, labelled, select } from "../controls.js";
+import { fill, h, refill, superseding } from "../dom.js";
 import { percent, short } from "../format.js";
 import { looks, restyled } from "../looks.js";
-import { badge, empty, fileLink, files, heading, labelled, lede, METRICS, problem, scale, select } from "../parts.js";
-import { setQuery } from "../router.js";
+import { METRICS, scale } from "../metrics.js";
+import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
 
-const MOST = 24;
+/** As many as the API compares. */
+export const MOST = 24;
 const AXES = [
   ["epoch", "Epoch"],
   ["seconds", "Seconds of training"],
 ];
 const EVERY_MS = 3000;
+const COLUMNS = [{ hidden: "Compare" }, "Activation", "State", "Seed", "Epochs", "Images", "Best val. accuracy"];
 
 export async function view({ root, query, signal, title }) {
   title("Compare");
   const look = await looks();
-  const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean).slice(0, MOST);
+  const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean);
   const state = {
     metric: query.get("metric") in METRICS ? query.get("metric") : "val_loss",
     x: query.get("x") === "seconds" ? "seconds" : "epoch",
@@ -51,11 +55,17 @@ export async function view({ root, query, signal, title }) {
     AXES,
     state.x,
   );
-  const toggles = h("div", { class: "chips", role: "group", "aria-label": "Activations that are shown" });
-  const links = h("div"),
-    wrong = h("div"),
-    picker = h("div"),
-    none = empty(h("p", {}, "Choose jobs below: their curves appear here."));
+  const toggles = exclusions({
+    excluded: state.excluded,
+    look,
+    onchange: () => {
+      remember();
+      draw();
+    },
+  });
+  const [links, wrong, picker] = [h("div"), h("div"), h("div")];
+  const enough = h("p", { class: "hint", role: "status" });
+  const none = empty(h("p", {}, "Choose jobs below: their curves appear here."));
   const curves = h("div", { class: "stack", hidden: true }, figure.element, links);
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
@@ -73,12 +83,12 @@ export async function view({ root, query, signal, title }) {
         { class: "row end" },
         h("div", {}, labelled("Metric", metric)),
         h("div", {}, labelled("By", axis)),
-        toggles,
+        toggles.element,
       ),
       none,
       curves,
     ),
-    h("section", { class: "panel", "aria-label": "Jobs to compare" }, h("h2", {}, "Jobs"), picker),
+    h("section", { class: "panel", "aria-label": "Jobs to compare" }, h("h2", {}, "Jobs"), enough, picker),
   );
 
   function remember() {
@@ -94,7 +104,7 @@ export async function view({ root, query, signal, title }) {
     fill(wrong);
     if (!chosen.length) {
       state.comparison = null;
-      toggle();
+      toggles.show([]);
       return;
     }
     try {
@@ -102,10 +112,8 @@ export async function view({ root, query, signal, title }) {
         `v1/compare${asQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`,
         mine,
       );
-      figure.plot.dataset.chart = state.metric;
-      figure.element.querySelector("h2").textContent = METRICS[state.metric];
-      figure.element.setAttribute("aria-label", METRICS[state.metric]);
-      toggle();
+      figure.rename(state.metric, METRICS[state.metric]);
+      toggles.show(present());
       draw();
     } catch (error) {
       if (!mine.aborted) fill(wrong, problem(error, load));
@@ -121,37 +129,6 @@ export async function view({ root, query, signal, title }) {
 
   const activationOf = (label) => label.split(/[, ]/, 1)[0];
   const present = () => [...new Set((state.comparison?.jobs ?? []).map(({ label }) => activationOf(label)))];
-
-  function toggle() {
-    const names = present();
-    const focused = document.activeElement?.dataset?.place;
-    const button = (name, text, reversed) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: "chip",
-          "aria-pressed": String(state.excluded.has(name) === reversed),
-          data: { place: text },
-          onclick: () => {
-            if (!state.excluded.delete(name)) state.excluded.add(name);
-            remember();
-            toggle();
-            draw();
-          },
-        },
-        !reversed && h("span", { class: "swatch", style: { "--swatch": `var(--look-${look(name).color})` } }),
-        text,
-      );
-    fill(
-      toggles,
-      names.length > 1 && [
-        names.map((name) => button(name, name, false)),
-        names.includes("sigmoid") && button("sigmoid", "without sigmoid", true),
-      ],
-    );
-    if (focused) toggles.querySelector(`[data-place="${CSS.escape(focused)}"]`)?.focus();
-  }
 
   function shown() {
     const seen = new Map();
@@ -189,7 +166,7 @@ export async function view({ root, query, signal, title }) {
         yaxis: scaled(lines.flatMap(({ value }) => value)),
         uirevision: `${state.metric} ${state.x}`,
       },
-      legend: lines.map(({ label, own }) => ({ label, color: `var(--look-${own.color})`, dash: own.dash })),
+      legend: lines,
       caption: lines
         .map(({ label, value, epoch }) =>
           value.length
@@ -223,37 +200,8 @@ export async function view({ root, query, signal, title }) {
         .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch(() => null)),
     );
     const all = [...others.filter(Boolean), ...state.recent];
-    const focused = document.activeElement?.dataset?.place;
-    fill(
-      picker,
-      all.length
-        ? h(
-            "div",
-            { class: "scroll picker", tabindex: "0", role: "region", "aria-label": "Table of jobs" },
-            h(
-              "table",
-              {},
-              h(
-                "thead",
-                {},
-                h(
-                  "tr",
-                  {},
-                  h("th", {}, h("span", { class: "hidden" }, "Compare")),
-                  ["Activation", "State", "Seed", "Epochs", "Images", "Best val. accuracy"].map((text) =>
-                    h("th", { scope: "col" }, text),
-                  ),
-                ),
-              ),
-              h("tbody", {}, all.map(row)),
-            ),
-          )
-        : empty(
-            h("p", {}, "No jobs yet."),
-            h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
-          ),
-    );
-    if (focused) picker.querySelector(`[data-place="${CSS.escape(focused)}"]`)?.focus();
+    refill(picker, all.length ? table("Table of jobs", COLUMNS, all.map(row)) : nobody());
+    limit();
   }
 
   function row({ id, spec, state: now, progress, best }) {
@@ -263,36 +211,45 @@ export async function view({ root, query, signal, title }) {
       data: { place: id },
       "aria-label": `Compare ${spec.activation} ${short(id)}`,
       onchange: () => {
-        if (!box.checked) chosen.splice(chosen.indexOf(id), 1);
-        else if (chosen.length < MOST) chosen.push(id);
-        else box.checked = false;
+        if (box.checked) chosen.push(id);
+        else chosen.splice(chosen.indexOf(id), 1);
+        limit();
         load();
       },
     });
     return h(
       "tr",
       {},
-      h("td", {}, box),
-      h(
-        "th",
-        { scope: "row" },
-        h(
-          "span",
-          { class: "name" },
-          h("span", { class: "swatch", style: { "--swatch": `var(--look-${look(spec.activation).color})` } }),
+      cells.any(box),
+      cells.name(
+        named(
+          look(spec.activation),
           h("a", { href: `#/jobs/${id}` }, spec.activation),
           h("small", { class: "id" }, short(id)),
         ),
       ),
-      h("td", {}, badge(now)),
-      h("td", { class: "number" }, spec.seed),
-      h("td", { class: "number" }, `${progress.epoch} / ${progress.epochs}`),
-      h("td", { class: "number" }, spec.train_samples ?? "all"),
-      h("td", { class: "number" }, percent(best?.val_accuracy)),
+      cells.any(badge(now)),
+      cells.number(spec.seed),
+      cells.number(`${progress.epoch} / ${progress.epochs}`),
+      cells.number(spec.train_samples ?? "all"),
+      cells.number(percent(best?.val_accuracy)),
     );
+  }
+
+  /** What the API does not compare cannot be chosen, and the page says so. */
+  function limit() {
+    const full = chosen.length >= MOST;
+    for (const box of picker.querySelectorAll("input")) box.disabled = full && !box.checked;
+    fill(enough, full && `${MOST} jobs are compared at most: take one out to add another.`);
   }
 
   fill(picker, h("div", { class: "skeleton page-skeleton" }));
   await pick();
   await load();
 }
+
+const nobody = () =>
+  empty(
+    h("p", {}, "No jobs yet."),
+    h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
+  );

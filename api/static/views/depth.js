@@ -1,12 +1,13 @@
 // Depth: what becomes of a signal and its gradient in a deep random network.
 
+import { setQuery } from "../address.js";
 import { catalog, post, schemas } from "../api.js";
 import { chart, counted, decades, line } from "../charts.js";
+import { chips, labelled, parameterControls, select, wholeSlider } from "../controls.js";
 import { debounced, fill, h, superseding } from "../dom.js";
 import { number, raised, words } from "../format.js";
 import { looks } from "../looks.js";
-import { chips, heading, labelled, lede, parameterControls, problem, select, wholeSlider } from "../parts.js";
-import { setQuery } from "../router.js";
+import { heading, lede, problem } from "../parts.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
 
 const MOST_NUMBERS = 8_000_000; // depth * width * (width + 2 * samples), as the API's PropagationSpec bounds it
@@ -228,11 +229,7 @@ export async function view({ root, query, signal, title }) {
         },
         legend:
           name === "gradient_norm"
-            ? state.networks.map(({ activation }) => ({
-                label: activation,
-                color: `var(--look-${look(activation).color})`,
-                dash: look(activation).dash,
-              }))
+            ? state.networks.map(({ activation }) => ({ label: activation, own: look(activation) }))
             : [],
         caption: state.networks.map((network) => ends(network, name)).join("; "),
       }));

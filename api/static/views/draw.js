@@ -1,11 +1,12 @@
 // Draw: a digit by hand, and what a trained network makes of it.
 
+import { go, setQuery } from "../address.js";
 import { get, post } from "../api.js";
+import { labelled, select } from "../controls.js";
 import { asMnist, SAMPLES, SIDE } from "../digit.js";
 import { fill, h, superseding } from "../dom.js";
 import { percent, short } from "../format.js";
-import { empty, heading, labelled, lede, problem, select } from "../parts.js";
-import { go, setQuery } from "../router.js";
+import { empty, heading, lede, problem } from "../parts.js";
 
 const PIXELS = 280;
 const CELL = PIXELS / SIDE;

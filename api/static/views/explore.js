@@ -1,23 +1,13 @@
 // Explore: the curves of any activations together, what one point of them is, and what to know before using them.
 
+import { setQuery } from "../address.js";
 import { catalog, get, query as asQuery } from "../api.js";
 import { chart, line } from "../charts.js";
+import { chips, labelled, parameterControls, select } from "../controls.js";
 import { debounced, fill, h, superseding } from "../dom.js";
 import { fixed, number } from "../format.js";
 import { looks } from "../looks.js";
-import {
-  chips,
-  fileLink,
-  files,
-  formula,
-  heading,
-  labelled,
-  lede,
-  parameterControls,
-  problem,
-  select,
-} from "../parts.js";
-import { setQuery } from "../router.js";
+import { fileLink, files, formula, heading, lede, named, problem, swatch } from "../parts.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
 
 const POINTS = 401;
@@ -218,7 +208,7 @@ export async function view({ root, query, signal, title }) {
               h(
                 "tr",
                 {},
-                h("th", { scope: "row" }, named(curve.name)),
+                h("th", { scope: "row" }, named(look(curve.name), curve.name)),
                 h("td", { class: "figure" }, number(curve.value[state.at], 6)),
                 h("td", { class: "figure" }, number(curve.derivative[state.at], 6)),
               ),
@@ -227,9 +217,6 @@ export async function view({ root, query, signal, title }) {
         ),
     );
   }
-
-  const swatch = (name) => h("span", { class: "swatch", style: { "--swatch": `var(--look-${look(name).color})` } });
-  const named = (name) => h("span", { class: "name" }, swatch(name), name);
 
   function describe() {
     fill(cards, selected().map(card));
@@ -250,7 +237,7 @@ export async function view({ root, query, signal, title }) {
     return h(
       "article",
       { class: "panel card", "aria-label": activation.title },
-      h("header", {}, swatch(activation.name), h("h2", {}, activation.title)),
+      h("header", {}, swatch(look(activation.name)), h("h2", {}, activation.title)),
       parameterControls(activation, own, () => {
         renew();
         loadSoon();

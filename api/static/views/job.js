@@ -1,13 +1,26 @@
 // A job: how it learns, live, and everything else there is to know about it.
 
+import { go } from "../address.js";
 import { get, post, remove } from "../api.js";
+import { curves } from "../curves.js";
 import { fill, h, throttled } from "../dom.js";
 import { bytes, clock, duration, fixed, number, percent, short, words } from "../format.js";
-import { curves } from "../curves.js";
 import { layerMaps } from "../layers.js";
 import { looks } from "../looks.js";
-import { badge, confirmed, empty, fileLink, files, heading, liveMark, problem, progress, tiles } from "../parts.js";
-import { go } from "../router.js";
+import {
+  badge,
+  confirmed,
+  drawingFiles,
+  empty,
+  fileLink,
+  heading,
+  liveMark,
+  named,
+  problem,
+  progress,
+  tableFiles,
+  tiles,
+} from "../parts.js";
 import { follow } from "../stream.js";
 
 const AGAIN_MS = 1000;
@@ -26,26 +39,14 @@ export async function view({ root, id, signal, title }) {
   ];
   const layers = layerMaps({ path, signal });
   const live = liveMark();
-  const status = h("div", { class: "row" }),
-    buttons = h("div", { class: "actions" }),
-    bar = h("div");
-  const figures = h("div"),
-    wrong = h("div"),
-    diagnoses = h("div"),
-    details = h("div", { class: "two" }),
-    stored = h("div");
+  const status = h("div", { class: "row" });
+  const buttons = h("div", { class: "actions" });
+  const details = h("div", { class: "stack" });
+  const [bar, figures, wrong, diagnoses, stored] = [h("div"), h("div"), h("div"), h("div"), h("div")];
 
   fill(
     root,
-    heading(
-      h(
-        "span",
-        { class: "name" },
-        h("span", { class: "swatch", style: { "--swatch": `var(--look-${own.color})` } }),
-        activation,
-      ),
-      buttons,
-    ),
+    heading(named(own, activation), buttons),
     h(
       "div",
       { class: "row" },
@@ -62,18 +63,8 @@ export async function view({ root, id, signal, title }) {
       "section",
       { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "two" }, loss.element, accuracy.element),
-      files(
-        "History",
-        [
-          ["csv", "CSV"],
-          ["ndjson", "NDJSON"],
-          ["parquet", "Parquet"],
-        ].map(([format, text]) => fileLink(`${path}/history?format=${format}`, text)),
-      ),
-      files(
-        "Drawing",
-        ["png", "svg"].map((format) => fileLink(`${path}/plot.${format}`, format.toUpperCase())),
-      ),
+      tableFiles("History", `${path}/history`),
+      drawingFiles("Drawing", (format) => `${path}/plot.${format}`),
     ),
     layers.element,
     details,
@@ -105,7 +96,7 @@ export async function view({ root, id, signal, title }) {
       job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in line`),
     );
     showButtons(job);
-    fill(bar, wideProgress(job));
+    fill(bar, progress(job.progress, "Epochs", { wide: true }));
     fill(figures, tiles(facts(job)));
     fill(
       diagnoses,
@@ -234,12 +225,6 @@ export async function view({ root, id, signal, title }) {
 const panel = (title, content, more) =>
   h("section", { class: "panel" }, h("h2", {}, title), content, more && h("p", { class: "hint" }, more));
 
-function wideProgress(job) {
-  const made = progress(job.progress, "Epochs");
-  made.classList.add("wide");
-  return made;
-}
-
 function facts(job) {
   const { best, test, latest } = job;
   return [
@@ -289,26 +274,22 @@ function timeline({ created_at: created, transitions }) {
   );
 }
 
-/** Nested objects as dotted names. */
 function specification(spec) {
-  const rows = (value, name) =>
-    value !== null && typeof value === "object" && !Array.isArray(value)
-      ? Object.entries(value).flatMap(([key, inner]) => rows(inner, name ? `${name}.${key}` : key))
-      : [[name, value === null ? "–" : String(value)]];
-  return h(
-    "dl",
-    { class: "pairs" },
-    rows(spec, "").map(([name, value]) => [h("dt", {}, words(name)), h("dd", { class: "number" }, value)]),
-  );
+  return pairs(flat(spec).map(([path, value]) => [words(path), value === null ? "–" : String(value)]));
 }
 
-function environment(found) {
-  return h(
+/** Nested objects as dotted names. */
+const flat = (value, path = "") =>
+  value !== null && typeof value === "object" && !Array.isArray(value)
+    ? Object.entries(value).flatMap(([key, inner]) => flat(inner, path ? `${path}.${key}` : key))
+    : [[path, value]];
+
+const environment = (found) => pairs(Object.entries(found).map(([name, value]) => [words(name), String(value)]));
+
+/** Names and values, side by side in as many columns as fit. */
+const pairs = (found) =>
+  h(
     "dl",
-    { class: "pairs" },
-    Object.entries(found).map(([name, value]) => [
-      h("dt", {}, words(name)),
-      h("dd", { class: name.includes("sha") ? "id" : "number" }, String(value)),
-    ]),
+    { class: "many" },
+    found.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
   );
-}

@@ -1,11 +1,14 @@
 // Jobs: all of them, page by page, as they stand now.
 
+import { go, setQuery } from "../address.js";
 import { catalog, get, post, query as asQuery } from "../api.js";
-import { fill, h } from "../dom.js";
+import { labelled, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
 import { duration, number, percent, short } from "../format.js";
 import { looks } from "../looks.js";
-import { badge, empty, heading, labelled, problem, progress, select, time } from "../parts.js";
-import { go, setQuery } from "../router.js";
+import { pages } from "../pages.js";
+import { badge, cells, empty, heading, named, problem, progress, table, time } from "../parts.js";
+import { MOST as MOST_COMPARED } from "./compare.js";
 
 const EVERY_MS = 2000;
 const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
@@ -17,7 +20,13 @@ const SORTS = [
   ["epoch_seconds", "Fastest epochs"],
   ["-finished_at", "Last finished"],
 ];
-const MOST_COMPARED = 24;
+const COLUMNS = [
+  { hidden: "Select" },
+  ...["Activation", "State", "Progress", "Left"],
+  ...["Best val. loss", "Accuracy", "Test"].map((figure) => ({ figure })),
+  "Created",
+  { hidden: "Actions" },
+];
 
 export async function view({ root, query, signal, title }) {
   title("Jobs");
@@ -26,30 +35,20 @@ export async function view({ root, query, signal, title }) {
     ["state", "activation", "sweep_id", "sort"].map((name) => [name, query.get(name) ?? ""]),
   );
   const selected = new Set();
-  const state = { cursor: null, before: [], page: null };
+  const turning = pages(load);
+  let shown = null; // the answer that is on the page
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
 
-  const table = h("div", {});
-  const wrong = h("div");
-  const pages = h("div", { class: "pages" });
-  const compare = h(
-    "button",
-    { type: "button", disabled: true, onclick: () => go(`#/compare?jobs=${[...selected].join(",")}`) },
-    "Compare",
-  );
+  const [list, wrong] = [h("div"), h("div")];
+  const compareChosen = () => go(`#/compare?jobs=${[...selected].join(",")}`);
+  const compare = h("button", { type: "button", disabled: true, onclick: compareChosen }, "Compare");
   const choose = (name, label, options) => {
-    const control = select(
-      {
-        name,
-        onchange: () => {
-          filter[name] = control.value;
-          restart();
-        },
-      },
-      options,
-      filter[name],
-    );
+    const onchange = () => {
+      filter[name] = control.value;
+      restart();
+    };
+    const control = select({ name, onchange }, options, filter[name]);
     return labelled(label, control);
   };
   fill(
@@ -65,34 +64,15 @@ export async function view({ root, query, signal, title }) {
         choose("activation", "Activation", [["", "any"], ...all.map(({ name }) => [name, name])]),
         choose("sort", "Order", SORTS),
       ),
-      filter.sweep_id &&
-        h(
-          "p",
-          {},
-          "Only jobs of the sweep ",
-          h("a", { href: `#/sweeps/${filter.sweep_id}` }, short(filter.sweep_id)),
-          ". ",
-          h(
-            "button",
-            {
-              type: "button",
-              class: "small",
-              onclick: () => {
-                filter.sweep_id = "";
-                go(`#/jobs`);
-              },
-            },
-            "Show all",
-          ),
-        ),
+      filter.sweep_id && ofSweep(filter.sweep_id),
       wrong,
-      table,
-      pages,
+      list,
+      turning.element,
     ),
   );
 
   function restart() {
-    Object.assign(state, { cursor: null, before: [] });
+    turning.restart();
     setQuery({ ...filter, sort: filter.sort === SORTS[0][0] ? "" : filter.sort });
     load();
   }
@@ -100,40 +80,27 @@ export async function view({ root, query, signal, title }) {
   async function load() {
     clearTimeout(timer);
     try {
-      const page = await get(`v1/jobs${asQuery({ ...filter, limit: 20, cursor: state.cursor })}`, signal);
+      show(await get(`v1/jobs${asQuery({ ...filter, limit: 20, cursor: turning.cursor() })}`, signal));
       fill(wrong);
-      show(page);
     } catch (error) {
       if (signal.aborted) return;
-      if (state.page === null) fill(table);
+      if (shown === null) fill(list);
       fill(wrong, problem(error, load));
     }
-    const unfinished = state.page?.data.some((job) => job.finished_at === null);
-    timer = setTimeout(
-      () => (document.hidden ? again() : load()),
-      unfinished || wrong.firstChild ? EVERY_MS : 5 * EVERY_MS,
-    );
+    const unfinished = shown?.data.some((job) => job.finished_at === null);
+    later(unfinished || wrong.firstChild ? EVERY_MS : 5 * EVERY_MS);
   }
 
-  const again = () => {
-    timer = setTimeout(load, EVERY_MS);
-  };
+  /** In a tab that nobody looks at, not before somebody does. */
+  function later(milliseconds) {
+    timer = setTimeout(() => (document.hidden ? later(EVERY_MS) : load()), milliseconds);
+  }
 
   function show(page) {
-    const focused = document.activeElement?.dataset?.place;
-    state.page = page;
-    fill(
-      table,
-      page.data.length
-        ? h(
-            "div",
-            { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of jobs" },
-            h("table", {}, head(), h("tbody", {}, page.data.map(row))),
-          )
-        : none(),
-    );
-    if (focused) table.querySelector(`[data-place="${CSS.escape(focused)}"]`)?.focus();
-    turning(page);
+    shown = page;
+    refill(list, page.data.length ? table("Table of jobs", COLUMNS, page.data.map(row)) : none());
+    limit();
+    turning.show(page.next_cursor);
   }
 
   function none() {
@@ -149,126 +116,73 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  const head = () =>
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        h("th", {}, h("span", { class: "hidden" }, "Select")),
-        ...["Activation", "State", "Progress", "Left"].map((text) => h("th", { scope: "col" }, text)),
-        ...["Best val. loss", "Accuracy", "Test"].map((text) => h("th", { scope: "col", class: "figure" }, text)),
-        h("th", { scope: "col" }, "Created"),
-        h("th", {}, h("span", { class: "hidden" }, "Actions")),
-      ),
-    );
-
   function row(job) {
     const { id, spec } = job;
-    const box = h("input", {
-      type: "checkbox",
-      checked: selected.has(id),
-      "aria-label": `Select ${spec.activation} ${short(id)}`,
-      data: { place: `select-${id}` },
-      onchange: () => {
-        if (box.checked) selected.add(id);
-        else selected.delete(id);
-        compare.disabled = selected.size === 0 || selected.size > MOST_COMPARED;
-        compare.textContent = selected.size ? `Compare ${selected.size}` : "Compare";
-      },
-    });
+    const who = `${spec.activation} ${short(id)}`;
+    const link = { href: `#/jobs/${id}`, data: { place: `open-${id}` } };
+    const left = job.finished_at ? "" : duration(job.eta_seconds);
     return h(
       "tr",
       { data: { job: id } },
-      h("td", {}, box),
-      h(
-        "th",
-        { scope: "row" },
-        h(
-          "span",
-          { class: "name" },
-          h("span", { class: "swatch", style: { "--swatch": `var(--look-${look(spec.activation).color})` } }),
-          h(
-            "a",
-            { href: `#/jobs/${id}`, data: { place: `open-${id}` } },
-            spec.activation,
-            h("span", { class: "hidden" }, ` ${short(id)}`),
-          ),
-        ),
+      cells.any(box(id, who)),
+      cells.name(
+        named(look(spec.activation), h("a", link, spec.activation, h("span", { class: "hidden" }, ` ${short(id)}`))),
       ),
-      h("td", {}, badge(job.state)),
-      h("td", {}, progress(job.progress, `Epochs of ${spec.activation} ${short(id)}`)),
-      h(
-        "td",
-        { class: "number" },
-        job.queue_position ? `number ${job.queue_position} in line` : job.finished_at ? "" : duration(job.eta_seconds),
-      ),
-      h("td", { class: "figure" }, number(job.best?.val_loss, 3)),
-      h("td", { class: "figure" }, percent(job.best?.val_accuracy)),
-      h("td", { class: "figure" }, percent(job.test?.accuracy)),
-      h("td", {}, time(job.created_at)),
-      h("td", {}, action(job)),
+      cells.any(badge(job.state)),
+      cells.any(progress(job.progress, `Epochs of ${who}`)),
+      cells.number(job.queue_position ? `number ${job.queue_position} in line` : left),
+      cells.figure(number(job.best?.val_loss, 3)),
+      cells.figure(percent(job.best?.val_accuracy)),
+      cells.figure(percent(job.test?.accuracy)),
+      cells.any(time(job.created_at)),
+      cells.any(action(job, who)),
     );
   }
 
-  function action(job) {
+  function box(id, who) {
+    const onchange = () => {
+      if (made.checked) selected.add(id);
+      else selected.delete(id);
+      limit();
+    };
+    const about = { type: "checkbox", checked: selected.has(id), "aria-label": `Select ${who}`, onchange };
+    const made = h("input", { ...about, data: { place: `select-${id}` } });
+    return made;
+  }
+
+  /** As many as can be compared can be selected. */
+  function limit() {
+    const full = selected.size >= MOST_COMPARED;
+    compare.disabled = selected.size === 0;
+    compare.textContent = selected.size ? `Compare ${selected.size}${full ? ", the most" : ""}` : "Compare";
+    for (const one of list.querySelectorAll("input")) one.disabled = full && !one.checked;
+  }
+
+  function action(job, who) {
     const [word, verb] = job.finished_at === null ? ["Cancel", "cancel"] : ["Retry", "retry"];
-    return h(
-      "button",
-      {
-        type: "button",
-        class: "small",
-        disabled: job.cancel_requested_at !== null && job.finished_at === null,
-        data: { place: `act-${job.id}` },
-        "aria-label": `${word} ${job.spec.activation} ${short(job.id)}`,
-        onclick: async () => {
-          try {
-            await post(`v1/jobs/${job.id}/${verb}`);
-            await load();
-          } catch (error) {
-            fill(wrong, problem(error));
-          }
-        },
-      },
-      word,
-    );
+    const onclick = async () => {
+      try {
+        await post(`v1/jobs/${job.id}/${verb}`);
+        await load();
+      } catch (error) {
+        fill(wrong, problem(error));
+      }
+    };
+    const disabled = job.cancel_requested_at !== null && job.finished_at === null;
+    const about = { type: "button", class: "small", disabled, "aria-label": `${word} ${who}`, onclick };
+    return h("button", { ...about, data: { place: `act-${job.id}` } }, word);
   }
 
-  function turning({ next_cursor: next }) {
-    fill(
-      pages,
-      (state.before.length > 0 || next) && [
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: state.before.length === 0,
-            onclick: () => {
-              state.cursor = state.before.pop();
-              load();
-            },
-          },
-          "Previous",
-        ),
-        h("span", { class: "number" }, `Page ${state.before.length + 1}`),
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: next === null,
-            onclick: () => {
-              state.before.push(state.cursor);
-              state.cursor = next;
-              load();
-            },
-          },
-          "Next",
-        ),
-      ],
-    );
-  }
-
-  fill(table, h("div", { class: "skeleton page-skeleton" }));
+  fill(list, h("div", { class: "skeleton page-skeleton" }));
   await load();
 }
+
+const ofSweep = (id) =>
+  h(
+    "p",
+    {},
+    "Only jobs of the sweep ",
+    h("a", { href: `#/sweeps/${id}` }, short(id)),
+    ". ",
+    h("a", { href: "#/jobs" }, "Show all"),
+  );

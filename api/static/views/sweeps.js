@@ -1,35 +1,34 @@
 // Sweeps: all of them, newest first.
 
 import { get, query as asQuery } from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, refill } from "../dom.js";
 import { count, duration, short } from "../format.js";
-import { badge, empty, heading, problem, progress, time } from "../parts.js";
+import { pages } from "../pages.js";
+import { badge, cells, empty, heading, problem, progress, table, time } from "../parts.js";
 
 const EVERY_MS = 2500;
+const COLUMNS = ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"];
 
 export async function view({ root, signal, title }) {
   title("Sweeps");
   const list = h("div", {}, h("div", { class: "skeleton page-skeleton" }));
   const wrong = h("div");
-  const pages = h("div", { class: "pages" });
-  const state = { cursor: null, before: [] };
+  const turning = pages(load);
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
   fill(
     root,
     heading("Sweeps", h("a", { class: "button primary", href: "#/train/sweep" }, "New sweep")),
-    h("section", { class: "panel stack", "aria-label": "All sweeps" }, wrong, list, pages),
+    h("section", { class: "panel stack", "aria-label": "All sweeps" }, wrong, list, turning.element),
   );
 
   async function load() {
     clearTimeout(timer);
     try {
-      const page = await get(`v1/sweeps${asQuery({ limit: 20, cursor: state.cursor })}`, signal);
+      const page = await get(`v1/sweeps${asQuery({ limit: 20, cursor: turning.cursor() })}`, signal);
       fill(wrong);
-      const focused = document.activeElement?.dataset?.place;
-      fill(list, page.data.length ? table(page.data) : none());
-      if (focused) list.querySelector(`[data-place="${CSS.escape(focused)}"]`)?.focus();
-      turning(page);
+      refill(list, page.data.length ? table("Table of sweeps", COLUMNS, page.data.map(row)) : none());
+      turning.show(page.next_cursor);
       const unfinished = page.data.some((sweep) => sweep.finished_at === null);
       timer = setTimeout(load, unfinished ? EVERY_MS : 4 * EVERY_MS);
     } catch (error) {
@@ -39,90 +38,33 @@ export async function view({ root, signal, title }) {
     }
   }
 
-  const none = () =>
-    empty(
-      h("p", {}, "No sweeps yet. A sweep trains the same network once for each activation, and compares them."),
-      h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
-    );
-
-  const table = (sweeps) =>
-    h(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of sweeps" },
-      h(
-        "table",
-        {},
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"].map((text) => h("th", { scope: "col" }, text)),
-          ),
-        ),
-        h("tbody", {}, sweeps.map(row)),
-      ),
-    );
-
-  function row(sweep) {
-    const { id, spec, jobs } = sweep;
-    return h(
-      "tr",
-      {},
-      h(
-        "th",
-        { scope: "row" },
-        h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)),
-        h("small", { class: "id" }, ` ${short(id)}`),
-      ),
-      h("td", {}, badge(sweep.state)),
-      h("td", {}, progress(sweep.progress, `Epochs of sweep ${short(id)}`)),
-      h("td", { class: "number" }, sweep.finished_at ? "" : duration(sweep.eta_seconds)),
-      h(
-        "td",
-        { class: "number" },
-        `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`,
-        jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`),
-      ),
-      h("td", {}, time(sweep.created_at)),
-    );
-  }
-
-  function turning({ next_cursor: next }) {
-    fill(
-      pages,
-      (state.before.length > 0 || next) && [
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: state.before.length === 0,
-            onclick: () => {
-              state.cursor = state.before.pop();
-              load();
-            },
-          },
-          "Previous",
-        ),
-        h(
-          "button",
-          {
-            type: "button",
-            disabled: next === null,
-            onclick: () => {
-              state.before.push(state.cursor);
-              state.cursor = next;
-              load();
-            },
-          },
-          "Next",
-        ),
-      ],
-    );
-  }
-
   await load();
+}
+
+const none = () =>
+  empty(
+    h("p", {}, "No sweeps yet. A sweep trains the same network once for each activation, and compares them."),
+    h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
+  );
+
+function row(sweep) {
+  const { id, spec, jobs } = sweep;
+  return h(
+    "tr",
+    {},
+    cells.name(
+      h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)),
+      h("small", { class: "id" }, ` ${short(id)}`),
+    ),
+    cells.any(badge(sweep.state)),
+    cells.any(progress(sweep.progress, `Epochs of sweep ${short(id)}`)),
+    cells.number(sweep.finished_at ? "" : duration(sweep.eta_seconds)),
+    cells.number(
+      `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`,
+      jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`),
+    ),
+    cells.any(time(sweep.created_at)),
+  );
 }
 
 /** "6 activations, 3 seeds, optimizer.learning_rate". */

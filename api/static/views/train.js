@@ -1,11 +1,11 @@
 // Train: a form for one job, and one for a sweep, as the service's own schema describes them.
 
+import { go } from "../address.js";
 import { ApiError, catalog, post, schemas } from "../api.js";
 import { fill, h, uid } from "../dom.js";
 import { body, clear, conditional, control, refuse } from "../form.js";
 import { count } from "../format.js";
 import { heading, lede } from "../parts.js";
-import { go } from "../router.js";
 import { fields } from "../schema.js";
 
 const FIRST = ["epochs", "train_samples", "batch_size", "optimizer.name", "optimizer.learning_rate", "seed"];
@@ -262,57 +262,14 @@ function activationBoxes(all, { default: article, description }) {
 
 /** Rows of a field and the values it is to have. */
 function gridEditor(found) {
+  const paths = found.filter(({ type, gate }) => type !== "map" && !gate).map(({ path }) => path);
   const rows = [];
   const holder = h("div", { class: "stack" });
-  const paths = found.filter(({ type, gate }) => type !== "map" && !gate).map(({ path }) => path);
   const add = () => {
-    const id = uid("grid");
-    const path = h(
-      "select",
-      {
-        "aria-label": "Field of the grid",
-        onchange: () => {
-          row.name = `grid.${path.value}`;
-          input.name = row.name;
-        },
-      },
-      paths.map((name) => h("option", { value: name, selected: name === "optimizer.learning_rate" }, name)),
-    );
-    const input = h("input", {
-      type: "text",
-      "aria-label": "Values of the field, separated by commas",
-      placeholder: "0.001, 0.01",
-      name: `grid.${path.value}`,
-      "aria-describedby": `${id}-refusal`,
-    });
-    const refusal = h("p", { class: "refusal", id: `${id}-refusal` });
-    const element = h(
-      "div",
-      { class: "stack grid-row" },
-      h(
-        "div",
-        { class: "row" },
-        h("div", { class: "grid-path" }, path),
-        h("div", { class: "grid-values" }, input),
-        h(
-          "button",
-          {
-            type: "button",
-            class: "small",
-            onclick: () => {
-              rows.splice(rows.indexOf(row), 1);
-              element.remove();
-            },
-          },
-          "Remove",
-        ),
-      ),
-      refusal,
-    );
-    const row = { name: `grid.${path.value}`, input, refusal, element, path };
+    const row = gridRow(paths, () => rows.splice(rows.indexOf(row), 1));
     rows.push(row);
-    holder.append(element);
-    input.focus();
+    holder.append(row.element);
+    row.input.focus();
   };
   return {
     element: h(
@@ -330,6 +287,46 @@ function gridEditor(found) {
     value: () => Object.fromEntries(rows.map(({ path, input }) => [path.value, list(input.value)])),
     places: () => rows,
   };
+}
+
+function gridRow(paths, onremove) {
+  const refusal = h("p", { class: "refusal", id: uid("grid-refusal") });
+  const path = h(
+    "select",
+    {
+      "aria-label": "Field of the grid",
+      onchange: () => {
+        row.name = input.name = `grid.${path.value}`;
+      },
+    },
+    paths.map((name) => h("option", { value: name, selected: name === "optimizer.learning_rate" }, name)),
+  );
+  const input = h("input", {
+    type: "text",
+    "aria-label": "Values of the field, separated by commas",
+    placeholder: "0.001, 0.01",
+    name: `grid.${path.value}`,
+    "aria-describedby": refusal.id,
+  });
+  const remove = () => {
+    onremove();
+    input.dispatchEvent(new Event("input", { bubbles: true })); // the request is another one now
+    element.remove();
+  };
+  const element = h(
+    "div",
+    { class: "stack grid-row" },
+    h(
+      "div",
+      { class: "row" },
+      h("div", { class: "grid-path" }, path),
+      h("div", { class: "grid-values" }, input),
+      h("button", { type: "button", class: "small", onclick: remove }, "Remove"),
+    ),
+    refusal,
+  );
+  const row = { name: input.name, input, refusal, element, path };
+  return row;
 }
 
 /** Numbers, true, false and null as such; anything else is a word. What a value may be, the server knows. */

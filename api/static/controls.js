@@ -1,0 +1,194 @@
+// What a visitor turns, slides and presses.
+
+import { h, refill, uid } from "./dom.js";
+import { swatch } from "./parts.js";
+
+export function select(properties, options, chosen) {
+  return h(
+    "select",
+    properties,
+    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
+  );
+}
+
+export function labelled(text, control, hint) {
+  const id = control.id || uid("field");
+  control.id = id;
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { for: id }, text),
+    control,
+    hint && h("small", { class: "hint" }, hint),
+  );
+}
+
+/**
+ * Chips that are pressed or not.
+ *
+ * @param {object} about
+ * @param {string} about.label of the group
+ * @param {{name: string, title?: string}[]} about.choices
+ * @param {Set<string>} about.chosen changed in place
+ * @param {(name: string) => {color: number, dash: string}} about.look
+ * @param {() => void} about.onchange
+ */
+export function chips({ label, choices, chosen, look, onchange }) {
+  const chip = ({ name, title }) => {
+    const onclick = () => {
+      if (!chosen.delete(name)) chosen.add(name);
+      made.setAttribute("aria-pressed", String(chosen.has(name)));
+      onchange();
+    };
+    const made = pressable({ pressed: chosen.has(name), place: name, onclick, title }, swatch(look(name)), name);
+    return made;
+  };
+  return h("div", { class: "chips", role: "group", "aria-label": label }, choices.map(chip));
+}
+
+/**
+ * An activation's parameters as sliders and choices.
+ *
+ * @param {{name: string, parameters: object[]}} activation
+ * @param {Record<string, number|string>} values of this activation, changed in place
+ * @param {() => void} onchange
+ */
+export function parameterControls(activation, values, onchange) {
+  return activation.parameters.map((parameter) => {
+    const label = `${activation.name} ${parameter.name}`;
+    if (parameter.choices.length) return choice(label, parameter, values, onchange);
+    return slider(label, parameter, values, onchange);
+  });
+}
+
+function choice(label, parameter, values, onchange) {
+  const control = select(
+    {
+      onchange: () => {
+        values[parameter.name] = control.value;
+        onchange();
+      },
+    },
+    parameter.choices.map((word) => [word, word]),
+    values[parameter.name] ?? parameter.default,
+  );
+  return labelled(label, control, parameter.description);
+}
+
+/** Over many decades the slider's steps are of equal ratio. */
+function slider(label, parameter, values, onchange) {
+  const { minimum: low, maximum: high } = parameter;
+  const log = low > 0 && high / low > 100;
+  const to = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000;
+  const from = (place) =>
+    Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3));
+  const value = () => Number(values[parameter.name] ?? parameter.default);
+  const range = h("input", {
+    type: "range",
+    min: 0,
+    max: 1000,
+    value: to(value()),
+    "aria-label": `${label}, slider`,
+    oninput: () => put(from(Number(range.value)), range),
+  });
+  const exact = h("input", {
+    type: "number",
+    min: low,
+    max: high,
+    step: "any",
+    value: value(),
+    oninput: () => {
+      if (exact.value !== "" && exact.checkValidity()) put(Number(exact.value), exact);
+    },
+  });
+  function put(given, by) {
+    values[parameter.name] = given;
+    if (by !== range) range.value = to(given);
+    if (by !== exact) exact.value = given;
+    onchange();
+  }
+  const field = labelled(label, exact, parameter.description);
+  field.classList.add("slider");
+  exact.before(range);
+  return field;
+}
+
+/** A whole number on a slider, with its value beside it. */
+export function wholeSlider({ label, name, low, high, value, onchange }) {
+  const shown = h("input", {
+    type: "number",
+    min: low,
+    max: high,
+    step: 1,
+    value,
+    name,
+    oninput: () => {
+      if (shown.value === "" || !shown.checkValidity()) return;
+      range.value = shown.value;
+      onchange(Number(shown.value));
+    },
+  });
+  const range = h("input", {
+    type: "range",
+    min: low,
+    max: high,
+    step: 1,
+    value,
+    "aria-label": `${label}, slider`,
+    oninput: () => {
+      shown.value = range.value;
+      onchange(Number(range.value));
+    },
+  });
+  const field = labelled(label, shown);
+  field.classList.add("slider");
+  shown.before(range);
+  return {
+    element: field,
+    set: (given) => {
+      shown.value = given;
+      range.value = given;
+    },
+  };
+}
+
+/**
+ * Chips that take activations out of a chart, one of them for sigmoid alone: its plateau hides what the others do.
+ *
+ * @param {{excluded: Set<string>, look: (name: string) => import("./looks.js").Look, onchange: () => void}} about
+ *   `excluded` is changed in place
+ */
+export function exclusions({ excluded, look, onchange }) {
+  const element = h("div", { class: "chips", role: "group", "aria-label": "Activations that are shown" });
+  function show(names) {
+    const chip = (name, pressed, ...content) =>
+      pressable(
+        {
+          pressed,
+          place: content.at(-1),
+          onclick: () => {
+            if (!excluded.delete(name)) excluded.add(name);
+            show(names);
+            onchange();
+          },
+        },
+        ...content,
+      );
+    refill(
+      element,
+      names.length > 1 && [
+        names.map((name) => chip(name, !excluded.has(name), swatch(look(name)), name)),
+        names.includes("sigmoid") && chip("sigmoid", excluded.has("sigmoid"), "without sigmoid"),
+      ],
+    );
+  }
+  return { element, show };
+}
+
+/** A chip: a button that stays pressed. `place` names it, so that it keeps its focus when it is made again. */
+export const pressable = ({ pressed, place, onclick, title }, ...content) =>
+  h(
+    "button",
+    { type: "button", class: "chip", title, "aria-pressed": String(pressed), data: { place }, onclick },
+    content,
+  );

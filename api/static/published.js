@@ -1,0 +1,61 @@
+// A sweep beside what the article published.
+
+import { get, once } from "./api.js";
+import { pressable } from "./controls.js";
+import { fill, h, refill } from "./dom.js";
+import { fileLink, files } from "./parts.js";
+
+/** What the article has a curve of. */
+export const METRICS = ["val_loss", "val_binary_accuracy"];
+const VERDICTS = {
+  agrees: "agree",
+  ours_lower: "where ours are lower",
+  ours_higher: "where ours are higher",
+  undecided: "undecided: one seed says too little",
+};
+
+/**
+ * @param {{path: string, signal: AbortSignal, pressed: boolean, onchange: () => void}} about the sweep's path
+ * @returns what is drawn is at `runs()`: the article's by activation, or null while nobody wants to see them
+ */
+export function besidePublished({ path, signal, pressed, onchange }) {
+  let published = null;
+  const toggle = h("span", {});
+  const said = h("div", { class: "reading", "aria-live": "polite" });
+  const state = { pressed };
+
+  function chip() {
+    const onclick = async () => {
+      state.pressed = !state.pressed;
+      await renew();
+      onchange();
+    };
+    refill(toggle, pressable({ pressed: state.pressed, place: "published", onclick }, "beside the article’s run"));
+  }
+
+  async function renew() {
+    chip();
+    if (!state.pressed) return fill(said);
+    const [{ data }, beside] = await Promise.all([once("v1/published"), get(`${path}/published`, signal)]);
+    published = new Map(data.map((run) => [run.activation, run]));
+    fill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
+  }
+
+  chip();
+  return {
+    toggle,
+    said,
+    renew,
+    pressed: () => state.pressed,
+    runs: () => (state.pressed ? published : null),
+  };
+}
+
+function told({ verdicts, departures }) {
+  const total = Object.values(verdicts).reduce((sum, number) => sum + number, 0);
+  const counted = Object.entries(verdicts).map(([verdict, number]) => `${number} ${VERDICTS[verdict]}`);
+  return [
+    h("p", {}, total ? `Of ${total} published figures: ${counted.join(", ")}.` : "No published figure to compare yet."),
+    departures.length > 0 && h("p", { class: "hint" }, `Not quite the published experiment: ${departures.join(", ")}.`),
+  ];
+}
