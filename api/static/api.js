@@ -2,6 +2,9 @@
 
 const KEY = "activation-lab-key";
 
+/** Jobs that `v1/compare` takes. */
+export const MOST_COMPARED = 24;
+
 /** An answer that is a problem (RFC 9457). */
 export class ApiError extends Error {
   /** @param {{status: number, code: string, detail: string, errors?: {pointer: string, message: string}[]}} problem */

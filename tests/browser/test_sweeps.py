@@ -8,6 +8,9 @@ from service import Service
 
 from browser.tab import Tab
 
+BESIDE = "beside the article\N{RIGHT SINGLE QUOTATION MARK}s run"
+PUBLISHED = "relu, the article\N{RIGHT SINGLE QUOTATION MARK}s"
+
 
 def test_a_sweep_of_the_form_trains_and_its_table_fills(tab: Tab, stack: Service) -> None:
     tab.open("#/train/sweep")
@@ -51,18 +54,18 @@ def test_without_sigmoid_its_line_goes(tab: Tab, swept: str) -> None:
 def test_a_sweep_is_shown_beside_the_articles_run_with_a_verdict(tab: Tab, swept: str) -> None:
     tab.open(f"#/sweeps/{swept}")
     tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu", "sigmoid"})
-    tab.button("beside the article’s run").click()
-    tab.until(lambda: "relu, the article’s" in tab.lines("val_loss"))
+    tab.button(BESIDE).click()
+    tab.until(lambda: PUBLISHED in tab.lines("val_loss"))
     expect(tab.page.get_by_text(re.compile(r"^Of \d+ published figures: "))).to_be_visible()
     expect(tab.page.get_by_text(re.compile("^Not quite the published experiment: .*validation"))).to_be_visible()
     with tab.page.expect_download() as download:
         tab.page.get_by_role("link", name="PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
     tab.page.reload()
-    tab.until(lambda: "relu, the article’s" in tab.lines("val_loss"))
+    tab.until(lambda: PUBLISHED in tab.lines("val_loss"))
 
 
-def test_a_grid_makes_a_line_and_a_row_a_value(tab: Tab, stack: Service) -> None:
+def test_a_grid_makes_a_line_and_a_row_a_value(tab: Tab) -> None:
     tab.open("#/train/sweep")
     for name in ("sigmoid", "elu", "leaky-relu", "selu", "gelu"):
         tab.page.get_by_label(name, exact=True).uncheck()

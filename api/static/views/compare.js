@@ -1,7 +1,7 @@
 // Compare: one metric of any jobs, by epoch or by time.
 
 import { setQuery } from "../address.js";
-import { get, query as asQuery } from "../api.js";
+import { get, MOST_COMPARED, query as asQuery } from "../api.js";
 import { chart, counted, line } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, superseding } from "../dom.js";
@@ -10,8 +10,6 @@ import { looks, restyled } from "../looks.js";
 import { METRICS, scale } from "../metrics.js";
 import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
 
-/** As many as the API compares. */
-export const MOST = 24;
 const AXES = [
   ["epoch", "Epoch"],
   ["seconds", "Seconds of training"],
@@ -238,9 +236,9 @@ export async function view({ root, query, signal, title }) {
 
   /** What the API does not compare cannot be chosen, and the page says so. */
   function limit() {
-    const full = chosen.length >= MOST;
+    const full = chosen.length >= MOST_COMPARED;
     for (const box of picker.querySelectorAll("input")) box.disabled = full && !box.checked;
-    fill(enough, full && `${MOST} jobs are compared at most: take one out to add another.`);
+    fill(enough, full && `${MOST_COMPARED} jobs are compared at most: take one out to add another.`);
   }
 
   fill(picker, h("div", { class: "skeleton page-skeleton" }));

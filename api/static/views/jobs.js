@@ -1,14 +1,13 @@
 // Jobs: all of them, page by page, as they stand now.
 
 import { go, setQuery } from "../address.js";
-import { catalog, get, post, query as asQuery } from "../api.js";
+import { catalog, get, MOST_COMPARED, post, query as asQuery } from "../api.js";
 import { labelled, select } from "../controls.js";
 import { fill, h, refill } from "../dom.js";
 import { duration, number, percent, short } from "../format.js";
 import { looks } from "../looks.js";
 import { pages } from "../pages.js";
 import { badge, cells, empty, heading, named, problem, progress, table, time } from "../parts.js";
-import { MOST as MOST_COMPARED } from "./compare.js";
 
 const EVERY_MS = 2000;
 const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];

@@ -1,11 +1,11 @@
 // A sweep: its configurations side by side, live.
 
 import { setQuery } from "../address.js";
-import { get, post } from "../api.js";
+import { get, MOST_COMPARED, post } from "../api.js";
 import { chart } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, throttled } from "../dom.js";
-import { count, duration, fixed, number, percent, short, words } from "../format.js";
+import { count, described, duration, fixed, number, percent, short, words } from "../format.js";
 import { looks, restyled } from "../looks.js";
 import { METRICS } from "../metrics.js";
 import {
@@ -24,8 +24,6 @@ import {
 import { besidePublished, METRICS as PUBLISHED } from "../published.js";
 import { follow } from "../stream.js";
 import { picture } from "../sweep_lines.js";
-import { MOST as MOST_COMPARED } from "./compare.js";
-import { described } from "./sweeps.js";
 
 const AGAIN_MS = 1200;
 const OTHERWISE = "val_accuracy";

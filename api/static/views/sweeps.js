@@ -2,7 +2,7 @@
 
 import { get, query as asQuery } from "../api.js";
 import { fill, h, refill } from "../dom.js";
-import { count, duration, short } from "../format.js";
+import { count, described, duration, short } from "../format.js";
 import { pages } from "../pages.js";
 import { badge, cells, empty, heading, problem, progress, table, time } from "../parts.js";
 
@@ -65,11 +65,4 @@ function row(sweep) {
     ),
     cells.any(time(sweep.created_at)),
   );
-}
-
-/** "6 activations, 3 seeds, optimizer.learning_rate". */
-export function described({ activations, seeds, grid }) {
-  const many = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
-  const what = activations.length <= 2 ? activations.join(" and ") : many(activations.length, "activation");
-  return [what, many(seeds.length, "seed"), ...Object.keys(grid)].join(", ");
 }
