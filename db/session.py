@@ -7,7 +7,7 @@ from sqlite3 import Connection as SQLiteConnection
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -77,6 +77,7 @@ def connect(url: str, *, pool_size: int = 20) -> Sessions:
     """
     if parsed(url).drivername == POSTGRESQL_DRIVER:
         engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
+        event.listen(engine, "handle_error", give_up_what_does_not_answer)
     else:
         engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
         event.listen(engine, "connect", prepare_sqlite)
@@ -84,6 +85,15 @@ def connect(url: str, *, pool_size: int = 20) -> Sessions:
     if tracing.active():
         trace_statements(engine)
     return Sessions(engine)
+
+
+def give_up_what_does_not_answer(error: ExceptionContext) -> None:
+    """Whatever a ping ends in, another connection is to be opened.
+
+    Of one that is cut meanwhile psycopg may say no more than that it is busy, a ProgrammingError.
+    """
+    if error.is_pre_ping:
+        error.is_disconnect = True
 
 
 def trace_statements(engine: Engine) -> None:
