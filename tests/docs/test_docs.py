@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 from service import Service, service_on
 from snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
+from typer import Typer
+from typer.models import CommandInfo
 
 from stack.cli import app
+from stack.commands import app as client_commands
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -119,7 +122,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
 @pytest.mark.parametrize("snippet", NOT_RUN, ids=str)
 def test_what_is_not_run_is_there_all_the_same(snippet: Snippet) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = {command.name or command.callback.__name__ for command in all_commands(app) if command.callback}
     for line in snippet.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["make"]:
@@ -157,16 +160,17 @@ def test_every_setting_is_in_the_readme() -> None:
         assert f"`{PREFIX}{name.upper()}`" in text
 
 
+def all_commands(within: Typer) -> Iterator[CommandInfo]:
+    yield from within.registered_commands
+    for group in within.registered_groups:
+        if group.typer_instance:
+            yield from all_commands(group.typer_instance)
+
+
 def examples() -> list[str]:
-    """Of the client commands' help."""
-    found = []
-    for group in app.registered_groups:
-        commands = group.typer_instance.registered_groups if group.typer_instance else []
-        for part in commands:
-            for command in part.typer_instance.registered_commands if part.typer_instance else []:
-                help_text = (command.callback.__doc__ or "") if command.callback else ""
-                found += re.findall(r"Example: (activation-lab .+)", help_text)
-    return found
+    """Of the client commands' help: those of the service itself are no client's."""
+    clients = [command.callback for command in all_commands(client_commands) if command.callback]
+    return [line for command in clients for line in re.findall(r"Example: (activation-lab .+)", command.__doc__ or "")]
 
 
 def test_every_example_of_the_help_works(service: Service, folder: Path) -> None:

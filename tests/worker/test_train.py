@@ -200,10 +200,14 @@ def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+@pytest.mark.parametrize(
+    ("precision", "optimizer"),
+    # bfloat16 with one that keeps moments alone: on a machine that has it not it takes half a minute each
+    [*(("float32", optimizer) for optimizer in OPTIMIZERS), ("bfloat16", OPTIMIZERS[0])],
+    ids=str,
+)
 def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
-    start: Start, tmp_path: Path, optimizer: dict[str, Any], precision: str
+    start: Start, tmp_path: Path, precision: str, optimizer: dict[str, Any]
 ):
     changes = {"epochs": 3, "optimizer": optimizer, "precision": precision, "activation": "selu"}
     uninterrupted = start(**changes)
