@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ViewportSize
 
 from bench.browser import found, launched
 from jobs.settings import Settings
-from stack.client import Client
+from stack.client import JSON, Client
 from stack.demo import settings_of_its_own, while_supervised
 from stack.up import Stack, running
 
@@ -32,7 +32,7 @@ SECONDS = 120
 SETTLED_AFTER_MS = 1000
 
 SWEEP = {"base": {"epochs": 6, "train_samples": 1500, "validation": {"kind": "holdout", "fraction": 0.02}}}
-ENDED_WHEN_TAKEN = 4
+EPOCHS_WHEN_TAKEN = 2  # of the last job: every curve is there, and one still grows
 SHOWN_JOB = "selu"
 
 
@@ -55,9 +55,9 @@ def take_all(stack: Stack) -> None:
         take("explore", "#/explore?names=relu,gelu,selu", "value")
         take("depth", "#/depth?activation=sigmoid,relu,selu&depth=30", "gradient_norm")
         jobs = {job["spec"]["activation"]: job["id"] for job in client.jobs(filters={"sweep_id": sweep["id"]})}
-        until(lambda: ended(client, jobs.values()) >= ENDED_WHEN_TAKEN)
+        until(lambda: all(job["progress"]["epoch"] >= EPOCHS_WHEN_TAKEN for job in states(client, jobs.values())))
         take("sweep", f"#/sweeps/{sweep['id']}", "val_accuracy")
-        until(lambda: ended(client, jobs.values()) == len(jobs))
+        until(lambda: all(job["finished_at"] for job in states(client, jobs.values())))
         take("job", f"#/jobs/{jobs[SHOWN_JOB]}", "gradient_norm", size=SIZE_OF_A_JOB)
 
 
@@ -82,8 +82,8 @@ def write(screenshot: bytes, path: Path) -> None:
     print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
 
 
-def ended(client: Client, job_ids: Iterable[str]) -> int:
-    return sum(client.get(job_id)["finished_at"] is not None for job_id in job_ids)
+def states(client: Client, job_ids: Iterable[str]) -> list[JSON]:
+    return [client.get(job_id) for job_id in job_ids]
 
 
 def until(condition: Callable[[], bool]) -> None:

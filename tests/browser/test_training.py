@@ -117,6 +117,22 @@ def test_a_corrected_field_is_no_longer_refused(tab: Tab, stack: Service) -> Non
     stack.http.post(f"/v1/jobs/{submitted(tab)}/cancel").raise_for_status()
 
 
+@pytest.mark.parametrize("form", ["#/train", "#/train/sweep"])
+def test_a_preset_fills_in_how_much_is_trained(tab: Tab, form: str) -> None:
+    prefix = "base." if form.endswith("sweep") else ""
+    tab.open(form)
+    tab.page.get_by_role("button", name=re.compile("^Quick look")).click()
+    expect(tab.field(f"{prefix}epochs")).to_have_value("3")
+    expect(tab.field(f"{prefix}train_samples")).to_have_value("6000")
+    tab.page.get_by_role("button", name=re.compile("^As published")).click()
+    expect(tab.field(f"{prefix}epochs")).to_have_value("100")
+    expect(tab.field(f"{prefix}train_samples")).to_have_value("")
+    expect(tab.field(f"{prefix}protocol")).to_have_value("article")
+    tab.page.get_by_role("button", name=re.compile("^Everything 10")).click()
+    expect(tab.field(f"{prefix}epochs")).to_have_value("10")
+    expect(tab.field(f"{prefix}protocol")).to_have_value("")
+
+
 def test_a_job_is_submitted_with_the_keyboard_alone(tab: Tab, stack: Service) -> None:
     tab.open("#/train")
     expect(tab.heading("Train")).to_be_visible()

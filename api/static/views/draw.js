@@ -6,13 +6,10 @@ import { labelled, select } from "../controls.js";
 import { asMnist, SAMPLES, SIDE } from "../digit.js";
 import { fill, h, superseding } from "../dom.js";
 import { percent, short } from "../format.js";
+import { pad } from "../pad.js";
 import { empty, heading, lede, problem } from "../parts.js";
 
-const PIXELS = 280;
-const CELL = PIXELS / SIDE;
-const PEN = 22;
 const QUICK = { activation: "relu", epochs: 3, train_samples: 6000, metadata: { purpose: "draw" } };
-const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export async function view({ root, query, signal, title }) {
   title("Draw");
@@ -39,14 +36,7 @@ export async function view({ root, query, signal, title }) {
     names,
     query.get("job") ?? jobs[0].id,
   );
-  const canvas = h("canvas", {
-    "aria-label": "Digit",
-    width: PIXELS,
-    height: PIXELS,
-    tabindex: "0",
-    role: "img",
-    "aria-describedby": "draw-how",
-  });
+  const paper = pad({ describedby: "draw-how", onchange: look, onenter: ask });
   const seen = h("canvas", {
     class: "seen",
     width: SIDE,
@@ -56,9 +46,6 @@ export async function view({ root, query, signal, title }) {
   });
   const answer = h("output", { class: "answer" });
   const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const cursor = { x: 14, y: 8, down: false, shown: false };
-  let ink = null; // the drawing without the cursor
   const button = h("button", { type: "button", class: "primary", onclick: ask }, "Ask the model");
 
   fill(
@@ -74,8 +61,8 @@ export async function view({ root, query, signal, title }) {
       h(
         "section",
         { class: "panel stack", "aria-label": "Your digit" },
-        h("div", { class: "pad" }, canvas),
-        h("div", { class: "row" }, button, h("button", { type: "button", onclick: clear }, "Clear")),
+        paper.element,
+        h("div", { class: "row" }, button, h("button", { type: "button", onclick: forget }, "Clear")),
         h(
           "div",
           { class: "chips", role: "group", "aria-label": "Samples" },
@@ -103,37 +90,22 @@ export async function view({ root, query, signal, title }) {
     ),
   );
 
-  function clear() {
-    pen.fillStyle = "#000";
-    pen.fillRect(0, 0, PIXELS, PIXELS);
-    ink = pen.getImageData(0, 0, PIXELS, PIXELS);
+  function forget() {
     next();
-    look();
+    paper.clear();
     chart(null);
     fill(answer, h("span", { class: "hint" }, "Nothing drawn yet."));
-    showCursor();
-  }
-
-  function stroke(points) {
-    Object.assign(pen, { strokeStyle: "#fff", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
-    pen.beginPath();
-    points.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-    if (points.length === 1) pen.lineTo(points[0][0] + 0.01, points[0][1]);
-    pen.stroke();
-    ink = pen.getImageData(0, 0, PIXELS, PIXELS);
   }
 
   function sample(digit) {
-    clear();
-    hideCursor();
-    for (const points of SAMPLES[digit]) stroke(points.map(([x, y]) => [x * PIXELS, y * PIXELS]));
-    look();
+    forget();
+    paper.show(SAMPLES[digit]);
     ask();
   }
 
   /** What the model sees. @returns {number[][]|null} */
   function look() {
-    const image = asMnist(ink);
+    const image = asMnist(paper.ink());
     const context = seen.getContext("2d");
     const pixels = context.createImageData(SIDE, SIDE);
     (image ?? []).flat().forEach((value, index) => pixels.data.set([value, value, value, 255], 4 * index));
@@ -164,97 +136,24 @@ export async function view({ root, query, signal, title }) {
   }
 
   function chart(probabilities) {
-    const sum = probabilities?.reduce((total, value) => total + value, 0) ?? 1;
-    const best = probabilities ? Math.max(...probabilities) : null;
+    const best = probabilities && Math.max(...probabilities);
+    const bar = (digit) => {
+      const share = probabilities?.[digit] ?? 0;
+      return h(
+        "li",
+        { class: probabilities && share === best ? "best" : null },
+        h("span", {}, digit),
+        h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--share": share } })),
+        h("span", { class: "figure" }, probabilities ? percent(share, 1) : "–"),
+      );
+    };
     fill(
       bars,
-      Array.from({ length: 10 }, (_, digit) => {
-        const share = probabilities ? probabilities[digit] / sum : 0;
-        return h(
-          "li",
-          { class: probabilities && probabilities[digit] === best ? "best" : null },
-          h("span", {}, digit),
-          h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--share": share } })),
-          h("span", { class: "figure" }, probabilities ? percent(share, 1) : "–"),
-        );
-      }),
+      Array.from({ length: 10 }, (_, digit) => bar(digit)),
     );
   }
 
-  // --- by hand ---
-  let last = null;
-  const at = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * PIXELS, ((event.clientY - box.top) / box.height) * PIXELS];
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    hideCursor();
-    canvas.setPointerCapture(event.pointerId);
-    last = at(event);
-    stroke([last]);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (last === null) return;
-    const passed = event.getCoalescedEvents?.().map(at) ?? [];
-    const points = [last, ...(passed.length ? passed : [at(event)])];
-    stroke(points);
-    last = points.at(-1);
-  });
-  for (const kind of ["pointerup", "pointercancel"])
-    canvas.addEventListener(kind, () => {
-      if (last !== null) look();
-      last = null;
-    });
-
-  // --- by keyboard ---
-  canvas.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") return ask();
-    if (event.key === " ") {
-      event.preventDefault();
-      cursor.down = !cursor.down;
-      return paint(cursor);
-    }
-    const step = STEPS[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const from = { ...cursor };
-    cursor.x = Math.min(SIDE - 1, Math.max(0, cursor.x + step[0]));
-    cursor.y = Math.min(SIDE - 1, Math.max(0, cursor.y + step[1]));
-    paint(from);
-  });
-  canvas.addEventListener("focus", () => {
-    if (canvas.matches(":focus-visible")) {
-      cursor.shown = true;
-      showCursor();
-    }
-  });
-  canvas.addEventListener("blur", hideCursor);
-
-  function paint(from) {
-    pen.putImageData(ink, 0, 0);
-    if (cursor.down) {
-      stroke([from, cursor].map(({ x, y }) => [(x + 0.5) * CELL, (y + 0.5) * CELL]));
-      look();
-    }
-    cursor.shown = true;
-    showCursor();
-  }
-
-  function showCursor() {
-    if (!cursor.shown) return;
-    Object.assign(pen, { strokeStyle: cursor.down ? "#e69f00" : "#6cb6ec", lineWidth: 2 });
-    pen.strokeRect(cursor.x * CELL + 1, cursor.y * CELL + 1, CELL - 2, CELL - 2);
-  }
-
-  function hideCursor() {
-    if (!cursor.shown) return;
-    Object.assign(cursor, { shown: false, down: false });
-    pen.putImageData(ink, 0, 0);
-  }
-
-  clear();
+  forget();
 }
 
 /** Jobs that have something to answer with: the one asked for first. */

@@ -2,12 +2,13 @@
 
 import { setQuery } from "../address.js";
 import { catalog, get, query as asQuery } from "../api.js";
+import { card } from "../card.js";
 import { chart, line } from "../charts.js";
-import { chips, labelled, parameterControls, select } from "../controls.js";
+import { chips, labelled, select } from "../controls.js";
 import { debounced, fill, h, superseding } from "../dom.js";
 import { fixed, number } from "../format.js";
 import { looks } from "../looks.js";
-import { fileLink, files, formula, heading, lede, named, problem, swatch } from "../parts.js";
+import { heading, lede, named, problem } from "../parts.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
 
 const POINTS = 401;
@@ -219,53 +220,13 @@ export async function view({ root, query, signal, title }) {
   }
 
   function describe() {
-    fill(cards, selected().map(card));
-  }
-
-  function card(activation) {
-    const own = (parameters[activation.name] ??= {});
-    const links = h("span", { class: "row" });
-    const renew = () =>
-      fill(
-        links,
-        ["csv", "svg", "png"].map((format) =>
-          fileLink(curvePath(activation, { format }), format.toUpperCase(), { name: `${activation.name}.${format}` }),
-        ),
-      );
-    renew();
-    const { reference } = activation;
-    return h(
-      "article",
-      { class: "panel card", "aria-label": activation.title },
-      h("header", {}, swatch(look(activation.name)), h("h2", {}, activation.title)),
-      parameterControls(activation, own, () => {
-        renew();
-        loadSoon();
+    fill(
+      cards,
+      selected().map((activation) => {
+        const values = (parameters[activation.name] ??= {});
+        const file = (format) => curvePath(activation, { format });
+        return card(activation, { own: look(activation.name), values, file, onchange: loadSoon });
       }),
-      formula(`${activation.name}: formula`, activation.formula_mathml),
-      formula(`${activation.name}: derivative`, activation.derivative_mathml),
-      h(
-        "ul",
-        { class: "facts" },
-        facts(activation).map((text) => h("li", { class: "badge plain" }, text)),
-      ),
-      h(
-        "ul",
-        { class: "marks" },
-        activation.advantages.map((text) => h("li", { class: "plus" }, text)),
-        activation.drawbacks.map((text) => h("li", { class: "minus" }, text)),
-      ),
-      h(
-        "p",
-        {},
-        h(
-          "small",
-          {},
-          h("a", { href: reference.url, rel: "noreferrer" }, reference.title),
-          ` · ${reference.authors}, ${reference.year}`,
-        ),
-      ),
-      files("The curves", links),
     );
   }
 
@@ -280,15 +241,4 @@ export async function view({ root, query, signal, title }) {
   state.at = 240;
   describe();
   await load();
-}
-
-function facts({ range: [low, high], monotonic, self_normalizing: selfNormalizing, derivative_at_zero: atZero }) {
-  const from = low === null ? "−∞" : number(low, 4);
-  const to = high === null ? "∞" : number(high, 4);
-  return [
-    `from ${from} to ${to}`,
-    monotonic ? "monotonic" : "not monotonic",
-    `f′(0) = ${number(atZero, 4)}`,
-    selfNormalizing && "self-normalizing",
-  ].filter(Boolean);
 }

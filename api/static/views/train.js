@@ -5,10 +5,20 @@ import { ApiError, catalog, post, schemas } from "../api.js";
 import { fill, h, uid } from "../dom.js";
 import { body, clear, conditional, control, refuse } from "../form.js";
 import { count } from "../format.js";
+import { gridEditor, list } from "../grid.js";
 import { heading, lede } from "../parts.js";
 import { fields } from "../schema.js";
 
 const FIRST = ["epochs", "train_samples", "batch_size", "optimizer.name", "optimizer.learning_rate", "seed"];
+const PRESETS = [
+  { title: "Quick look", says: "3 epochs on 6,000 images", values: { epochs: 3, train_samples: 6000, protocol: "" } },
+  { title: "Everything", says: "10 epochs on all images", values: { epochs: 10, train_samples: "", protocol: "" } },
+  {
+    title: "As published",
+    says: "100 epochs, validated by the test set",
+    values: { protocol: "article", epochs: 100, train_samples: "" },
+  },
+];
 const GROUPS = [
   ["Optimizer", /^optimizer/],
   ["Gradient clipping", /^clip/],
@@ -143,6 +153,18 @@ function assembled(before, controls, after, action) {
     { class: "panel stack", novalidate: true },
     h(
       "div",
+      { class: "chips", role: "group", "aria-label": "How much" },
+      PRESETS.map(({ title, says, values }) =>
+        h(
+          "button",
+          { type: "button", class: "small", onclick: () => set(controls, values) },
+          h("strong", {}, title),
+          ` ${says}`,
+        ),
+      ),
+    ),
+    h(
+      "div",
       { class: "fields" },
       before.map(({ element }) => element),
       first.map(({ element }) => element),
@@ -155,6 +177,14 @@ function assembled(before, controls, after, action) {
   conditional(controls, form);
   articleSetsEpochs(controls);
   return { form, button, alert };
+}
+
+function set(controls, values) {
+  for (const [path, value] of Object.entries(values)) {
+    const { input } = controls.find(({ field }) => field.path === path);
+    input.value = value;
+    for (const kind of ["input", "change"]) input.dispatchEvent(new Event(kind, { bubbles: true }));
+  }
 }
 
 /** The published experiment has epochs of its own; they are shown, as long as nobody has chosen others. */
@@ -258,88 +288,4 @@ function activationBoxes(all, { default: article, description }) {
     refusal,
     value: () => boxes.filter((box) => box.checked).map((box) => box.value),
   };
-}
-
-/** Rows of a field and the values it is to have. */
-function gridEditor(found) {
-  const paths = found.filter(({ type, gate }) => type !== "map" && !gate).map(({ path }) => path);
-  const rows = [];
-  const holder = h("div", { class: "stack" });
-  const add = () => {
-    const row = gridRow(paths, () => rows.splice(rows.indexOf(row), 1));
-    rows.push(row);
-    holder.append(row.element);
-    row.input.focus();
-  };
-  return {
-    element: h(
-      "fieldset",
-      { class: "boxed" },
-      h("legend", {}, "Grid"),
-      h(
-        "div",
-        { class: "stack" },
-        h("small", { class: "hint" }, "Every combination of these values is trained."),
-        holder,
-        h("div", {}, h("button", { type: "button", class: "small", onclick: add }, "Add a field")),
-      ),
-    ),
-    value: () => Object.fromEntries(rows.map(({ path, input }) => [path.value, list(input.value)])),
-    places: () => rows,
-  };
-}
-
-function gridRow(paths, onremove) {
-  const refusal = h("p", { class: "refusal", id: uid("grid-refusal") });
-  const path = h(
-    "select",
-    {
-      "aria-label": "Field of the grid",
-      onchange: () => {
-        row.name = input.name = `grid.${path.value}`;
-      },
-    },
-    paths.map((name) => h("option", { value: name, selected: name === "optimizer.learning_rate" }, name)),
-  );
-  const input = h("input", {
-    type: "text",
-    "aria-label": "Values of the field, separated by commas",
-    placeholder: "0.001, 0.01",
-    name: `grid.${path.value}`,
-    "aria-describedby": refusal.id,
-  });
-  const remove = () => {
-    onremove();
-    input.dispatchEvent(new Event("input", { bubbles: true })); // the request is another one now
-    element.remove();
-  };
-  const element = h(
-    "div",
-    { class: "stack grid-row" },
-    h(
-      "div",
-      { class: "row" },
-      h("div", { class: "grid-path" }, path),
-      h("div", { class: "grid-values" }, input),
-      h("button", { type: "button", class: "small", onclick: remove }, "Remove"),
-    ),
-    refusal,
-  );
-  const row = { name: input.name, input, refusal, element, path };
-  return row;
-}
-
-/** Numbers, true, false and null as such; anything else is a word. What a value may be, the server knows. */
-function list(text) {
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .map((part) => {
-      try {
-        return JSON.parse(part);
-      } catch {
-        return part;
-      }
-    });
 }
