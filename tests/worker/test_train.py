@@ -202,7 +202,7 @@ def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start
 
 @pytest.mark.parametrize(
     ("precision", "optimizer"),
-    # bfloat16 with one that keeps moments alone: on a machine that has it not it takes half a minute each
+    # bfloat16 once: on a machine without it, it takes half a minute
     [*(("float32", optimizer) for optimizer in OPTIMIZERS), ("bfloat16", OPTIMIZERS[0])],
     ids=str,
 )
