@@ -71,6 +71,7 @@ def to_tensorboard(client: "Client", any_id: str, output: Path) -> None:
 
 def to_mlflow(client: "Client", any_id: str, output: Path | None, tracking_uri: str | None, experiment: str) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's own seven take minutes
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout is ours
     from mlflow.exceptions import MlflowException
 
     from stack.exports.mlflow import Store
