@@ -177,8 +177,8 @@ _ENTRIES = (
         title="Scaled Exponential Linear Unit",
         value=functions.selu,
         derivative=functions.selu_derivative,
-        formula_latex=r"f(x) = \lambda \begin{cases} x & x > 0 \\ \alpha \left(e^x - 1\right) & x \le 0 \end{cases}"
-        r", \quad \lambda = 1.05070\ldots, \quad \alpha = 1.67326\ldots",
+        formula_latex=r"\begin{array}{l} f(x) = \lambda \begin{cases} x & x > 0 \\ \alpha "
+        r"\left(e^x - 1\right) & x \le 0 \end{cases} \\ \lambda = 1.05070\ldots, \; \alpha = 1.67326\ldots \end{array}",
         derivative_latex=r"f'(x) = \lambda \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}",
         bounds=lambda: (-SELU_SCALE * SELU_ALPHA, None),
         monotonic=True,
@@ -204,10 +204,10 @@ _ENTRIES = (
         title="Gaussian Error Linear Unit",
         value=functions.gelu,
         derivative=functions.gelu_derivative,
-        formula_latex=r"f(x) = \frac{x}{2} \left(1 + \tanh u\right), \quad "
-        r"u = \sqrt{2/\pi} \left(x + 0.044715 x^3\right)",
-        derivative_latex=r"f'(x) = \frac{1 + \tanh u}{2} + \frac{x}{2} \operatorname{sech}^2(u) "
-        r"\sqrt{2/\pi} \left(1 + 0.134145 x^2\right)",
+        formula_latex=r"\begin{array}{l} f(x) = \frac{x}{2} \left(1 + \tanh u\right) \\ "
+        r"u = \sqrt{2/\pi} \left(x + 0.044715 x^3\right) \end{array}",
+        derivative_latex=r"\begin{array}{l} f'(x) = \frac{1 + \tanh u}{2} + \frac{x}{2} \operatorname{sech}^2(u) u' \\ "
+        r"u' = \sqrt{2/\pi} \left(1 + 0.134145 x^2\right) \end{array}",
         parameters=(
             Parameter(
                 name="approximate",
@@ -315,7 +315,8 @@ _ENTRIES = (
         value=functions.mish,
         derivative=functions.mish_derivative,
         formula_latex=r"f(x) = x \tanh\left(\ln\left(1 + e^x\right)\right)",
-        derivative_latex=r"f'(x) = \tanh s + x \sigma(x) \operatorname{sech}^2 s, \quad s = \ln\left(1 + e^x\right)",
+        derivative_latex=r"\begin{array}{l} f'(x) = \tanh s + x \sigma(x) \operatorname{sech}^2 s \\ "
+        r"s = \ln\left(1 + e^x\right) \end{array}",
         bounds=lambda: (MISH_MINIMUM, None),
         monotonic=False,
         advantages=(

@@ -9,7 +9,7 @@ from playwright.sync_api import ViewportSize, expect
 from browser.tab import ARTEFACTS, WIDE, OpenTab, Tab
 from browser.views import HEADINGS
 
-PHONE: ViewportSize = {"width": 375, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 SEVERE = ("serious", "critical")
 
 
