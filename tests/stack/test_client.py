@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Service, serving
+from played import Service, serving
 
 from stack import client as client_module
 from stack import events

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lab, Service, metrics, started
+from played import Lab, Service, metrics, started
 from typer.testing import CliRunner, Result
 
 from db import keys, store, workers

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Lab, Service, metrics
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from played import Lab, Service, metrics
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 

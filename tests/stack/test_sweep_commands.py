@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lab, Service
+from played import Lab, Service
 
 from jobs.errors import Diverged
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Lab, Service
+from played import Lab, Service
 from typer.testing import CliRunner
 
 from activations import catalog
