@@ -24,16 +24,15 @@ export function labelled(text, control, hint) {
 }
 
 /**
- * Chips that are pressed or not.
+ * Chips of activations, pressed or not.
  *
  * @param {object} about
- * @param {string} about.label of the group
  * @param {{name: string, title?: string}[]} about.choices
  * @param {Set<string>} about.chosen changed in place
  * @param {(name: string) => {color: number, dash: string}} about.look
  * @param {() => void} about.onchange
  */
-export function chips({ label, choices, chosen, look, onchange }) {
+export function chips({ choices, chosen, look, onchange }) {
   const chip = ({ name, title }) => {
     const onclick = () => {
       if (!chosen.delete(name)) chosen.add(name);
@@ -43,7 +42,7 @@ export function chips({ label, choices, chosen, look, onchange }) {
     const made = pressable({ pressed: chosen.has(name), place: name, onclick, title }, swatch(look(name)), name);
     return made;
   };
-  return h("div", { class: "chips", role: "group", "aria-label": label }, choices.map(chip));
+  return h("div", { class: "chips", role: "group", "aria-label": "Activations" }, choices.map(chip));
 }
 
 /**
@@ -143,13 +142,7 @@ export function wholeSlider({ label, name, low, high, value, onchange }) {
   const field = labelled(label, shown);
   field.classList.add("slider");
   shown.before(range);
-  return {
-    element: field,
-    set: (given) => {
-      shown.value = given;
-      range.value = given;
-    },
-  };
+  return field;
 }
 
 /**

@@ -21,5 +21,24 @@ export async function looks() {
   return (name) => look(Math.max(0, names.indexOf(name)));
 }
 
-/** The same colour, with the nth dash after its own: a second line of one activation. */
-export const restyled = (own, n) => ({ ...own, dash: DASHES[(DASHES.indexOf(own.dash) + n) % DASHES.length] });
+/**
+ * Each thing with its look: its activation's colour, and a dash more for each before it of the same activation.
+ *
+ * @template T
+ * @param {T[]} things
+ * @param {(thing: T) => string} activationOf
+ * @param {(name: string) => Look} look
+ * @returns {(T & {own: Look})[]}
+ */
+export function dressed(things, activationOf, look) {
+  const seen = new Map();
+  return things.map((thing) => {
+    const name = activationOf(thing);
+    const nth = seen.get(name) ?? 0;
+    seen.set(name, nth + 1);
+    return { ...thing, own: restyled(look(name), nth) };
+  });
+}
+
+/** The same colour, with the nth dash after its own. */
+const restyled = (own, n) => ({ ...own, dash: DASHES[(DASHES.indexOf(own.dash) + n) % DASHES.length] });

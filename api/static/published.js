@@ -2,8 +2,8 @@
 
 import { get, once } from "./api.js";
 import { pressable } from "./controls.js";
-import { fill, h, refill } from "./dom.js";
-import { fileLink, files } from "./parts.js";
+import { fill, h } from "./dom.js";
+import { fileLink, files, problem } from "./parts.js";
 
 /** What the article has a curve of. */
 export const METRICS = ["val_loss", "val_binary_accuracy"];
@@ -20,35 +20,28 @@ const VERDICTS = {
  */
 export function besidePublished({ path, signal, pressed, onchange }) {
   let published = null;
-  const toggle = h("span", {});
+  const toggle = pressable({ pressed, onclick: press }, "beside the article’s run");
   const said = h("div", { class: "reading", "aria-live": "polite" });
-  const state = { pressed };
 
-  function chip() {
-    const onclick = async () => {
-      state.pressed = !state.pressed;
-      await renew();
-      onchange();
-    };
-    refill(toggle, pressable({ pressed: state.pressed, place: "published", onclick }, "beside the article’s run"));
+  async function press() {
+    pressed = !pressed;
+    toggle.setAttribute("aria-pressed", String(pressed));
+    await renew();
+    onchange();
   }
 
   async function renew() {
-    chip();
-    if (!state.pressed) return fill(said);
-    const [{ data }, beside] = await Promise.all([once("v1/published"), get(`${path}/published`, signal)]);
-    published = new Map(data.map((run) => [run.activation, run]));
-    fill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
+    if (!pressed) return fill(said);
+    try {
+      published ??= new Map((await once("v1/published")).data.map((run) => [run.activation, run]));
+      const beside = await get(`${path}/published`, signal);
+      fill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
+    } catch (error) {
+      if (!signal.aborted) fill(said, problem(error, renew));
+    }
   }
 
-  chip();
-  return {
-    toggle,
-    said,
-    renew,
-    pressed: () => state.pressed,
-    runs: () => (state.pressed ? published : null),
-  };
+  return { toggle, said, renew, pressed: () => pressed, runs: () => (pressed ? published : null) };
 }
 
 function told({ verdicts, departures }) {

@@ -49,6 +49,7 @@ class Store:
 
     def create(self, record: Record) -> Run:
         job, spec = record.job, record.job["spec"]
+        parameters = {name: value for name, value in spec.items() if name != "metadata"}  # which becomes tags
         run = self.client.create_run(
             self.experiment,
             start_time=milliseconds(moment(job["created_at"])),
@@ -57,7 +58,7 @@ class Store:
         )
         self.client.log_batch(
             run.info.run_id,
-            params=[Param(name, str(value)) for name, value in flat({**spec, "metadata": {}}) if name != "metadata"],
+            params=[Param(name, str(value)) for name, value in flat(parameters)],
             tags=[RunTag(name, value) for name, value in spec["metadata"].items()],
         )
         return run

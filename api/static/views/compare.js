@@ -6,7 +6,7 @@ import { chart, counted, line } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, superseding } from "../dom.js";
 import { percent, short } from "../format.js";
-import { looks, restyled } from "../looks.js";
+import { dressed, looks } from "../looks.js";
 import { METRICS, scale } from "../metrics.js";
 import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
 
@@ -129,13 +129,9 @@ export async function view({ root, query, signal, title }) {
   const present = () => [...new Set((state.comparison?.jobs ?? []).map(({ label }) => activationOf(label)))];
 
   function shown() {
-    const seen = new Map();
-    return state.comparison.jobs.flatMap((job) => {
-      const name = activationOf(job.label);
-      const nth = seen.get(name) ?? 0;
-      seen.set(name, nth + 1);
-      return state.excluded.has(name) ? [] : [{ ...job, label: labelOf(name, job), own: restyled(look(name), nth) }];
-    });
+    return dressed(state.comparison.jobs, ({ label }) => activationOf(label), look)
+      .filter(({ label }) => !state.excluded.has(activationOf(label)))
+      .map((job) => ({ ...job, label: labelOf(activationOf(job.label), job) }));
   }
 
   /** Where one activation stands for one job, its name says it all; the server's label tells the others apart. */

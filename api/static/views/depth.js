@@ -112,7 +112,7 @@ export async function view({ root, query, signal, title }) {
           state[name] = value;
           soon();
         },
-      }).element;
+      });
     const initializer = select(
       {
         name: "initializer",
@@ -138,7 +138,6 @@ export async function view({ root, query, signal, title }) {
         { class: "field" },
         h("span", { class: "hidden" }, "Activations"),
         chips({
-          label: "Activations",
           choices: all,
           chosen,
           look,

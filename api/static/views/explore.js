@@ -57,7 +57,6 @@ export async function view({ root, query, signal, title }) {
       "section",
       { class: "panel stack", "aria-label": "Activations" },
       chips({
-        label: "Activations",
         choices: all,
         chosen,
         look,

@@ -6,7 +6,7 @@ import { chart } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, throttled } from "../dom.js";
 import { count, described, duration, fixed, number, percent, short, words } from "../format.js";
-import { looks, restyled } from "../looks.js";
+import { dressed, looks } from "../looks.js";
 import { METRICS } from "../metrics.js";
 import {
   badge,
@@ -34,11 +34,13 @@ export async function view({ root, id, query, signal, title }) {
   const [first, look] = await Promise.all([get(path, signal), looks()]);
   title(`Sweep ${short(id)}`);
   const { activations } = first.spec;
-  const state = { metric: query.get("metric") in METRICS ? query.get("metric") : OTHERWISE, sweep: first };
+  let sweep = first;
   const excluded = new Set((query.get("exclude") ?? "").split(",").filter((name) => activations.includes(name)));
   /** By job, its epochs by number. */
   const histories = new Map();
-  const figure = chart({ name: state.metric, title: METRICS[state.metric], signal, size: "tall" });
+  const wanted = query.get("metric") in METRICS ? query.get("metric") : OTHERWISE;
+  const metric = select({ name: "metric", onchange: chosen }, Object.entries(METRICS), wanted);
+  const figure = chart({ name: wanted, title: METRICS[wanted], signal, size: "tall" });
   const live = liveMark();
   const toggles = exclusions({ excluded, look, onchange: chosen });
   const beside = besidePublished({
@@ -46,11 +48,10 @@ export async function view({ root, id, query, signal, title }) {
     signal,
     pressed: query.get("beside") === "published",
     onchange: () => {
-      if (beside.pressed() && !PUBLISHED.includes(state.metric)) [metric.value] = PUBLISHED;
+      if (beside.pressed() && !PUBLISHED.includes(metric.value)) [metric.value] = PUBLISHED;
       chosen();
     },
   });
-  const metric = select({ name: "metric", onchange: chosen }, Object.entries(METRICS), state.metric);
   const status = h("div", { class: "row" });
   const buttons = h("div", { class: "actions" });
   const [bar, figures, wrong, rows] = [h("div"), h("div"), h("div"), h("div")];
@@ -74,21 +75,20 @@ export async function view({ root, id, query, signal, title }) {
   );
 
   function chosen() {
-    state.metric = metric.value;
     setQuery({
-      metric: state.metric === OTHERWISE ? null : state.metric,
+      metric: metric.value === OTHERWISE ? null : metric.value,
       exclude: [...excluded].join(","),
       beside: beside.pressed() ? "published" : null,
     });
-    figure.rename(state.metric, METRICS[state.metric]);
+    figure.rename(metric.value, METRICS[metric.value]);
     link();
     draw();
   }
 
   function link() {
-    const shownBeside = beside.pressed() && PUBLISHED.includes(state.metric);
+    const shownBeside = beside.pressed() && PUBLISHED.includes(metric.value);
     const asked = {
-      metric: state.metric,
+      metric: metric.value,
       ...(excluded.size ? { exclude: [...excluded] } : {}),
       ...(shownBeside ? { beside: "published" } : {}),
     };
@@ -102,17 +102,12 @@ export async function view({ root, id, query, signal, title }) {
 
   /** Configurations that are shown, each with its look: an activation's colour, and a dash a point of the grid. */
   function shown() {
-    const seen = new Map();
-    return state.sweep.configurations.flatMap((configuration) => {
-      const { activation } = configuration;
-      const nth = seen.get(activation) ?? 0;
-      seen.set(activation, nth + 1);
-      if (excluded.has(activation)) return [];
-      return [{ ...configuration, own: restyled(look(activation), nth), label: labelOf(configuration) }];
-    });
+    return dressed(sweep.configurations, ({ activation }) => activation, look)
+      .filter(({ activation }) => !excluded.has(activation))
+      .map((configuration) => ({ ...configuration, label: labelOf(configuration) }));
   }
 
-  const draw = throttled(120, signal, () => figure.draw(picture(shown(), histories, state.metric, beside.runs())));
+  const draw = throttled(120, signal, () => figure.draw(picture(shown(), histories, metric.value, beside.runs())));
 
   const renew = throttled(AGAIN_MS, signal, async () => {
     try {
@@ -123,12 +118,12 @@ export async function view({ root, id, query, signal, title }) {
     }
   });
 
-  function show(sweep) {
-    state.sweep = sweep;
+  function show(found) {
+    sweep = found;
     fill(status, badge(sweep.state));
     fill(bar, progress(sweep.progress, "Epochs of all jobs", { wide: true }));
     fill(figures, tiles(facts(sweep)));
-    showButtons(sweep);
+    showButtons();
     const grid = Object.keys(sweep.spec.grid);
     const columns = ["Activation", ...grid, "Jobs", ...FIGURES.map((figure) => ({ figure }))];
     const jobs = (ids, activation) => {
@@ -145,7 +140,7 @@ export async function view({ root, id, query, signal, title }) {
   }
 
   let shownFor = null;
-  function showButtons(sweep) {
+  function showButtons() {
     const key = `${sweep.finished_at}`;
     if (key === shownFor) return; // a button that has the focus keeps it
     shownFor = key;
