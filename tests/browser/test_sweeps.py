@@ -65,6 +65,17 @@ def test_a_sweep_is_shown_beside_the_articles_run_with_a_verdict(tab: Tab, swept
     tab.until(lambda: PUBLISHED in tab.lines("val_loss"))
 
 
+def test_figures_of_the_article_that_cannot_be_had_are_told_and_asked_for_again(tab: Tab, swept: str) -> None:
+    tab.expect_complaint("net::ERR_FAILED")
+    tab.page.route("**/v1/sweeps/*/published", lambda route: route.abort())
+    tab.open(f"#/sweeps/{swept}")
+    tab.button(BESIDE).click()
+    expect(tab.page.get_by_role("alert")).to_contain_text("does not answer")
+    tab.page.unroute("**/v1/sweeps/*/published")
+    tab.button("Try again").click()
+    expect(tab.page.get_by_text(re.compile(r"^Of \d+ published figures: "))).to_be_visible()
+
+
 def test_a_grid_makes_a_line_and_a_row_a_value(tab: Tab) -> None:
     tab.open("#/train/sweep")
     for name in ("sigmoid", "elu", "leaky-relu", "selu", "gelu"):
