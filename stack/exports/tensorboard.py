@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
+from db.files import write_atomically
 from stack.exports.record import Point, Record, flat
 
 WRITTEN = "job.json"  # beside the event files: the job as it was when they were written
@@ -29,7 +30,7 @@ def write(record: Record, output: Path) -> bool:
     if record.job["finished_at"]:
         add(folder / "test", record.test)
         add_hyperparameters(record, folder)
-    rewrite(folder / WRITTEN, json.dumps(record.job, indent=2))
+    write_atomically(folder / WRITTEN, json.dumps(record.job, indent=2).encode())
     return True
 
 
@@ -56,11 +57,3 @@ def add_hyperparameters(record: Record, folder: Path) -> None:
     test = {f"test_{point.name}": point.value for point in record.test}
     with SummaryWriter(str(folder)) as writer:
         writer.add_hparams(spec, {**best, **test}, name=".", global_step=record.epochs)  # into this folder itself
-
-
-def rewrite(path: Path, text: str) -> None:
-    """All or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
