@@ -12,6 +12,7 @@ from time import monotonic
 
 import pytest
 import redis
+from hypothesis import settings
 from outage import Outage
 from service import wait_for
 
@@ -21,6 +22,10 @@ from db.session import Sessions, connect
 from stack.processes import Child
 from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
+
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=300)
+settings.register_profile("deep", deadline=None, max_examples=5000)
+settings.load_profile("reproducible")  # unless --hypothesis-profile names the other
 
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "key",

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activations import catalog
@@ -19,7 +19,6 @@ from worker.model import activation
 finite = st.floats(allow_nan=False, allow_infinity=False)
 vectors = st.lists(finite, min_size=1, max_size=20).map(np.array)
 thresholds = st.floats(1e-6, 1e6)
-bounded_search = settings(max_examples=300, deadline=None, derandomize=True)
 
 
 def gradient_of_first(derivatives: list[float], weights: list[float], upstream: float = 1.0) -> float:
@@ -69,7 +68,6 @@ def test_a_chain_has_the_slope_that_a_small_step_finds():
     assert gradient_of_first(slopes, weights) == pytest.approx(found, rel=1e-8)
 
 
-@bounded_search
 @given(st.lists(finite, min_size=1, max_size=30))
 def test_a_product_is_as_exact_wherever_it_went_in_between(numbers: list[float]):
     *_, got = running_products(numbers)
@@ -121,7 +119,6 @@ def test_exploding_throws_the_articles_bias_where_it_says(slope: float, gradient
     assert updated(1.56, found, learning_rate=0.5) == pytest.approx(bias, rel=1e-15)
 
 
-@bounded_search
 @given(st.lists(st.floats(0, 0.25, exclude_min=True), min_size=4, max_size=4))
 def test_whatever_the_slopes_the_exploding_bias_stays_within_the_articles_bounds(slopes: list[float]):
     assert -1951.565 <= updated(1.56, gradient_of_first(slopes, [100.0] * 3), learning_rate=0.5) <= 1.56
@@ -133,7 +130,6 @@ def test_a_dead_relu_leaves_the_bias_exactly_where_it_was():
     assert updated(1.56, gradient, learning_rate=0.5) == 1.56
 
 
-@bounded_search
 @given(*[st.floats(-1e30, 1e30)] * 2, st.floats(1e-10, 1e3))
 def test_the_float32_step_is_torchs(parameter: float, gradient: float, learning_rate: float):
     weight, slope, rate = (torch.tensor(x, dtype=torch.float32) for x in (parameter, gradient, learning_rate))
@@ -149,7 +145,6 @@ def test_a_step_beyond_float32_is_infinite():
 # --- clipping
 
 
-@bounded_search
 @given(gradient=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20), threshold=thresholds)
 @pytest.mark.parametrize("by", ["value", "norm"])
 def test_clipping_is_the_workers(by: str, gradient: list[float], threshold: float):
@@ -160,23 +155,22 @@ def test_clipping_is_the_workers(by: str, gradient: list[float], threshold: floa
     np.testing.assert_allclose(found, parameter.grad, rtol=1e-13, atol=1e-300)
 
 
-@bounded_search
+@example(gradient=np.array([1.797e308, math.nextafter(1.797e308, math.inf)]), threshold=1.0)
 @given(gradient=vectors, threshold=thresholds)
 def test_clipped_by_norm_it_is_as_long_as_the_threshold_and_points_where_it_pointed(
     gradient: np.ndarray, threshold: float
 ):
     clipped = clip(gradient, by="norm", threshold=threshold)
-    length = math.hypot(*clipped.gradient)
-    if math.hypot(*gradient) <= threshold:
+    if clipped.norm <= threshold:
         assert (clipped.gradient == gradient).all()
         assert clipped.scale == 1
     else:
-        assert length == pytest.approx(threshold, rel=1e-14)
-        assert np.abs(clipped.gradient).argmax() == np.abs(gradient).argmax()
+        assert math.hypot(*clipped.gradient) == pytest.approx(threshold, rel=1e-14)
+        largest = np.abs(gradient).argmax()  # of others, scaling may make its equals
+        assert np.abs(clipped.gradient)[largest] == np.abs(clipped.gradient).max()
         assert (np.sign(clipped.gradient) * np.sign(gradient) >= 0).all()
 
 
-@bounded_search
 @given(gradient=vectors)
 def test_the_norm_neither_overflows_nor_underflows_on_its_way(gradient: np.ndarray):
     assert clip(gradient, by="norm", threshold=1.0).norm == pytest.approx(math.hypot(*gradient), rel=1e-14, abs=5e-324)
@@ -188,7 +182,6 @@ def test_a_norm_beyond_float64_is_infinite_and_clips_all_the_same():
     assert clipped.gradient.tolist() == pytest.approx([math.sqrt(2), -math.sqrt(2)])
 
 
-@bounded_search
 @given(gradient=vectors, threshold=thresholds)
 def test_clipped_by_value_each_element_is_bounded_on_its_own(gradient: np.ndarray, threshold: float):
     clipped = clip(gradient, by="value", threshold=threshold)
@@ -203,7 +196,6 @@ def test_a_gradient_of_nothing_but_zeros_stays(by: str):
     assert clipped.norm == 0
 
 
-@bounded_search
 @given(gradient=finite, threshold=thresholds)
 def test_one_number_is_clipped_alike_by_value_and_by_norm(gradient: float, threshold: float):
     (by_norm,) = clip(np.array([gradient]), by="norm", threshold=threshold).gradient
