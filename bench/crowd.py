@@ -91,7 +91,8 @@ class Figures:
 
 
 def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
-    cuts = quantiles(seconds, n=20)
+    """p50 and p95, in milliseconds."""
+    cuts = quantiles(seconds, n=20) if len(seconds) > 1 else [*seconds] * 19
     return cuts[9] * 1000, cuts[18] * 1000
 
 
@@ -163,12 +164,16 @@ def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints:
             store.claim(session, job_id, f"simulated/{number}", lease_seconds=0.0)
 
 
+def never(_: Sequence[Sequence[float]]) -> list[float]:
+    raise NotImplementedError  # nobody asks a simulated worker for a digit
+
+
 def training(
     sessions: Sessions, number: int, notes: Notes, *, hints: Hints, epoch_seconds: float, for_seconds: float
 ) -> None:
     """A worker: the real one but for its training, which is a clock. At the end of the time it drains."""
     draining, owner = Event(), f"simulated/{number}"
-    unasked = Answering(sessions, Checkpoints(), lambda *_: list)
+    unasked = Answering(sessions, Checkpoints(), lambda *_: never)
     timer = Timer(for_seconds, draining.set)
     timer.start()
     presence = Presence(sessions, owner, "clock", interval_seconds=10)

@@ -18,14 +18,14 @@ TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {
 WORKER = "from worker.main import main; from jobs import settings; main(settings.read(), tasks='bench.first_batch')"
 
 
-def main() -> None:
+def main(*, jobs: int = JOBS) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        latencies = measure(Path(folder))
-    print(f"POST to first batch, p50  {median(latencies) * 1000:7.0f} ms   ({JOBS} jobs, warm worker)")
+        latencies = measure(Path(folder), jobs=jobs)
+    print(f"POST to first batch, p50  {median(latencies) * 1000:7.0f} ms   ({jobs} jobs, warm worker)")
     print(f"POST to first batch, p95  {quantiles(latencies, n=20)[-1] * 1000:7.0f} ms")
 
 
-def measure(folder: Path) -> list[float]:
+def measure(folder: Path, *, jobs: int) -> list[float]:
     """Seconds for each job, one after the other; the first, which reads MNIST, is not counted."""
     port = free_port()
     with (folder / "log").open("w") as log:
@@ -44,7 +44,7 @@ def measure(folder: Path) -> list[float]:
             part.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             wait_for_worker(client)
-            latencies = [latency(client, folder, number) for number in range(JOBS + 1)][1:]
+            latencies = [latency(client, folder, number) for number in range(jobs + 1)][1:]
         for part in (*parts, broker):
             part.ask_to_stop()
             part.stop_by(time.monotonic() + 10)

@@ -55,14 +55,14 @@ class Load:
     """As sent, with their headers."""
 
 
-def main() -> None:
+def main(*, loads: int = LOADS) -> None:
     if found() is None:
         print("page                      not measured: no chromium")
         return
     with running_api() as api, launched() as browser:
         load(browser, api.url)  # reads the files from the disk
-        loads = [load(browser, api.url) for _ in range(LOADS)]
-    report(loads)
+        loaded = [load(browser, api.url) for _ in range(loads)]
+    report(loaded)
 
 
 def load(browser: Browser, url: str) -> Load:
@@ -79,10 +79,10 @@ def load(browser: Browser, url: str) -> Load:
 
 def report(loads: list[Load]) -> None:
     def middle(figure: str) -> float:
-        return median(map(attrgetter(figure), loads))
+        return float(median(map(attrgetter(figure), loads)))
 
     requests, files = middle("requests"), middle("files")
-    print(f"page, first paint         {middle('first_paint_ms'):7.0f} ms   (median of {LOADS}, empty cache, loopback)")
+    print(f"page, first paint         {middle('first_paint_ms'):7.0f} ms   (median of {len(loads)}, empty cache)")
     print(f"page, first content       {middle('first_contentful_paint_ms'):7.0f} ms")
     print(f"page, largest content     {middle('largest_contentful_paint_ms'):7.0f} ms")
     print(f"page, layout shift        {middle('layout_shift'):7.3f}")

@@ -32,7 +32,7 @@ class PostgresServer:
         initialize(binaries, data, self.password, self._user)
         settings = {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **options}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._command = [binaries / "postgres", "-D", data, *flags]
+        self._command: list[str | Path] = [binaries / "postgres", "-D", data, *flags]
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -100,7 +100,15 @@ def initialize(binaries: Path, data: Path, password: str, user: str | None) -> N
     password_file.write_text(password)
     if user is not None:
         shutil.chown(password_file, user)
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+    initdb: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=scram-sha-256",
+        f"--pwfile={password_file}",
+    ]
     subprocess.run([*initdb, "--encoding=UTF8", "--no-sync"], check=True, stdout=subprocess.DEVNULL, user=user)
 
 

