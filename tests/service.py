@@ -41,7 +41,8 @@ class Service:
     def events(self, job_id: str, *, after: int = 0) -> Iterator[ServerSentEvent]:
         headers = {"Last-Event-ID": str(after)} if after else {}
         with connect_sse(self.http, "GET", f"/v1/jobs/{job_id}/stream", headers=headers) as source:
-            yield from source.iter_sse()
+            # httpx-sse makes an empty event of the comment that keeps a quiet connection open.
+            yield from (event for event in source.iter_sse() if event.data)
 
     def ended(self, job_id: str, *, seconds: float = 100) -> dict[str, Any]:
         return self.until(job_id, lambda job: job["finished_at"] is not None, seconds=seconds)
