@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test lint bench pictures scale results faults compose
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose
 
 install: .venv/installed
 
@@ -16,8 +17,15 @@ demo: install
 up: install
 	$(BIN)/activation-lab up
 
+# A few minutes: all but what starts browsers, stacks and crashes.
 test: install
-	$(BIN)/python -m pytest
+	$(TEST) -m 'not slow'
+
+test-slow: install
+	$(TEST) -m slow
+
+test-all: install
+	$(TEST)
 
 lint: install
 	$(BIN)/ruff check .
@@ -39,8 +47,9 @@ scale: install
 results: install
 	$(BIN)/python -m bench.results
 
-# Half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
+# Hypothesis at random, then half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
 faults: install
+	$(TEST) -m hypothesis --hypothesis-profile=deep
 	$(BIN)/python tests/faults/controls.py
 	PYTHONPATH=.:tests $(BIN)/python tests/faults/campaign.py
 

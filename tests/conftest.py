@@ -27,6 +27,8 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.register_profile("deep", deadline=None, max_examples=5000)
 settings.load_profile("reproducible")  # unless --hypothesis-profile names the other
 
+SLOW_FOLDERS = {"bench", "browser", "compose", "docs", "e2e", "faults"}
+
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "key",
     "AWS_SECRET_ACCESS_KEY": "secret",
@@ -36,6 +38,14 @@ S3_ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "NO_PROXY": "127.0.0.1",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what is in a slow folder, but for the tests that are marked as quick."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in SLOW_FOLDERS and item.get_closest_marker("quick") is None:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

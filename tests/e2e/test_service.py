@@ -30,6 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield running
 
 
+@pytest.mark.quick
 def test_a_job_is_trained_and_its_epochs_arrive_as_they_happen(service: Service) -> None:
     job_id = service.submit(activation="gelu", epochs=3)
     seen = []
@@ -123,6 +124,7 @@ def has_epoch(number: int) -> Callable[[Any], bool]:
     return lambda job: job["progress"]["epoch"] >= number
 
 
+@pytest.mark.quick
 def test_a_trainer_killed_in_the_middle_loses_and_doubles_nothing(service: Service, reference: list) -> None:
     job_id = service.submit(epochs=6)
     service.until(job_id, has_epoch(2))
