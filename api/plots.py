@@ -1,7 +1,8 @@
 """Drawings of jobs and sweeps by epoch; for a browser, a paper or a README."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -168,53 +169,54 @@ def plot_sweep(
         message = f"nothing is published of {names[0]}, only of {' and '.join(published.METRICS)}"
         raise RequestValidationError([invalid_value(("query", "beside"), message, beside)])
     with sessions.read() as session:
-        spec = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec)
-        included = remaining(spec, exclude)
-        drawn = included if len(included) <= MAX_LINES else best(included, spec, sweeps.results(session, sweep_id))
-        means = {
-            name: sweeps.means(
-                session, sweep_id, getattr(Epoch, name), of=drawn, configurations=len(spec.configurations)
-            )
-            for name in names
-        }
+        spec = sweeps.find_spec(session, sweep_id)
+        configurations = {job.configuration.number: job.configuration for job in sweeps.jobs(session, sweep_id, spec)}
+        included = remaining(spec, configurations.values(), exclude)
+        drawn = included
+        if len(included) > MAX_LINES:
+            drawn = best(included, sweeps.results(session, sweep_id, spec))
+        numbers = [configuration.number for configuration in drawn]
+        means = {name: sweeps.means(session, sweep_id, getattr(Epoch, name), of=numbers) for name in names}
     panels = [panel_of_sweep(spec, drawn, METRICS[name], means[name]) for name in names]
     title = " and ".join([METRICS[names[0]].title, *(METRICS[name].title.lower() for name in names[1:])])
     subtitle = described(spec, drawn, of=len(included))
     if beside:
-        activations = [spec.configurations[number].activation for number in drawn]
+        activations = [configuration.activation for configuration in drawn]
         panels = [with_published(panel, name, activations) for panel, name in zip(panels, names, strict=True)]
         subtitle += "; hollow markers: as published"
     return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
 
 
-def remaining(spec: SweepSpec, exclude: str) -> list[int]:
-    """The numbers of the configurations whose activation is not excluded."""
+def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude: str) -> list[Configuration]:
+    """Those whose activation is not excluded."""
     excluded = {name.strip() for name in exclude.split(",") if name.strip()}
     unknown = sorted(excluded - {*spec.activations})
     if unknown:
         message = f"{unknown[0]} is not in this sweep"
         raise RequestValidationError([invalid_value(("query", "exclude"), message, exclude)])
-    found = [at for at, place in enumerate(spec.configurations) if place.activation not in excluded]
+    found = [configuration for configuration in configurations if configuration.activation not in excluded]
     if not found:
         raise RequestValidationError([invalid_value(("query", "exclude"), "this leaves nothing to draw", exclude)])
     return found
 
 
-def best(included: Sequence[int], spec: SweepSpec, results: Sequence[Result]) -> list[int]:
+def best(included: Sequence[Configuration], results: Sequence[Result]) -> list[Configuration]:
     """Those with the lowest validation loss that any seed came to, in their order; those without any come last."""
-    lowest = dict.fromkeys(included, float("inf"))
+    lowest = dict.fromkeys((configuration.number for configuration in included), float("inf"))
     for result in results:
-        number = result.position % len(spec.configurations)
+        number = result.job.configuration.number
         if result.best is not None and number in lowest:
             lowest[number] = min(lowest[number], result.best["val_loss"])
-    return sorted(sorted(included, key=lowest.__getitem__)[:MAX_LINES])
+    chosen = sorted(included, key=lambda configuration: lowest[configuration.number])[:MAX_LINES]
+    return sorted(chosen, key=attrgetter("number"))
 
 
-def panel_of_sweep(spec: SweepSpec, drawn: Sequence[int], metric: Metric, means: Mapping[int, Sequence[Mean]]) -> Panel:
-    configurations = spec.configurations
+def panel_of_sweep(
+    spec: SweepSpec, drawn: Sequence[Configuration], metric: Metric, means: Mapping[int, Sequence[Mean]]
+) -> Panel:
     lines = [
-        mean_line(configurations[number], means.get(number, []), metric, look(spec, number, place))
-        for place, number in enumerate(drawn)
+        mean_line(configuration, means.get(configuration.number, []), metric, look(spec, configuration.number, place))
+        for place, configuration in enumerate(drawn)
     ]
     return Panel(xlabel="epoch", ylabel=metric.axis, lines=lines, log=metric.log, integers=True)
 
@@ -239,7 +241,7 @@ def published_line(points: Sequence[Point], ours: Line, metric: Metric) -> Line:
 def look(spec: SweepSpec, number: int, place: int) -> int:
     """A colour an activation and a style a point of the grid, where there are enough of both."""
     colors, activations = len(drawings.LOOKS), len(spec.activations)
-    enough = activations <= colors and len(spec.configurations) // activations <= len(drawings.STYLES)
+    enough = activations <= colors and spec.points <= len(drawings.STYLES)
     return number // activations * colors + number % activations if enough else place
 
 
@@ -254,12 +256,12 @@ def mean_line(configuration: Configuration, means: Sequence[Mean], metric: Metri
     )
 
 
-def described(spec: SweepSpec, drawn: Sequence[int], *, of: int) -> str:
+def described(spec: SweepSpec, drawn: Sequence[Configuration], *, of: int) -> str:
     seeds = f"mean of {len(spec.seeds)} seeds, as far as trained; band from the lowest to the highest"
     if len(spec.seeds) == 1:
         seeds = "one seed"
     if len(drawn) == 1:  # which has no legend
-        return f"{spec.configurations[drawn[0]].label}: {seeds}"
+        return f"{drawn[0].label}: {seeds}"
     if len(drawn) < of:
         return f"{seeds}; {len(drawn)} of {of} configurations: those of the lowest validation loss"
     return seeds

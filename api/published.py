@@ -1,6 +1,6 @@
 """The article's published figures, and a sweep beside them."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,10 +17,11 @@ from api.out import Out
 from api.sweep_out import EstimateOut
 from api.sweeps import SweepId
 from db import sweeps
+from db.sweeps import SweepJob
 from jobs import published
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.published import Comparison, Metric, Verdict
-from jobs.sweep import Configuration, SweepSpec, expand
+from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter()
 
@@ -156,16 +157,17 @@ def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: Publ
     As CSV `low` and `high` are the prediction interval, and each field of the grid is a column, `values.` and its path.
     """
     with sessions.read() as session:
-        spec = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec)
-        rows = sweeps.histories(session, sweep_id, ["epoch", *published.METRICS], after_epoch=0)
-    beside = [*compared(spec, rows)]
+        spec = sweeps.find_spec(session, sweep_id)
+        jobs = sweeps.jobs(session, sweep_id, spec)
+        runs = sweeps.figures_by_epoch(session, sweep_id, published.METRICS, up_to=published.EPOCHS)
+        trained = sweeps.one_spec_each(session, sweep_id)
+    beside = [*compared(jobs, runs)]
     if kind is Format.CSV:
         return formats.file(flat(spec, beside), kind, f"published-{sweep_id}")
-    one_seed = spec.model_copy(update={"seeds": spec.seeds[:1]})  # no seed makes it another experiment
     return ExactJSON(
         {
             "sweep_id": sweep_id,
-            "departures": [*dict.fromkeys(path for job in expand(one_seed) for path in published.departures(job))],
+            "departures": [*dict.fromkeys(path for job in trained for path in published.departures(job))],
             "verdicts": Counter(row.comparison.verdict for row in beside),
             "data": [row.answered() for row in beside],
         },
@@ -196,16 +198,13 @@ class Row:
         }
 
 
-def compared(spec: SweepSpec, histories: Sequence[Sequence[Any]]) -> Iterator[Row]:
+def compared(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[Sequence[float]]]) -> Iterator[Row]:
     """Configuration by configuration, metric by metric, epoch by epoch."""
-    configurations = spec.configurations
-    runs: dict[tuple[int, int], list[Sequence[float]]] = defaultdict(list)
-    for _, position, epoch, *figures in histories:
-        runs[position % len(configurations), epoch].append(figures)
-    for number, configuration in enumerate(configurations):
+    configurations = {job.configuration.number: job.configuration for job in jobs}
+    for number, configuration in sorted(configurations.items()):
         for at, metric in enumerate(published.METRICS):
             for point in published.points(configuration.activation, metric):
-                found = published.compare(point, [figures[at] for figures in runs[number, point.epoch]])
+                found = published.compare(point, [figures[at] for figures in runs.get((number, point.epoch), [])])
                 if found is not None:
                     yield Row(configuration, metric, found)
 

@@ -1,8 +1,11 @@
 """A sweep as clients see it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
+from operator import itemgetter
 from typing import Self
 
 from pydantic import Field, JsonValue
@@ -58,18 +61,18 @@ class TestFigures(Out):
 
 
 class ConfigurationOut(Out):
-    """A row of the table: an activation at a point of the grid, over its seeds. Jobs in training are not in it yet."""
+    """A row of the table: an activation at a point of the grid, over its seeds."""
 
     activation: str = Field(description="Which activation.", examples=["gelu"])
     values: dict[str, JsonValue] = Field(
         description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
     )
-    jobs: JobCounts = Field(description="Its jobs, one a seed. Figures are of the succeeded ones alone.")
+    jobs: JobCounts = Field(description="Its jobs, one a seed.")
     job_ids: tuple[str, ...] = Field(description="In the order of `seeds`.", examples=[["0193b5c2-…"]])
-    final: ValidationFigures = Field(description="After the last epoch.")
+    final: ValidationFigures = Field(description="After the last epoch, of the jobs that succeeded.")
     best: ValidationFigures = Field(
-        description="The lowest loss and the highest accuracies of a run, each over all its epochs: "
-        "chosen by hindsight, so a little better than the model is."
+        description="The lowest loss and the highest accuracies of each job with an epoch, whatever its state, each "
+        "over all its epochs so far: chosen by hindsight, so a little better than the model is."
     )
     test: TestFigures = Field(description="On the test set, which no choice was made by.")
     epoch_seconds: EstimateOut | None = Field(description="Seconds for training and validation, mean over epochs.")
@@ -78,6 +81,26 @@ class ConfigurationOut(Out):
         "It compares only jobs that ran alike, on one kind of device.",
         examples=[1.07],
     )
+
+
+class BestFigure(Out):
+    """The best of all epochs of all jobs, whatever became of the job."""
+
+    value: float = Field(description="The figure.", examples=[0.9871])
+    job_id: str = Field(description="Whose it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    activation: str = Field(description="Its activation.", examples=["gelu"])
+    seed: int = Field(description="Its seed.", examples=[0])
+    values: dict[str, JsonValue] = Field(
+        description="Its values of the grid's fields.", examples=[{"optimizer.learning_rate": 0.001}]
+    )
+
+
+class BestFigures(Out):
+    """Each is null before the first epoch; figures that are not finite are left out."""
+
+    val_loss: BestFigure | None = Field(description="The lowest validation loss.")
+    val_accuracy: BestFigure | None = Field(description="The highest validation accuracy, 0 to 1.")
+    val_binary_accuracy: BestFigure | None = Field(description="The highest validation binary accuracy, 0 to 1.")
 
 
 class SweepLinks(Out):
@@ -126,12 +149,12 @@ class SweepPage(Out):
 class SweepDetail(SweepOut):
     """A sweep with its table."""
 
+    best: BestFigures = Field(description="The best figures so far, of running, failed and cancelled jobs too.")
     configurations: tuple[ConfigurationOut, ...] = Field(description="The table, a row a configuration.")
 
     @classmethod
     def with_table(cls, record: SweepRecord, results: Sequence[Result]) -> Self:
-        spec = SweepSpec.model_validate(record.sweep.spec)
-        return cls.model_validate({**standing(record), "configurations": table(spec, results)})
+        return cls.model_validate({**standing(record), "best": best(results), "configurations": table(results)})
 
 
 def standing(record: SweepRecord) -> dict[str, object]:
@@ -142,7 +165,7 @@ def standing(record: SweepRecord) -> dict[str, object]:
     return {
         "id": record.sweep.id,
         "state": state_of(states),
-        "spec": record.sweep.spec,
+        "spec": record.spec,
         "created_at": record.sweep.created_at,
         "started_at": min((share.started_at for share in shares if share.started_at), default=None),
         "finished_at": max((share.finished_at for share in shares if share.finished_at), default=None)
@@ -187,26 +210,50 @@ def pace(shares: Sequence[Share]) -> float:
     return sum(share.epoch_seconds or 0.0 for share in shares) / len(shares)
 
 
-def table(spec: SweepSpec, results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
-    configurations = spec.configurations
+def best(results: Sequence[Result]) -> BestFigures:
+    return BestFigures(**{name: best_figure(results, name) for name in BestFigures.model_fields})
+
+
+def best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
+    """Of several jobs with the same figure, the first."""
+    found = [(result.best[name], result.job) for result in results if result.best and name in result.best]
+    finite = [(value, job) for value, job in found if isfinite(value)]
+    if not finite:
+        return None
+    value, job = (min if name == "val_loss" else max)(finite, key=itemgetter(0))
+    return BestFigure(
+        value=value,
+        job_id=job.id,
+        activation=job.configuration.activation,
+        seed=job.seed,
+        values=dict(job.configuration.values),
+    )
+
+
+def table(results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
     grouped: dict[int, list[Result]] = defaultdict(list)
     for result in results:
-        grouped[result.position % len(configurations)].append(result)
+        grouped[result.job.configuration.number].append(result)
+    configurations = [grouped[number][0].job.configuration for number in sorted(grouped)]
     seconds = {number: estimated([result.epoch_seconds for result in grouped[number]]) for number in grouped}
     baselines = {
-        point(configuration): seconds.get(number)
-        for number, configuration in enumerate(configurations)
+        point(configuration): seconds[configuration.number]
+        for configuration in configurations
         if configuration.activation == BASELINE
     }
     return tuple(
-        row(configuration, grouped[number], seconds[number], baselines.get(point(configuration)))
-        for number, configuration in enumerate(configurations)
-        if number in seconds
+        row(
+            configuration,
+            grouped[configuration.number],
+            seconds[configuration.number],
+            baselines.get(point(configuration)),
+        )
+        for configuration in configurations
     )
 
 
 def point(configuration: Configuration) -> str:
-    return repr(configuration.values)
+    return json.dumps(configuration.values, sort_keys=True)
 
 
 def row(
@@ -220,9 +267,9 @@ def row(
         activation=configuration.activation,
         values=dict(configuration.values),
         jobs=JobCounts.of([result.state for result in results]),
-        job_ids=tuple(result.job_id for result in results),
+        job_ids=tuple(result.job.id for result in results),
         final=ValidationFigures(**figures(ValidationFigures, [result.last for result in succeeded])),
-        best=ValidationFigures(**figures(ValidationFigures, [result.best for result in succeeded])),
+        best=ValidationFigures(**figures(ValidationFigures, [result.best for result in results])),
         test=TestFigures(**figures(TestFigures, [result.test for result in succeeded])),
         epoch_seconds=seconds,
         ratio_to_relu=seconds.mean / baseline.mean if seconds and baseline and seconds.mean and baseline.mean else None,

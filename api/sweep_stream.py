@@ -29,7 +29,7 @@ from db import sweeps
 from db.models import Epoch, Event
 from db.sweeps import Member
 from jobs.errors import DatabaseUnavailable, SweepNotFound
-from jobs.sweep import MAX_JOBS, SweepSpec
+from jobs.sweep import MAX_JOBS
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"])
 
@@ -85,7 +85,7 @@ def starting_point(
 ) -> Seen:
     """What the client has; 204 when it has had the last event."""
     with sessions.read() as session:
-        jobs = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec).jobs
+        jobs = sweeps.find_spec(session, sweep_id).jobs
         members = sweeps.members(session, sweep_id)
     given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
     seen = parsed(given) if given else Seen([])

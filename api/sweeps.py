@@ -21,6 +21,7 @@ from api.out import Out
 from api.sweep_out import SweepDetail, SweepOut, SweepPage
 from broker.reconciler import dispatch
 from db import sweeps
+from db.sweeps import SweepJob
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import NO_NUL, JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
@@ -147,40 +148,44 @@ def history(
     where some value is none.
     """
     with sessions.read() as session:
-        spec = SweepSpec.model_validate(sweeps.find(session, sweep_id).spec)
+        spec = sweeps.find_spec(session, sweep_id)
+        jobs = sweeps.jobs(session, sweep_id, spec)
         rows = sweeps.histories(session, sweep_id, list(EPOCH_COLUMNS), after_epoch=after_epoch)
     if kind is Format.JSON:
-        return ExactJSON({"sweep_id": sweep_id, "jobs": by_job(spec, rows)}, headers={"Vary": "Accept"})
-    return file(flat(spec, rows), kind, f"epochs-{sweep_id}")
+        return ExactJSON({"sweep_id": sweep_id, "jobs": by_job(jobs, rows)}, headers={"Vary": "Accept"})
+    return file(flat(spec, jobs, rows), kind, f"epochs-{sweep_id}")
 
 
-def by_job(spec: SweepSpec, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    places = spec.places
+def by_job(jobs: Sequence[SweepJob], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    by_id = {job.id: job for job in jobs}
     return [
         {
             "job_id": job_id,
-            "activation": places[position][1].activation,
-            "seed": places[position][0],
-            "values": places[position][1].values,
-            "epochs": [dict(zip(EPOCH_COLUMNS, row[2:], strict=True)) for row in epochs],
+            "activation": by_id[job_id].configuration.activation,
+            "seed": by_id[job_id].seed,
+            "values": by_id[job_id].configuration.values,
+            "epochs": [dict(zip(EPOCH_COLUMNS, row[1:], strict=True)) for row in epochs],
         }
-        for (job_id, position), epochs in groupby(rows, key=lambda row: (row[0], row[1]))
+        for job_id, epochs in groupby(rows, key=lambda row: row[0])
     ]
 
 
-def flat(spec: SweepSpec, rows: Sequence[Sequence[Any]]) -> Table:
-    places = spec.places
+def flat(spec: SweepSpec, jobs: Sequence[SweepJob], rows: Sequence[Sequence[Any]]) -> Table:
     as_cell: dict[str, Callable[[Any], float | str]] = {
         path: float if all(map(is_number, values)) else as_text for path, values in spec.grid.items()
     }
     types: dict[str, ColumnType] = {"job_id": "string", "activation": "string", "seed": "int64"}
     types |= {f"values.{path}": "float64" if kind is float else "string" for path, kind in as_cell.items()}
     types |= EPOCH_COLUMNS
-    starts = [
-        (configuration.activation, seed, *(kind(configuration.values[path]) for path, kind in as_cell.items()))
-        for seed, configuration in places
-    ]
-    whole = [(job_id, *starts[position], *figures) for job_id, position, *figures in rows]
+    starts = {
+        job.id: (
+            job.configuration.activation,
+            job.seed,
+            *(kind(job.configuration.values[path]) for path, kind in as_cell.items()),
+        )
+        for job in jobs
+    }
+    whole = [(job_id, *starts[job_id], *figures) for job_id, *figures in rows]
     return Table.of_rows(types, whole)
 
 

@@ -58,7 +58,11 @@ class Job(Base):
     activation: Mapped[str] = mapped_column(String(64))
     sweep_id: Mapped[str | None] = mapped_column(String(36))
     sweep_position: Mapped[int | None]
-    """Its number among the jobs that the sweep was created with, from 0: says seed and configuration."""
+    """Its number among the jobs that the sweep was created with, from 0: their order, and nothing else."""
+    sweep_configuration: Mapped[int | None]
+    """The number of its activation and values among those of the sweep, from 0; its seeds share it."""
+    sweep_values: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    """Its own value of each of the grid's fields, by path, as the request has it; the keys have no order."""
     retry_of: Mapped[str | None] = mapped_column(String(36))
     idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -134,6 +138,8 @@ class Sweep(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     spec: Mapped[dict[str, Any]]
+    grid_paths: Mapped[list[str]] = mapped_column(Json, server_default="[]")
+    """The grid's fields in the order of the request, which the keys of stored JSON do not keep."""
     idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]

@@ -31,6 +31,7 @@ from jobs.errors import (
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
+from jobs.sweep import Configuration
 
 MAX_CRASHES_WITHOUT_PROGRESS = 3
 MAX_CRASHES = 20
@@ -106,6 +107,7 @@ def new_job(
     retry_of: str | None = None,
     sweep_id: str | None = None,
     sweep_position: int | None = None,
+    configuration: Configuration | None = None,
 ) -> Job:
     return Job(
         id=str(uuid7()),
@@ -114,6 +116,8 @@ def new_job(
         activation=spec.activation,
         sweep_id=sweep_id,
         sweep_position=sweep_position,
+        sweep_configuration=configuration and configuration.number,
+        sweep_values=configuration and dict(configuration.values),
         retry_of=retry_of,
         idempotency_key=idempotency_key,
         request_sha256=sha256(spec.model_dump_json().encode()).hexdigest() if idempotency_key else None,

@@ -22,7 +22,7 @@ from db.models import Epoch, Event, Job, Sweep
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
-from jobs.sweep import SweepSpec
+from jobs.sweep import Configuration, SweepSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class SweepRecord:
     sweep: Sweep
+    spec: SweepSpec
     shares: Sequence[Share]
 
 
@@ -58,11 +59,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepJob:
+    """Which job it is, by its own row."""
+
+    id: str
+    seed: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Where a job of a sweep stands: its last epoch, and the best figure of each kind over all epochs."""
 
-    job_id: str
-    position: int
+    job: SweepJob
     state: JobState
     epoch_seconds: float | None
     last: Mapping[str, float] | None
@@ -95,6 +104,7 @@ def create(
     sweep = Sweep(
         id=str(uuid7()),
         spec=spec.model_dump(mode="json"),
+        grid_paths=[*spec.grid],
         idempotency_key=idempotency_key,
         request_sha256=digest(specs) if idempotency_key else None,
         created_at=now(),
@@ -107,7 +117,10 @@ def create(
         if idempotency_key is None:
             raise
         return store.replayed(session, sweep), [], True
-    jobs = [store.new_job(job, sweep_id=sweep.id, sweep_position=position) for position, job in enumerate(specs)]
+    jobs = [
+        store.new_job(job, sweep_id=sweep.id, sweep_position=position, configuration=own)
+        for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
+    ]
     session.add_all(jobs)
     session.flush()
     store.check_quota(session, max_unfinished)
@@ -150,10 +163,21 @@ def find(session: Session, sweep_id: str) -> Sweep:
     return sweep
 
 
+def find_spec(session: Session, sweep_id: str) -> SweepSpec:
+    """What was asked for. Raises SweepNotFound."""
+    return spec_of(find(session, sweep_id))
+
+
+def spec_of(sweep: Sweep) -> SweepSpec:
+    """What was asked for, with the grid's fields in the order of the request."""
+    grid = sweep.spec["grid"]
+    return SweepSpec.model_validate({**sweep.spec, "grid": {path: grid[path] for path in sweep.grid_paths}})
+
+
 def record(session: Session, sweep_id: str) -> SweepRecord:
     """The sweep with the standing of its jobs. Raises SweepNotFound."""
     sweep = find(session, sweep_id)
-    return SweepRecord(sweep, shares(session, [sweep_id])[sweep_id])
+    return SweepRecord(sweep, spec_of(sweep), shares(session, [sweep_id])[sweep_id])
 
 
 def page(session: Session, *, limit: int, cursor: str | None) -> Page:
@@ -166,13 +190,14 @@ def page(session: Session, *, limit: int, cursor: str | None) -> Page:
     sweeps = session.scalars(statement).all()
     shown = sweeps[:limit]
     standing = shares(session, [sweep.id for sweep in shown])
-    records = [SweepRecord(sweep, standing[sweep.id]) for sweep in shown]
+    records = [SweepRecord(sweep, spec_of(sweep), standing[sweep.id]) for sweep in shown]
     return Page(records, shown[-1].id if len(sweeps) > limit else None)
 
 
 def table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[Result]]:
     """The sweep and where each of its jobs stands. Raises SweepNotFound."""
-    return record(session, sweep_id), results(session, sweep_id)
+    found = record(session, sweep_id)
+    return found, results(session, sweep_id, found.spec)
 
 
 def shares(session: Session, sweep_ids: Collection[str]) -> Mapping[str, list[Share]]:
@@ -205,14 +230,28 @@ FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
 TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
 
 
-def results(session: Session, sweep_id: str) -> list[Result]:
+IDENTITY = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values)
+
+
+def sweep_job(spec: SweepSpec, identity: Sequence[Any]) -> SweepJob:
+    """From the columns of IDENTITY: its values in the order of the grid's fields."""
+    job_id, seed, number, activation, values = identity
+    return SweepJob(job_id, seed, Configuration(number, activation, {path: values[path] for path in spec.grid}))
+
+
+def jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
+    """Its jobs in their order, less those deleted since."""
+    statement = select(*IDENTITY).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
+    return [sweep_job(spec, row) for row in session.execute(statement)]
+
+
+def results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Result]:
     """Its jobs in their order."""
     best = best_figures(sweep_id).subquery()
     last = aliased(Epoch)
     statement = (
         select(
-            Job.id,
-            Job.sweep_position,
+            *IDENTITY,
             Job.state,
             Job.epoch_seconds,
             *(getattr(last, name) for name in FIGURES),
@@ -224,7 +263,7 @@ def results(session: Session, sweep_id: str) -> list[Result]:
         .where(Job.sweep_id == sweep_id)
         .order_by(Job.sweep_position)
     )
-    return [result(*row) for row in session.execute(statement)]
+    return [result(sweep_job(spec, row[:5]), *row[5:]) for row in session.execute(statement)]
 
 
 def best_figures(sweep_id: str) -> Select[str, float, float, float]:
@@ -242,11 +281,10 @@ def best_figures(sweep_id: str) -> Select[str, float, float, float]:
     )
 
 
-def result(job_id: str, position: int, state: str, epoch_seconds: float | None, *figures: float | None) -> Result:
+def result(job: SweepJob, state: str, epoch_seconds: float | None, *figures: float | None) -> Result:
     last, best, test = figures[:3], figures[3:6], figures[6:]
     return Result(
-        job_id,
-        position,
+        job,
         JobState(state),
         epoch_seconds,
         named(FIGURES, last),
@@ -260,13 +298,35 @@ def named(names: Sequence[str], figures: Sequence[float | None]) -> dict[str, fl
     return {name: value for name, value in zip(names, figures, strict=True) if value is not None} or None
 
 
+def one_spec_each(session: Session, sweep_id: str) -> list[JobSpec]:
+    """Of each configuration, what one of its jobs is trained by."""
+    first = select(func.min(Job.sweep_position)).where(Job.sweep_id == sweep_id).group_by(Job.sweep_configuration)
+    statement = select(Job.spec).where(Job.sweep_id == sweep_id, Job.sweep_position.in_(first))
+    return [JobSpec.model_validate(spec) for spec in session.scalars(statement.order_by(Job.sweep_configuration))]
+
+
+def figures_by_epoch(
+    session: Session, sweep_id: str, names: Sequence[str], *, up_to: int
+) -> Mapping[tuple[int, int], list[Sequence[float]]]:
+    """These figures of each seed that has come so far, by the number of the configuration and the epoch."""
+    found: dict[tuple[int, int], list[Sequence[float]]] = defaultdict(list)
+    statement = (
+        select(Job.sweep_configuration, Epoch.epoch, *(getattr(Epoch, name) for name in names))
+        .join(Epoch, Epoch.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id, Epoch.epoch <= up_to)
+        .order_by(Job.sweep_position, Epoch.epoch)
+    )
+    for number, epoch, *figures in session.execute(statement):
+        found[number, epoch].append(figures)
+    return found
+
+
 def histories(
     session: Session, sweep_id: str, columns: Sequence[str], *, after_epoch: int
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Job id, sweep position and these columns of every epoch of its jobs, in the jobs' order. Raises SweepNotFound."""
-    find(session, sweep_id)
+    """Job id and these columns of every epoch of its jobs, in the jobs' order."""
     return session.execute(
-        select(Job.id, Job.sweep_position, *(getattr(Epoch, name) for name in columns))
+        select(Job.id, *(getattr(Epoch, name) for name in columns))
         .join(Epoch, Epoch.job_id == Job.id)
         .where(Job.sweep_id == sweep_id, Epoch.epoch > after_epoch)
         .order_by(Job.sweep_position, Epoch.epoch)
@@ -274,10 +334,10 @@ def histories(
 
 
 def means(
-    session: Session, sweep_id: str, metric: InstrumentedAttribute[float], *, of: Collection[int], configurations: int
+    session: Session, sweep_id: str, metric: InstrumentedAttribute[float], *, of: Collection[int]
 ) -> Mapping[int, Sequence[Mean]]:
-    """The metric by epoch for the configurations of these numbers, of so many."""
-    number = Job.sweep_position % configurations
+    """The metric by epoch for the configurations of these numbers."""
+    number = Job.sweep_configuration
     statement = (
         select(number, Epoch.epoch, func.avg(metric), func.min(metric), func.max(metric))
         .join(Epoch, Epoch.job_id == Job.id)

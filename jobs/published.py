@@ -20,6 +20,7 @@ Metric = Literal["val_binary_accuracy", "val_loss"]
 READING_ERROR: Mapping[str, float] = {"val_binary_accuracy": 1e-4, "val_loss": 3e-4}
 SIGMOID_READING_ERROR = 1e-3
 """Sigmoid's figures have axes ten times as long."""
+EPOCHS = 100
 METRICS: tuple[Metric, ...] = ("val_binary_accuracy", "val_loss")
 
 Verdict = Literal["agrees", "ours_higher", "ours_lower", "undecided"]

@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema, ErrorDetails
 from activations import catalog
 from jobs.pointers import resolvable, to_pointer
 from jobs.spec import JobSpec, SpecModel, misplaced
+from jobs.words import words
 
 MAX_JOBS = 512
 ARTICLE_ACTIVATIONS = list(catalog.ACTIVATIONS)[:6]
@@ -41,13 +42,15 @@ class WithoutActivation:
 class Configuration:
     """What a row of a sweep's table is about: an activation at a point of the grid; its seeds are its repetitions."""
 
+    number: int
+    """Among those of its sweep, from 0."""
     activation: str
     values: Mapping[str, JsonValue]
     """By dotted path, as the request has them."""
 
     @property
     def label(self) -> str:
-        return ", ".join([self.activation, *(f"{path} {value}" for path, value in self.values.items())])
+        return ", ".join([self.activation, *(f"{path} {words(value)}" for path, value in self.values.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +131,16 @@ class SweepSpec(SpecModel):
         return prod(map(len, self.axes))
 
     @property
-    def configurations(self) -> list[Configuration]:
-        """In the order of the jobs of one seed: job n, from 0, has number n modulo their count."""
-        points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
-        return [Configuration(activation, point) for point in points for activation in self.activations]
+    def points(self) -> int:
+        """Of the grid."""
+        return prod(map(len, self.grid.values()))
 
     @property
-    def places(self) -> list[tuple[int, Configuration]]:
-        """Seed and configuration of each job."""
-        return [(seed, configuration) for seed in self.seeds for configuration in self.configurations]
+    def configurations(self) -> list[Configuration]:
+        """Of each job, in their order, as a sweep is created; later each job says its own."""
+        points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
+        of_a_seed = [(activation, point) for point in points for activation in self.activations]
+        return [Configuration(number, *place) for number, place in enumerate(of_a_seed)] * len(self.seeds)
 
 
 def same(value: JsonValue, other: JsonValue) -> bool:

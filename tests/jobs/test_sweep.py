@@ -21,7 +21,10 @@ def test_seeds_turn_slowest_and_activations_fastest():
     specs = expand(asked)
     jobs = [(spec.seed, spec.epochs, spec.activation) for spec in specs]
     assert jobs == [(seed, epochs, name) for seed in (1, 2) for epochs in (3, 4) for name in ("relu", "gelu")]
-    assert jobs == [(seed, place.values["epochs"], place.activation) for seed, place in asked.places]
+    assert jobs == [
+        (spec.seed, place.values["epochs"], place.activation)
+        for spec, place in zip(specs, asked.configurations, strict=True)
+    ]
 
 
 def test_the_grid_reaches_into_what_the_base_says():

@@ -1,0 +1,9 @@
+"""Values of a job's fields for people."""
+
+import json
+from typing import Any
+
+
+def words(value: Any) -> str:  # noqa: ANN401  # any JSON value
+    """As JSON writes it, but text without quotes: `null`, `true`, `0.5`, `cross_entropy`, `{"threshold": 1}`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
