@@ -2,7 +2,6 @@
 
 import base64
 import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Path, Response
@@ -13,6 +12,7 @@ from api.errors import declared
 from api.formats import BINARY
 from api.jobs import MAX_NUMBER, JobId
 from api.out import Out
+from api.times import Time
 from db import files, queries
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
@@ -32,7 +32,7 @@ class CheckpointOut(Out):
         description="Digest of the file, in hex.",
         examples=["07920c3e5dfc9aaac7d88c79c2d392dc940c082b7f74b04c54c2ad1cc56a104a"],
     )
-    created_at: datetime = Field(description="When it was recorded, UTC.")
+    created_at: Time = Field(description="When it was recorded, UTC.")
 
 
 class Checkpoints(Out):

@@ -2,21 +2,31 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Literal, Self
 
 import numpy as np
 from fastapi import HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.responses import Response
+from pydantic import JsonValue
+from pydantic_core import to_json
+from starlette.responses import Response, StreamingResponse
 
 from api import numbers
+from api.times import rfc3339
 from api.validation import invalid_value
+from jobs.words import words
 
-ColumnType = Literal["float64", "int64", "string", "timestamp"]
+ColumnType = Literal["bool", "float64", "int64", "json", "string", "timestamp"]
+MOST_IN_MEMORY = 8_000_000
+"""Bytes of a Parquet file; a larger one goes through a temporary file."""
+PIECE = 256_000
+ROW_GROUP = 100_000
 
 
 class Format(StrEnum):
@@ -113,7 +123,10 @@ def documented(csv: str, *others: Format) -> dict[int | str, dict[str, Any]]:
 
 BINARY = {"type": "string", "format": "binary"}
 SCHEMAS: Mapping[Format, Mapping[str, str]] = {
-    Format.NDJSON: {"type": "string", "description": "The rows of the CSV, a JSON object each, a line each."},
+    Format.NDJSON: {
+        "type": "string",
+        "description": "The rows of the CSV, a JSON object a line; text as it is.",
+    },
     Format.PARQUET: {**BINARY, "description": "The rows of the CSV with their types, times in UTC; zstd-compressed."},
     Format.SVG: {"type": "string", "description": "The same, drawn."},
     Format.PNG: {**BINARY, "description": "The same, drawn."},
@@ -124,78 +137,199 @@ EXAMPLES: Mapping[Format, Mapping[str, str]] = {
 }
 
 
+Rows = Sequence[Sequence[Any]]  # Any: a cell is None or of its column's type
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Columns of equal length in their order, and the type of each, which an empty column cannot show.
 
-    A cell is None or of its column's type; a timestamp is an aware datetime.
+    A cell is None or of its column's type; a timestamp is an aware datetime, a json cell is any JSON value.
     """
 
     types: Mapping[str, ColumnType]
     columns: Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]  # Any: as ``types`` says
 
     @classmethod
-    def of_rows(cls, types: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]) -> Self:
+    def of_rows(cls, types: Mapping[str, ColumnType], rows: Rows) -> Self:
         """The same from its rows, whose cells are in the order of the types."""
         return cls(types, {name: [row[at] for row in rows] for at, name in enumerate(types)})
 
-    def rows(self) -> Iterator[tuple[Any, ...]]:
-        return zip(*(_plain(self.columns[name]) for name in self.types), strict=True)
+    def rows(self) -> Rows:
+        return [*zip(*(_plain(self.columns[name]) for name in self.types), strict=True)]
 
 
 def file(table: Table, kind: Format, stem: str) -> Response:
     """The table as a file to save, named by the stem (ASCII) and the format. JSON is the endpoint's own affair."""
-    return Response(
-        WRITERS[kind](table),
-        media_type=MEDIA_TYPES[kind],
-        headers={"Content-Disposition": f'attachment; filename="{stem}.{kind}"', "Vary": "Accept"},
-    )
+    return Response(WRITERS[kind](table), media_type=MEDIA_TYPES[kind], headers=headers(stem, kind))
+
+
+def streamed(types: Mapping[str, ColumnType], batches: Iterable[Rows], kind: Format, stem: str) -> Response:
+    """The same of rows that come batch by batch, and are sent so: it never has more than a batch in memory.
+
+    What fails before the first batch is written is raised here, and can still be answered as an error. Later it breaks
+    the connection off: a file that ends cleanly is whole. Parquet is sent when it is whole.
+    """
+    return sent(PIECES[kind](types, batches), kind, headers(stem, kind))
+
+
+def sent(pieces: Iterator[bytes], kind: Format, headers: Mapping[str, str]) -> Response:
+    """The first piece is made now, the others as the client takes them."""
+    first = next(pieces, b"")
+    return StreamingResponse(chain([first], pieces), media_type=MEDIA_TYPES[kind], headers=headers)
+
+
+def headers(stem: str, kind: Format) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{stem}.{kind}"', "Vary": "Accept"}
+
+
+# --- CSV ---
 
 
 def to_csv(table: Table) -> bytes:
-    """RFC 4180 with a header line; None is empty, floats are in their shortest exact form or inf, -inf, nan."""
+    """RFC 4180 with a header line.
+
+    None is empty, floats are in their shortest exact form or inf, -inf, nan, and truth is a word of JSON. Text that a
+    spreadsheet would take for a formula has an apostrophe before it; a number never.
+    """
+    return b"".join(csv_pieces(table.types, [table.rows()]))
+
+
+def csv_pieces(types: Mapping[str, ColumnType], batches: Iterable[Rows]) -> Iterator[bytes]:
+    """The header comes with the first batch."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # whose defaults are RFC 4180's commas, quotes and CRLF
-    writer.writerow(table.types)
-    writer.writerows(table.rows() if "timestamp" not in table.types.values() else _with_times_as_text(table))
-    return text.getvalue().encode()
+    writer.writerow(types)
+    for rows in batches:
+        columns = zip(*rows, strict=True)
+        written = [_csv_column(column, kind) for column, kind in zip(columns, types.values(), strict=False)]
+        writer.writerows(zip(*written, strict=True))
+        yield _emptied(text)
+    yield _emptied(text)
 
 
-def _with_times_as_text(table: Table) -> Iterator[list[Any]]:
-    for row in table.rows():
-        yield [rfc3339(cell) if isinstance(cell, datetime) else cell for cell in row]
+def _csv_column(column: Sequence[Any], kind: ColumnType) -> Sequence[Any]:
+    write = CSV_CELLS.get(kind)
+    return column if write is None else [None if cell is None else write(cell) for cell in column]
 
 
-def rfc3339(moment: datetime) -> str:
-    """As pydantic writes times in JSON."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def _csv_text(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _csv_json(value: JsonValue) -> str:
+    return _csv_text(value) if isinstance(value, str) else words(value)
+
+
+CSV_CELLS: Mapping[ColumnType, Callable[[Any], str]] = {
+    "timestamp": rfc3339,
+    "string": _csv_text,
+    "json": _csv_json,
+    "bool": words,
+}
+
+
+def _emptied(text: io.StringIO) -> bytes:
+    content = text.getvalue().encode()
+    text.seek(0)
+    text.truncate()
+    return content
+
+
+# --- NDJSON ---
 
 
 def to_ndjson(table: Table) -> bytes:
     """One object a row; non-finite numbers marked as in every JSON of ours."""
-    return b"".join(numbers.render(dict(zip(table.types, row, strict=True))) + b"\n" for row in table.rows())
+    return b"".join(ndjson_pieces(table.types, [table.rows()]))
+
+
+def ndjson_pieces(types: Mapping[str, ColumnType], batches: Iterable[Rows]) -> Iterator[bytes]:
+    for rows in batches:
+        yield b"".join(to_json(row) + b"\n" for row in objects(types, rows))
+
+
+def objects(types: Mapping[str, ColumnType], rows: Rows) -> Iterator[dict[str, Any]]:
+    """The rows as every JSON of ours has them; those of finite numbers alone, which most are, are not searched."""
+    if not rows:
+        return
+    times = [name for name, kind in types.items() if kind == "timestamp"]
+    floats = [at for at, kind in enumerate(types.values()) if kind == "float64"]
+    numbers_of = np.array([[row[at] for at in floats] for row in rows], np.float64)  # None becomes nan
+    searched = {*np.flatnonzero(~np.isfinite(numbers_of).all(axis=1)).tolist()}
+    for at, row in enumerate(rows):
+        found = dict(zip(types, row, strict=True))
+        for name in times:
+            found[name] = None if found[name] is None else rfc3339(found[name])
+        yield numbers.marked(found) if at in searched else found
+
+
+# --- Parquet ---
 
 
 def to_parquet(table: Table) -> bytes:
     """Every column nullable and of its own type, times as UTC microseconds, zstd-compressed."""
-    from arro3.core import Field, Schema  # noqa: PLC0415  # only this format pays for arro3
-    from arro3.core import Table as ArrowTable  # noqa: PLC0415
-    from arro3.io import write_parquet  # noqa: PLC0415
-
-    arrays = [_arrow(table.columns[name], kind) for name, kind in table.types.items()]
-    fields = [Field(name, array.type, nullable=True) for name, array in zip(table.types, arrays, strict=True)]
     content = io.BytesIO()
-    write_parquet(ArrowTable.from_arrays(arrays, schema=Schema(fields)), content, compression="zstd(3)")
+    write_parquet_to(content, table.types, [table.rows()])
     return content.getvalue()
 
 
-def _arrow(column: Sequence[Any] | np.ndarray[Any, Any], kind: ColumnType) -> Any:  # noqa: ANN401  # arro3 is untyped to us
+def parquet_pieces(types: Mapping[str, ColumnType], batches: Iterable[Rows]) -> Iterator[bytes]:
+    """The first when all is written: Parquet says at its end what is where."""
+    with SpooledTemporaryFile(MOST_IN_MEMORY) as content:
+        write_parquet_to(content, types, batches)
+        content.seek(0)
+        while piece := content.read(PIECE):
+            yield piece
+
+
+def write_parquet_to(content: IO[bytes], types: Mapping[str, ColumnType], batches: Iterable[Rows]) -> None:
+    from arro3.core import Field, RecordBatch, RecordBatchReader, Schema  # noqa: PLC0415  # only this format pays for it
+    from arro3.io import write_parquet  # noqa: PLC0415
+
+    schema = Schema([Field(name, _arrow_type(kind), nullable=True) for name, kind in types.items()])
+    failed: list[Exception] = []
+
+    def arrays() -> Iterator[RecordBatch]:
+        try:
+            for rows in batches:
+                columns = [*zip(*rows, strict=True)] or [()] * len(types)
+                made = [_arrow(column, kind) for column, kind in zip(columns, types.values(), strict=True)]
+                yield RecordBatch.from_arrays(made, schema=schema)
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    try:
+        reader = RecordBatchReader.from_batches(schema, arrays())
+        write_parquet(reader, content, compression="zstd(3)", max_row_group_size=ROW_GROUP)
+    except Exception:
+        if failed:
+            raise failed[0] from None  # of which arro3 has made an Exception of its own
+        raise
+
+
+def _arrow_type(kind: ColumnType) -> Any:  # noqa: ANN401  # arro3 is untyped to us
+    from arro3.core import DataType  # noqa: PLC0415
+
+    if kind == "timestamp":
+        return DataType.timestamp("us", tz="UTC")
+    return DataType.string() if kind == "json" else getattr(DataType, kind)()
+
+
+def _arrow(column: Sequence[Any], kind: ColumnType) -> Any:  # noqa: ANN401  # arro3 is untyped to us
     from arro3.core import Array, DataType  # noqa: PLC0415
 
     if kind == "timestamp":  # which arro3's constructor does not take
         microseconds = [None if moment is None else _microseconds(moment) for moment in column]
-        return Array(microseconds, DataType.int64()).cast(DataType.timestamp("us", tz="UTC"))
-    return Array(_plain(column), getattr(DataType, kind)())
+        return Array(microseconds, DataType.int64()).cast(_arrow_type(kind))
+    if kind == "json":
+        column = [None if value is None else words(value) for value in column]
+    return Array(column, _arrow_type(kind))
 
 
 def _microseconds(moment: datetime) -> int:
@@ -212,4 +346,9 @@ WRITERS: Mapping[Format, Callable[[Table], bytes]] = {
     Format.CSV: to_csv,
     Format.NDJSON: to_ndjson,
     Format.PARQUET: to_parquet,
+}
+PIECES: Mapping[Format, Callable[[Mapping[str, ColumnType], Iterable[Rows]], Iterator[bytes]]] = {
+    Format.CSV: csv_pieces,
+    Format.NDJSON: ndjson_pieces,
+    Format.PARQUET: parquet_pieces,
 }

@@ -1,12 +1,12 @@
 """A job as clients see it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from api.out import Out
+from api.times import Time
 from db.models import Epoch, Job
 from db.queries import JobRecord
 from jobs import diagnosis
@@ -43,7 +43,7 @@ class EpochOut(Out):
     learning_rate: float = Field(description="The optimizer's step size in this epoch.", examples=[0.001])
     epoch_seconds: float = Field(description="Seconds for training and validation.", examples=[31.4])
     images_per_second: float = Field(description="Training images a second, validation left out.", examples=[1690.0])
-    recorded_at: datetime = Field(description="When the epoch was stored, UTC.")
+    recorded_at: Time = Field(description="When the epoch was stored, UTC.")
 
 
 class TestOut(Out):
@@ -72,7 +72,7 @@ class EnvironmentOut(Out):
 
 class Transition(Out):
     state: JobState = Field(description="The state it came to.", examples=["running"])
-    at: datetime = Field(description="When, UTC.")
+    at: Time = Field(description="When, UTC.")
     reason: str = Field(description="Why, for a person.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
 
 
@@ -122,9 +122,9 @@ class JobOut(Out):
     sweep_id: str | None = Field(description="The sweep it belongs to.", examples=[None])
     attempt: int = Field(description="How often a worker has claimed it.", examples=[1])
     retry_of: str | None = Field(description="The job it repeats.", examples=[None])
-    created_at: datetime = Field(description="When it was accepted, UTC.")
-    started_at: datetime | None = Field(description="When a worker first claimed it, UTC.")
-    finished_at: datetime | None = Field(description="When it ended, UTC.", examples=[None])
+    created_at: Time = Field(description="When it was accepted, UTC.")
+    started_at: Time | None = Field(description="When a worker first claimed it, UTC.")
+    finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])
     progress: Progress = Field(description="How far it is.")
     eta_seconds: float | None = Field(
         description="Seconds its epochs still need; null before the first.", examples=[219.8]
@@ -138,7 +138,7 @@ class JobOut(Out):
     )
     test: TestOut | None = Field(description="The test set, once the job has succeeded.", examples=[None])
     error: ErrorOut | None = Field(description="Why it failed; null unless it did.", examples=[None])
-    cancel_requested_at: datetime | None = Field(description="When a client asked to cancel it, UTC.", examples=[None])
+    cancel_requested_at: Time | None = Field(description="When a client asked to cancel it, UTC.", examples=[None])
     environment: EnvironmentOut | None = Field(description="Where it is trained; null before it is.")
     transitions: tuple[Transition, ...] = Field(description="Its states so far, oldest first.")
     links: Links = Field(description="Where to go from here.")

@@ -102,7 +102,7 @@ REFUSED = declared(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, Databas
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
 EPOCH_FILES = formats.documented(
     "epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,val_binary_accuracy,learning_rate,epoch_seconds,"
-    "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00Z\r\n",
+    "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00.000000Z\r\n",
     Format.NDJSON,
     Format.PARQUET,
 )

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
+
+from api.times import rfc3339
 
 # Any: a JSON document is as nested as its endpoint likes.
 Document = Mapping[str, Any]
@@ -28,7 +31,8 @@ def marked(document: Document) -> dict[str, Any]:
     """The document with null for every inf and nan, and a ``non_finite`` member in each object that held one.
 
     ``non_finite`` maps JSON pointers (RFC 6901), relative to that object, to "inf", "-inf" or "nan". NumPy arrays,
-    of one dimension, become lists; they and lists of nothing but floats are searched at NumPy's speed.
+    of one dimension, become lists; they and lists of nothing but floats are searched at NumPy's speed. Times become
+    text.
     """
     found: dict[str, str] = {}
     finite = {key: _finite(value, f"/{_escaped(key)}", found) for key, value in document.items()}
@@ -41,6 +45,8 @@ def _finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: AN
         return None
     if isinstance(value, Mapping):
         return marked(value)
+    if isinstance(value, datetime):
+        return rfc3339(value)
     if isinstance(value, np.ndarray) or _only_floats(value):
         return _finite_array(np.asarray(value), pointer, found)
     if isinstance(value, list | tuple):

@@ -1,6 +1,5 @@
 """Is the service alive, is it ready, and who works for it."""
 
-from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +9,7 @@ from starlette.responses import JSONResponse
 from api.dependencies import Hints, Sessions
 from api.errors import declared, problem
 from api.out import Out
+from api.times import Time
 from db import queries, schema
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 
@@ -26,8 +26,8 @@ class WorkerOut(Out):
     device: str = Field(description="What it trains on.", examples=["cpu"])
     state: Literal["idle", "training"] = Field(description="What it does.")
     job_id: str | None = Field(description="The job it trains; null when idle.", examples=[None])
-    started_at: datetime = Field(description="When it came up, UTC.")
-    last_seen_at: datetime = Field(description="When it last reported, UTC.")
+    started_at: Time = Field(description="When it came up, UTC.")
+    last_seen_at: Time = Field(description="When it last reported, UTC.")
 
 
 class WorkerList(Out):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field, JsonValue
 
-from api import formats
+from api import formats, grid_columns
 from api.dependencies import Sessions
 from api.errors import declared
 from api.formats import ColumnType, Format, Table
@@ -117,7 +117,7 @@ POINT_COLUMNS: Mapping[str, ColumnType] = {
     "published": "float64",
     "reading_error": "float64",
 }
-BESIDE_COLUMNS: Mapping[str, ColumnType] = {
+BESIDE_COLUMNS: dict[str, ColumnType] = {
     **POINT_COLUMNS,
     "n": "int64",
     "mean": "float64",
@@ -154,7 +154,8 @@ def get_published(kind: PublishedFormat) -> Response:
 def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: PublishedFormat) -> Response:
     """A sweep beside the published curves, epoch by epoch, with a verdict on each figure.
 
-    As CSV `low` and `high` are the prediction interval, and each field of the grid is a column, `values.` and its path.
+    As CSV `low` and `high` are the prediction interval, and each field of the grid is a column, `values.` and its path,
+    as in the sweep's history.
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
@@ -210,10 +211,9 @@ def compared(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[S
 
 
 def flat(spec: SweepSpec, beside: Sequence[Row]) -> Table:
-    grid = {f"values.{path}": path for path in spec.grid}
     rows = []
     for row in beside:
         low, high = row.comparison.prediction or (None, None)
         ours = (row.comparison.ours.n, row.comparison.ours.mean, low, high, row.comparison.verdict)
-        rows.append((*row.told.values(), *ours, *(str(row.configuration.values[path]) for path in grid.values())))
-    return Table.of_rows({**BESIDE_COLUMNS, **dict.fromkeys(grid, "string")}, rows)
+        rows.append((*row.told.values(), *ours, *grid_columns.cells(spec.grid, row.configuration)))
+    return Table.of_rows(BESIDE_COLUMNS | grid_columns.types(spec.grid), rows)

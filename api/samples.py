@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
-MOMENT = "2026-11-23T09:30:00Z"
+MOMENT = "2026-11-23T09:30:00.000000Z"
 
 
 def sample(schema: Schema, schemas: Schema) -> Any:  # noqa: ANN401  # any JSON

@@ -11,9 +11,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
-from api.formats import rfc3339
 from api.job_out import EpochOut
 from api.jobs import MAX_NUMBER, JobId
+from api.times import rfc3339
 from api.validation import invalid_value
 from db import queries
 from db.models import Epoch, Event
@@ -23,11 +23,12 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 EVENTS_AT_ONCE = 500
 FRAMES = (
-    'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":"2026-11-23T09:30:00Z"}\nid: 2\n\n'
+    'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":'
+    '"2026-11-23T09:30:00.000000Z"}\nid: 2\n\n'
     'event: epoch\ndata: {"epoch":1,"attempt":1,"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,'
     '"val_loss":0.0097,"val_accuracy":0.982,"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,'
-    '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31Z"}\nid: 3\n\n'
-    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40Z"}\nid: 5\n\n'
+    '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31.000000Z"}\nid: 3\n\n'
+    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 5\n\n'
 )
 
 

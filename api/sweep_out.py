@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from math import isfinite
 from operator import itemgetter
 from typing import Self
@@ -12,6 +11,7 @@ from pydantic import Field, JsonValue
 
 from api.job_out import Progress
 from api.out import Out
+from api.times import Time
 from db.sweeps import Result, Share, SweepRecord
 from jobs import statistics
 from jobs.state import JobState
@@ -122,9 +122,9 @@ class SweepOut(Out):
         examples=["running"],
     )
     spec: SweepSpec = Field(description="What was asked for.")
-    created_at: datetime = Field(description="When it was accepted, with all of its jobs, UTC.")
-    started_at: datetime | None = Field(description="When a worker claimed the first job, UTC.")
-    finished_at: datetime | None = Field(description="When the last job ended, UTC.", examples=[None])
+    created_at: Time = Field(description="When it was accepted, with all of its jobs, UTC.")
+    started_at: Time | None = Field(description="When a worker claimed the first job, UTC.")
+    finished_at: Time | None = Field(description="When the last job ended, UTC.", examples=[None])
     jobs: JobCounts = Field(description="How its jobs stand.")
     progress: Progress = Field(description="Epochs of all jobs together.")
     eta_seconds: float | None = Field(

@@ -37,7 +37,7 @@ ID = re.compile(r"[0-9]{1,9}(x[0-9]{1,3})?(\.[0-9]{1,9}(x[0-9]{1,3})?)*(\.end)?"
 END = ".end"
 FRAMES = (
     'event: state\ndata: {"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","activation":"gelu","state":"running",'
-    '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00Z"}\nid: 2.1x5\n\n'
+    '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00.000000Z"}\nid: 2.1x5\n\n'
     'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
     '"cancelled":0}}\nid: 6x6.end\n\n'
 )

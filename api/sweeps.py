@@ -1,19 +1,18 @@
 """Sweeps: the article's loop, and grid search."""
 
-import json
 import logging
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, JsonValue
+from pydantic_core import to_json
 
-from api import formats
+from api import formats, grid_columns
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
-from api.formats import ColumnType, Format, Table, file
+from api.formats import ColumnType, Format
 from api.job_out import EpochOut
 from api.jobs import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
 from api.numbers import ExactJSON
@@ -21,7 +20,7 @@ from api.out import Out
 from api.sweep_out import SweepDetail, SweepOut, SweepPage
 from broker.reconciler import dispatch
 from db import sweeps
-from db.sweeps import SweepJob
+from db.sweeps import Epochs
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import NO_NUL, JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
@@ -42,7 +41,7 @@ HISTORY_FILES = formats.documented(
     "job_id,activation,seed,values.optimizer.learning_rate,epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,"
     "val_binary_accuracy,learning_rate,epoch_seconds,images_per_second,recorded_at\r\n"
     "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,gelu,0,0.001,1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,"
-    "2026-11-23T09:30:00Z\r\n",
+    "2026-11-23T09:30:00.000000Z\r\n",
     Format.NDJSON,
     Format.PARQUET,
 )
@@ -144,54 +143,49 @@ def history(
 ) -> Response:
     """Every epoch of every job; as JSON job by job, as CSV, NDJSON or Parquet a row an epoch.
 
-    A row says job_id, activation, seed and, as `values.` and its path, each field of the grid: numbers, or text
-    where some value is none.
+    A row says job_id, activation and seed. Each field of the grid is a column, `values.` and its path: integers,
+    numbers or truth values where all of its values are, else text, objects as JSON writes them; null is an empty cell.
+    NDJSON has every value as JSON has it. It is read while it is sent: where that fails, the connection is broken off.
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
         jobs = sweeps.jobs(session, sweep_id, spec)
-        rows = sweeps.histories(session, sweep_id, list(EPOCH_COLUMNS), after_epoch=after_epoch)
+    histories = sweeps.histories(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
     if kind is Format.JSON:
-        return ExactJSON({"sweep_id": sweep_id, "jobs": by_job(jobs, rows)}, headers={"Vary": "Accept"})
-    return file(flat(spec, jobs, rows), kind, f"epochs-{sweep_id}")
-
-
-def by_job(jobs: Sequence[SweepJob], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-    by_id = {job.id: job for job in jobs}
-    return [
-        {
-            "job_id": job_id,
-            "activation": by_id[job_id].configuration.activation,
-            "seed": by_id[job_id].seed,
-            "values": by_id[job_id].configuration.values,
-            "epochs": [dict(zip(EPOCH_COLUMNS, row[1:], strict=True)) for row in epochs],
-        }
-        for job_id, epochs in groupby(rows, key=lambda row: row[0])
-    ]
-
-
-def flat(spec: SweepSpec, jobs: Sequence[SweepJob], rows: Sequence[Sequence[Any]]) -> Table:
-    as_cell: dict[str, Callable[[Any], float | str]] = {
-        path: float if all(map(is_number, values)) else as_text for path, values in spec.grid.items()
-    }
+        return formats.sent(json_pieces(sweep_id, histories), kind, {"Vary": "Accept"})
     types: dict[str, ColumnType] = {"job_id": "string", "activation": "string", "seed": "int64"}
-    types |= {f"values.{path}": "float64" if kind is float else "string" for path, kind in as_cell.items()}
-    types |= EPOCH_COLUMNS
-    starts = {
-        job.id: (
-            job.configuration.activation,
-            job.seed,
-            *(kind(job.configuration.values[path]) for path, kind in as_cell.items()),
-        )
-        for job in jobs
-    }
-    whole = [(job_id, *starts[job_id], *figures) for job_id, *figures in rows]
-    return Table.of_rows(types, whole)
+    types |= grid_columns.types(spec.grid) | EPOCH_COLUMNS
+    batches = (flat(spec, some) for some in histories)
+    return formats.streamed(types, batches, kind, f"epochs-{sweep_id}")
 
 
-def as_text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def json_pieces(sweep_id: str, histories: Iterable[Sequence[Epochs]]) -> Iterator[bytes]:
+    """A SweepHistory, some jobs at a time."""
+    before = b'{"sweep_id":' + to_json(sweep_id) + b',"jobs":['
+    for some in filter(None, histories):
+        yield before + b",".join(map(json_of_job, some))
+        before = b","
+    yield before.removesuffix(b",") + b"]}"
 
 
-def is_number(value: JsonValue) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def json_of_job(history: Epochs) -> bytes:
+    """A JobHistory."""
+    job, epochs = history
+    rows = [row[: len(EPOCH_COLUMNS)] for row in epochs]
+    return to_json(
+        {
+            "job_id": job.id,
+            "activation": job.configuration.activation,
+            "seed": job.seed,
+            "values": job.configuration.values,
+            "epochs": [*formats.objects(EPOCH_COLUMNS, rows)],
+        }
+    )
+
+
+def flat(spec: SweepSpec, some: Iterable[Epochs]) -> list[Sequence[Any]]:
+    rows: list[Sequence[Any]] = []
+    for job, epochs in some:
+        start = (job.id, job.configuration.activation, job.seed, *grid_columns.cells(spec.grid, job.configuration))
+        rows += [start + row[: len(EPOCH_COLUMNS)] for row in epochs]
+    return rows

@@ -5,7 +5,7 @@ it is created. A retry of one of them is a job outside.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +19,7 @@ from uuid_utils import uuid7
 from db import queries, store
 from db.clock import now
 from db.models import Epoch, Event, Job, Sweep
+from db.session import Sessions
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -65,6 +66,8 @@ class SweepJob:
     id: str
     seed: int
     configuration: Configuration
+    epochs: int
+    """Recorded, when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +233,14 @@ FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
 TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
 
 
-IDENTITY = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values)
+IDENTITY = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values, Job.epochs_done)
 
 
 def sweep_job(spec: SweepSpec, identity: Sequence[Any]) -> SweepJob:
     """From the columns of IDENTITY: its values in the order of the grid's fields."""
-    job_id, seed, number, activation, values = identity
-    return SweepJob(job_id, seed, Configuration(number, activation, {path: values[path] for path in spec.grid}))
+    job_id, seed, number, activation, values, epochs = identity
+    configuration = Configuration(number, activation, {path: values[path] for path in spec.grid})
+    return SweepJob(job_id, seed, configuration, epochs)
 
 
 def jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
@@ -263,7 +267,7 @@ def results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Result]:
         .where(Job.sweep_id == sweep_id)
         .order_by(Job.sweep_position)
     )
-    return [result(sweep_job(spec, row[:5]), *row[5:]) for row in session.execute(statement)]
+    return [result(sweep_job(spec, row[: len(IDENTITY)]), *row[len(IDENTITY) :]) for row in session.execute(statement)]
 
 
 def best_figures(sweep_id: str) -> Select[str, float, float, float]:
@@ -321,16 +325,49 @@ def figures_by_epoch(
     return found
 
 
+EPOCHS_AT_ONCE = 5000
+Epochs = tuple[SweepJob, Sequence[Row[*tuple[Any, ...]]]]
+"""A job and its epochs: the columns asked for, and the job's id."""
+
+
 def histories(
-    session: Session, sweep_id: str, columns: Sequence[str], *, after_epoch: int
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Job id and these columns of every epoch of its jobs, in the jobs' order."""
-    return session.execute(
-        select(Job.id, *(getattr(Epoch, name) for name in columns))
-        .join(Epoch, Epoch.job_id == Job.id)
-        .where(Job.sweep_id == sweep_id, Epoch.epoch > after_epoch)
-        .order_by(Job.sweep_position, Epoch.epoch)
-    ).all()
+    sessions: Sessions, jobs: Iterable[SweepJob], columns: Sequence[str], *, after_epoch: int
+) -> Iterator[list[Epochs]]:
+    """These columns of every epoch of each job that has any, in the order of the jobs, some jobs at a time.
+
+    Each time is a transaction of its own, which ends before the caller goes on, however slowly it does. All epochs of a
+    job are read by one statement: a job that is deleted meanwhile is there as a whole or not at all.
+    """
+    for some in portions(jobs):
+        with sessions.read() as session:
+            found = epochs_of(session, [job.id for job in some], columns, after_epoch=after_epoch)
+        yield [(job, found[job.id]) for job in some if job.id in found]
+
+
+def portions(jobs: Iterable[SweepJob]) -> Iterator[list[SweepJob]]:
+    """Jobs of about EPOCHS_AT_ONCE epochs together."""
+    some: list[SweepJob] = []
+    for job in jobs:
+        if some and sum(other.epochs for other in some) + job.epochs > EPOCHS_AT_ONCE:
+            yield some
+            some = []
+        some.append(job)
+    if some:
+        yield some
+
+
+def epochs_of(
+    session: Session, job_ids: Sequence[str], columns: Sequence[str], *, after_epoch: int
+) -> Mapping[str, list[Row[*tuple[Any, ...]]]]:
+    statement = (
+        select(*(getattr(Epoch, name) for name in columns), Epoch.job_id)
+        .where(Epoch.job_id.in_(job_ids), Epoch.epoch > after_epoch)
+        .order_by(Epoch.job_id, Epoch.epoch)
+    )
+    found: dict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    for row in session.execute(statement):
+        found[row.job_id].append(row)
+    return found
 
 
 def means(

@@ -50,7 +50,7 @@ def formatter(log_format: Literal["console", "json"], *, colors: bool = False) -
             add_log_level,
             add_logger_name,
             ExtraAdder(),
-            TimeStamper(fmt="iso", utc=True),
+            TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
         ],
         processors=[ProcessorFormatter.remove_processors_meta, undrawn, format_exc_info, without_secrets, renderer],
     )

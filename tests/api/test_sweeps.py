@@ -208,11 +208,75 @@ def test_each_point_of_the_grid_is_a_row_with_its_own_relu(client: TestClient, t
     ]
 
 
+# JSONB stores batch_size before optimizer.learning_rate, whatever the order of the request.
+REORDERED = {"optimizer.learning_rate": [0.001, 0.01], "batch_size": [64, 128]}
+
+
+def test_every_answer_names_the_values_that_a_job_is_trained_with(client: TestClient, train: Any) -> None:
+    sweep = submit(client, grid=REORDERED, base={"protocol": "article", "epochs": 1})
+    trained = {}
+    for number, job_id in enumerate(job_ids(sweep), start=1):
+        train(job_id, number / 10, seconds=float(number))
+        spec = client.get(f"/v1/jobs/{job_id}").json()["spec"]
+        trained[job_id] = (spec["activation"], spec["optimizer"]["learning_rate"], spec["batch_size"])
+    path = f"/v1/sweeps/{sweep['id']}"
+
+    def named(row: dict[str, Any]) -> tuple[str, float, int]:
+        return row["activation"], row["values"]["optimizer.learning_rate"], row["values"]["batch_size"]
+
+    now = client.get(path).json()
+    assert list(now["spec"]["grid"]) == list(REORDERED)
+    assert {row["job_ids"][0]: named(row) for row in now["configurations"]} == trained
+    assert [row["ratio_to_relu"] for row in now["configurations"]] == [1, 2 / 1, 1, 4 / 3, 1, 6 / 5, 1, 8 / 7]
+    history = client.get(f"{path}/history").json()["jobs"]
+    assert {job["job_id"]: named(job) for job in history} == trained
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{path}/history?format=csv").text)))
+    columns = ("activation", "values.optimizer.learning_rate", "values.batch_size")
+    assert list(rows[0])[3:5] == list(columns[1:])
+    found = {row["job_id"]: tuple(row[column] for column in columns) for row in rows}
+    assert found == {job_id: tuple(map(str, values)) for job_id, values in trained.items()}
+    beside = client.get(f"{path}/published?format=csv").text.splitlines()
+    ours = {row["mean"]: row for row in csv.DictReader(beside) if row["metric"] == "val_loss"}
+    gelu = [job_id for job_id in trained if trained[job_id][0] == "gelu"]
+    assert {tuple(ours[f"{number / 5}"][column] for column in columns) for number in range(1, 5)} == {
+        found[job_id] for job_id in gelu
+    }
+    drawn = client.get(f"{path}/plot.svg").text
+    assert "relu, optimizer.learning_rate 0.01, batch_size 64" in drawn
+    best = now["best"]["val_loss"]
+    assert (best["value"], best["job_id"], named(best)) == (0.1, job_ids(sweep)[0], ("relu", 0.001, 64))
+
+
 def test_a_figure_that_is_not_finite_says_so(client: TestClient, train: Any) -> None:
     sweep = submit(client, activations=["gelu"], base={"epochs": 1})
     train(job_ids(sweep)[0], float("inf"))
     final = client.get(f"/v1/sweeps/{sweep['id']}").json()["configurations"][0]["final"]["val_loss"]
     assert final == {"mean": None, "interval": None, "n": 1, "non_finite": {"/mean": "inf"}}
+
+
+def test_the_best_figures_are_those_of_all_jobs_that_have_any(client: TestClient, app: FastAPI, hand: Any) -> None:
+    sweep = submit(client, activations=["sigmoid", "relu", "gelu"], base={"epochs": 3}, grid={"batch_size": [64]})
+    sigmoid, relu, gelu = job_ids(sweep)
+    assert sweep["best"] == {"val_loss": None, "val_accuracy": None, "val_binary_accuracy": None}
+
+    def record(lease: Any, epoch: int, val_loss: float, val_accuracy: float) -> None:
+        metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, val_accuracy, 0.95, 1e-3, 2.0, 1000.0)
+        with app.state.sessions.begin() as session:
+            store.record_epoch(session, lease, metrics)
+
+    leases = {job_id: hand.claim(job_id) for job_id in (sigmoid, relu, gelu)}
+    record(leases[sigmoid], 1, 0.3, 0.105)
+    record(leases[relu], 1, 0.1, 0.9)
+    record(leases[relu], 2, 0.2, 0.9083)
+    record(leases[gelu], 1, float("inf"), 0.1)
+    hand.cancel(leases[relu])
+    now = client.get(f"/v1/sweeps/{sweep['id']}").json()
+    of_relu = {"job_id": relu, "activation": "relu", "seed": 0, "values": {"batch_size": 64}}
+    assert now["best"]["val_accuracy"] == {"value": 0.9083, **of_relu}
+    assert now["best"]["val_loss"] == {"value": 0.1, **of_relu}
+    row = now["configurations"][1]
+    assert (row["best"]["val_accuracy"]["mean"], row["best"]["val_accuracy"]["n"]) == (0.9083, 1)
+    assert row["final"]["val_accuracy"] is None, "it did not come to its last epoch"
 
 
 def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, hand: Any, train: Any) -> None:

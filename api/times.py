@@ -1,0 +1,19 @@
+"""Times in answers: RFC 3339 in UTC, always with six digits of a second, so that a column of them is of one form."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import PlainSerializer, WithJsonSchema
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-23T09:30:00.000000Z`, whichever zone the moment is told in."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+Time = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000Z"]}),
+]
+"""Of a model's field."""
