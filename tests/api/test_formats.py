@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import math
+import re
 import struct
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 
@@ -22,6 +24,10 @@ from starlette.testclient import TestClient
 
 from api import formats
 from api.formats import Format, Table
+from api.numbers import render
+from api.out import Out
+from api.times import Time, rfc3339
+from jobs.errors import DatabaseUnavailable
 
 MOMENT = datetime(2026, 3, 1, 12, 30, 0, 123457, tzinfo=UTC)
 TYPES: dict[str, formats.ColumnType] = {"epoch": "int64", "loss": "float64", "note": "string", "at": "timestamp"}
@@ -191,3 +197,93 @@ def test_a_file_has_its_type_and_a_name(kind: Format, content_type: str):
 def read_back(table: Table) -> dict[str, list]:
     read = read_parquet(io.BytesIO(formats.to_parquet(table))).read_all()
     return {name: read[name].to_pylist() for name in table.types}
+
+
+EVERY_TYPE: dict[str, formats.ColumnType] = {
+    "int": "int64", "float": "float64", "truth": "bool", "text": "string", "any": "json", "at": "timestamp"
+}  # fmt: skip
+ROWS = [
+    [128, 0.5, True, "relu", {"threshold": 1}, datetime(2026, 3, 1, tzinfo=UTC)],
+    [None, None, None, None, None, None],
+    [-64, -0.5, False, "-relu", -1, MOMENT],
+]
+
+
+def test_csv_has_numbers_empty_cells_and_the_words_of_json():
+    assert formats.to_csv(Table.of_rows(EVERY_TYPE, ROWS)).decode() == (
+        "int,float,truth,text,any,at\r\n"
+        '128,0.5,true,relu,"{""threshold"": 1}",2026-03-01T00:00:00.000000Z\r\n'
+        ",,,,,\r\n"
+        "-64,-0.5,false,'-relu,-1,2026-03-01T12:30:00.123457Z\r\n"
+    )
+
+
+def test_ndjson_has_every_value_as_it_is():
+    lines = formats.to_ndjson(Table.of_rows(EVERY_TYPE, ROWS)).decode().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {**dict(zip(EVERY_TYPE, row[:-1], strict=False)), "at": at}
+        for row, at in zip(ROWS, ["2026-03-01T00:00:00.000000Z", None, "2026-03-01T12:30:00.123457Z"], strict=True)
+    ]
+    assert '"int":128,' in lines[0]
+
+
+def test_parquet_has_a_column_of_each_type():
+    table = Table.of_rows(EVERY_TYPE, ROWS)
+    schema = read_parquet(io.BytesIO(formats.to_parquet(table))).read_all().schema
+    assert [str(schema.field(name).type) for name in EVERY_TYPE] == [
+        str(found) for found in (
+            DataType.int64(), DataType.float64(), DataType.bool(), DataType.string(), DataType.string(),
+            DataType.timestamp("us", tz="UTC"),
+        )
+    ]  # fmt: skip
+    columns = read_back(table)
+    assert columns["any"] == ['{"threshold": 1}', None, "-1"]
+    assert (columns["text"], columns["truth"]) == (["relu", None, "-relu"], [True, None, False])
+
+
+@pytest.mark.parametrize("kind", ["string", "json"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_formula_in_a_text_cell_is_text_to_a_spreadsheet_and_exact_elsewhere(first: str, kind: formats.ColumnType):
+    text = f"{first}1+cmd|' /C calc'!A0"
+    table = Table({"note": kind}, {"note": [text, "a=b", "'", ""]})
+    _, *rows = csv.reader(io.StringIO(formats.to_csv(table).decode(), newline=""))
+    assert [*rows[0], *rows[1]] == [f"'{text}", "a=b"]
+    assert json.loads(formats.to_ndjson(table).splitlines()[0]) == {"note": text}
+    assert read_back(table)["note"] == [text, "a=b", "'", ""]
+
+
+@given(st.datetimes(min_value=datetime(1900, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_a_time_has_the_same_form_everywhere(moment: datetime):
+    class Told(Out):
+        at: Time
+
+    table = Table({"at": "timestamp"}, {"at": [moment]})
+    text = rfc3339(moment)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
+    assert datetime.fromisoformat(text) == moment
+    assert formats.to_csv(table).decode().split("\r\n")[1] == text
+    assert json.loads(formats.to_ndjson(table)) == json.loads(Told(at=moment).model_dump_json()) == {"at": text}
+    assert json.loads(render({"at": moment})) == {"at": text}
+
+
+@pytest.mark.parametrize("kind", [Format.CSV, Format.NDJSON, Format.PARQUET])
+def test_batch_by_batch_is_the_same_file(kind: Format):
+    types: dict[str, formats.ColumnType] = {"x": "int64", "y": "float64"}
+    rows = [[n, [1 / 3, math.inf, math.nan, None][n % 4]] for n in range(10)]
+    batches = [rows[:3], [], rows[3:4], rows[4:]]
+    made = b"".join(formats.PIECES[kind](types, iter(batches)))
+    if kind is Format.PARQUET:
+        read = read_parquet(io.BytesIO(made)).read_all()
+        assert str([read["x"].to_pylist(), read["y"].to_pylist()]) == str([list(c) for c in zip(*rows, strict=True)])
+    else:
+        assert made == formats.WRITERS[kind](Table.of_rows(types, rows))
+
+
+@pytest.mark.parametrize("kind", [Format.CSV, Format.NDJSON, Format.PARQUET])
+def test_what_fails_before_the_first_piece_is_raised_where_it_can_be_answered(kind: Format):
+    def away() -> Iterator[formats.Rows]:
+        raise DatabaseUnavailable
+        yield
+
+    with pytest.raises(DatabaseUnavailable):
+        formats.streamed({"x": "int64"}, away(), kind, "x")

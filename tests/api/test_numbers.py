@@ -66,4 +66,6 @@ def test_the_document_itself_is_not_changed():
 def test_the_response_is_strict_json():
     response = ExactJSON({"value": [math.inf, 0.1], "at": datetime(2026, 1, 2, tzinfo=UTC)})
     assert response.media_type == "application/json"
-    assert bytes(response.body) == (b'{"value":[null,0.1],"at":"2026-01-02T00:00:00.000000Z","non_finite":{"/value/0":"inf"}}')
+    assert bytes(response.body) == (
+        b'{"value":[null,0.1],"at":"2026-01-02T00:00:00.000000Z","non_finite":{"/value/0":"inf"}}'
+    )

@@ -397,6 +397,44 @@ def test_every_format_of_the_history_says_the_same(client: TestClient, train: An
     assert [[epoch["epoch"] for epoch in job["epochs"]] for job in later] == [[2], [2]]
 
 
+TYPED = {
+    "batch_size": [128, 64],
+    "train_samples": [1000, None],
+    "optimizer.learning_rate": [1, 0.5],
+    "diagnostics": [False],
+    "clip": [{"threshold": 1}, None],
+    "loss": ["cross_entropy"],
+}
+
+
+def test_the_types_of_a_grid_survive_in_every_format(client: TestClient, hand: Any) -> None:
+    sweep = submit(client, activations=["relu"], grid=TYPED, base={"epochs": 1})
+    for job_id in job_ids(sweep):
+        hand.record(hand.claim(job_id), 1)
+    path = f"/v1/sweeps/{sweep['id']}/history"
+    asked = [job["values"] for job in client.get(path).json()["jobs"]]
+    assert asked[1] == {
+        "batch_size": 128, "train_samples": 1000, "optimizer.learning_rate": 1, "diagnostics": False, "clip": None,
+        "loss": "cross_entropy",
+    }  # fmt: skip
+    lines = [json.loads(line) for line in client.get(f"{path}?format=ndjson").text.splitlines()]
+    assert [{path: line[f"values.{path}"] for path in TYPED} for line in lines] == asked
+    assert [repr(lines[0][f"values.{path}"]) for path in ("batch_size", "optimizer.learning_rate")] == ["128", "1.0"]
+    rows = list(csv.DictReader(io.StringIO(client.get(f"{path}?format=csv").text)))
+    assert [rows[0][f"values.{path}"] for path in TYPED] == [
+        "128", "1000", "1.0", "false", '{"threshold": 1}', "cross_entropy"
+    ]  # fmt: skip
+    assert [rows[7][f"values.{path}"] for path in ("train_samples", "clip")] == ["", ""]
+    table = read_parquet(io.BytesIO(client.get(f"{path}?format=parquet").content)).read_all()
+    kinds = [str(table.schema.field(f"values.{path}").type) for path in TYPED]
+    assert [kind.rsplit("<")[-1].rstrip(">\n") for kind in kinds] == [
+        "Int64", "Int64", "Float64", "Boolean", "Utf8", "Utf8"
+    ]  # fmt: skip
+    assert table["values.train_samples"].to_pylist() == [found["train_samples"] for found in asked]
+    drawn = client.get(f"/v1/sweeps/{sweep['id']}/plot.svg").text
+    assert "relu, batch_size 64, train_samples null, optimizer.learning_rate 1, diagnostics false" in drawn
+
+
 @pytest.mark.parametrize("kind", ["json", "csv", "ndjson", "parquet"])
 def test_a_history_without_an_epoch_is_empty(client: TestClient, kind: str) -> None:
     response = client.get(f"/v1/sweeps/{submit(client)['id']}/history?format={kind}")
