@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobs.spec import JobSpec
+from jobs.words import words
 
 LEFT_OUT = {"activation", "metadata"}
 OF_THE_ACTIVATION = "parameters."
@@ -24,12 +25,12 @@ def labels(specs: Sequence[JobSpec]) -> list[str]:
 
 
 def fields(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every leaf by its dotted path, as text."""
+    """Every leaf by its dotted path, in words."""
     for name, inner in value.items():
         if isinstance(inner, Mapping):
             yield from fields(inner, f"{above}{name}.")
         else:
-            yield f"{above}{name}", "null" if inner is None else str(inner)
+            yield f"{above}{name}", words(inner)
 
 
 def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], flat: Sequence[Mapping[str, str]]) -> bool:

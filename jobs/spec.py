@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 from activations import catalog
 
 TRAINING_ARCHIVE_IMAGES = 60_000
+ADAMW_DECAY = 0.004
+"""Keras's."""
 ARTICLE_EPOCHS = 100
 NO_NUL = r"^[^\x00]*$"
 """A pattern for text that is stored or looked up: PostgreSQL has no place for NUL."""
@@ -170,6 +172,24 @@ class JobSpec(ActivationSpec):
         if self.train_samples is not None and self.train_samples > available:
             raise misplaced("/train_samples", f"the validation split leaves {available} images for training")
         return self
+
+    def meant(self) -> dict[str, Any]:
+        """The fields in which null or `auto` may stand for something, with what it stands for."""
+        momentum = 0.0 if self.optimizer.momentum is None else self.optimizer.momentum
+        decay = ADAMW_DECAY if self.optimizer.name == "adamw" else 0.0
+        decay = decay if self.optimizer.weight_decay is None else self.optimizer.weight_decay
+        return {
+            "optimizer": self.optimizer.model_copy(update={"momentum": momentum, "weight_decay": decay}),
+            "initializer": self.drawn_by,
+            "train_samples": self.train_samples or self.images_left_for_training,
+        }
+
+    @property
+    def drawn_by(self) -> str:
+        """The initializer that draws the weights."""
+        if self.initializer != "auto":
+            return self.initializer
+        return "lecun_normal" if catalog.find(self.activation).self_normalizing else "glorot_uniform"
 
     @property
     def images_left_for_training(self) -> int:

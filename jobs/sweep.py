@@ -1,6 +1,6 @@
 """A sweep: one base of a JobSpec, trained for every activation, every point of a grid and every seed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -113,7 +113,7 @@ class SweepSpec(SpecModel):
         for axis in self.axes:
             for index, choice in enumerate(axis):
                 if any(same(choice.value, earlier.value) for earlier in axis[:index]):
-                    raise misplaced(choice.pointer, f"{choice.value} stands there twice")
+                    raise misplaced(choice.pointer, f"{words(choice.value)} stands there twice")
         return self
 
     @property
@@ -155,20 +155,58 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
     """The specs of all its jobs, in their order.
 
     Raises:
-        InvalidSweep: at least one of them is none; each fault is named once.
+        InvalidSweep: at least one of them is none, or the same as another; each fault is named once.
     """
     specs: list[JobSpec] = []
     refusals: dict[str, str] = {}
-    for combination in product(*sweep.axes):
+    axes = sweep.axes
+    combinations = [*product(*axes)]
+    for combination in combinations:
         given = assembled(sweep.base, combination)
         try:
             specs.append(JobSpec.model_validate(given))
         except ValidationError as error:
             for entry in error.errors():
                 refusals.setdefault(pointer(parts_of(entry, given), combination), entry["msg"])
+    refusals = refusals or twins(axes, combinations, specs)
     if refusals:
         raise InvalidSweep(refusals)
     return specs
+
+
+def twins(
+    axes: Sequence[Sequence[Choice]], combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]
+) -> dict[str, str]:
+    """Of choices that say the same in other words the later ones, by pointer.
+
+    Two do where a job's spec is the same with either, once the defaults are filled in; or where the training of every
+    job is, as with null and the number that it stands for.
+    """
+    pairs = [*same_specs(combinations, specs)]
+    trainings = [spec.model_copy(update=spec.meant()).model_dump_json(exclude={"protocol"}) for spec in specs]
+    for number, axis in enumerate(axes):
+        pairs += same_trainings(axis, [combination[number] for combination in combinations], trainings)
+    return {later.pointer: f"this says the same as {earlier.pointer}" for earlier, later in reversed(pairs)}
+
+
+def same_specs(combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]) -> Iterator[tuple[Choice, Choice]]:
+    """For each spec that was there before, the first choice in which they differ: the earlier one, and the later."""
+    first: dict[str, Sequence[Choice]] = {}
+    for combination, spec in zip(combinations, specs, strict=True):
+        earlier = first.setdefault(spec.model_dump_json(exclude={"protocol"}), combination)
+        yield from [pair for pair in zip(earlier, combination, strict=True) if pair[0] is not pair[1]][:1]
+
+
+def same_trainings(
+    axis: Sequence[Choice], chosen: Sequence[Choice], trainings: Sequence[str]
+) -> Iterator[tuple[Choice, Choice]]:
+    """Choices of one axis that make no difference to any job; `chosen` has that of each job."""
+    first: dict[tuple[str, ...], Choice] = {}
+    for choice in axis:
+        of_its_jobs = tuple(training for one, training in zip(chosen, trainings, strict=True) if one is choice)
+        earlier = first.setdefault(of_its_jobs, choice)
+        if earlier is not choice:
+            yield earlier, choice
 
 
 def assembled(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str, Any]:

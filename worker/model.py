@@ -106,9 +106,7 @@ Initializer = Callable[[Tensor, Generator], Tensor]
 
 
 def initializer(spec: JobSpec) -> Initializer:
-    if spec.initializer != "auto":
-        return INITIALIZERS[spec.initializer]
-    return INITIALIZERS["lecun_normal" if self_normalizing(spec) else "glorot_uniform"]
+    return INITIALIZERS[spec.drawn_by]
 
 
 def self_normalizing(spec: JobSpec) -> bool:

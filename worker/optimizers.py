@@ -12,9 +12,6 @@ from jobs import spec
 EPSILON = 1e-7
 """Keras's. It stands where torch puts it: added to the root, after Adam's bias correction."""
 
-ADAMW_DECAY = 0.004
-"""Keras's."""
-
 Parameters = Iterable[nn.Parameter]
 
 
@@ -28,7 +25,7 @@ def adam(settings: spec.Optimizer, parameters: Parameters) -> Adam:
 
 
 def adamw(settings: spec.Optimizer, parameters: Parameters) -> AdamW:
-    decay = ADAMW_DECAY if settings.weight_decay is None else settings.weight_decay
+    decay = spec.ADAMW_DECAY if settings.weight_decay is None else settings.weight_decay
     return AdamW(parameters, settings.learning_rate, eps=EPSILON, weight_decay=decay, fused=True)
 
 

@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from jobs.labels import labels
+from jobs.spec import JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
 
 
@@ -91,3 +93,68 @@ def test_a_sweep_that_contradicts_itself_is_refused(given: dict[str, Any], point
 
 def test_512_jobs_are_allowed():
     assert len(expand(sweep(activations=["relu"], seeds=list(range(512))))) == 512
+
+
+@pytest.mark.parametrize(
+    ("grid", "base", "twins"),
+    [
+        ({"clip": [{"threshold": 0.5}, {"by": "value", "threshold": 0.5}, {}]}, {}, ["clip/1", "clip/2"]),
+        ({"clip": [{}, None, {"threshold": 0.5}]}, {}, ["clip/2"]),
+        ({"optimizer": [{}, {"name": "adam"}]}, {}, ["optimizer/1"]),
+        ({"optimizer": [{"learning_rate": 1}, {"learning_rate": 1.0, "name": "adam"}]}, {}, ["optimizer/1"]),
+        ({"validation": [{"fraction": 0.2}, {"kind": "holdout"}]}, {}, ["validation/1"]),
+        ({"protocol": [None, "article"]}, {"validation": {"kind": "test"}, "epochs": 5}, ["protocol/1"]),
+        ({"optimizer.momentum": [None, 0]}, {"optimizer": {"name": "sgd"}}, ["optimizer.momentum/1"]),
+        ({"optimizer.weight_decay": [0.004, None]}, {"optimizer": {"name": "adamw"}}, ["optimizer.weight_decay/1"]),
+        ({"train_samples": [None, 48000]}, {}, ["train_samples/1"]),
+        ({"initializer": ["glorot_uniform", "auto"]}, {}, ["initializer/1"]),
+        ({"parameters": [{}, {"alpha": 1}]}, {}, ["parameters/1"]),
+        ({"dropout": [{}, {"dense": 0.5}], "epochs": [1, 2]}, {}, ["dropout/1"]),
+    ],
+)
+def test_the_same_job_in_other_words_is_refused_at_the_later_of_them(
+    grid: dict[str, Any], base: dict[str, Any], twins: list[str]
+):
+    with pytest.raises(InvalidSweep) as refused:
+        expand(sweep(activations=["elu"], seeds=[0, 1], grid=grid, base=base))
+    assert sorted(refused.value.refusals) == [f"/grid/{twin}" for twin in twins]
+    assert all("says the same as /grid/" in message for message in refused.value.refusals.values())
+
+
+def test_one_job_that_comes_twice_is_enough():
+    """Elu's alpha is 1, leaky-relu's is not."""
+    with pytest.raises(InvalidSweep) as refused:
+        expand(sweep(activations=["leaky-relu", "elu"], grid={"parameters": [{}, {"alpha": 1}]}))
+    assert list(refused.value.refusals) == ["/grid/parameters/1"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"grid": {"epochs": [10]}},
+        {"grid": {"epochs": [10, 11]}, "base": {"epochs": 10}},
+        {"grid": {"clip": [None, {}]}},
+        {"grid": {"clip": [{"threshold": 1}, {"threshold": 1, "by": "norm"}]}},
+        {"grid": {"initializer": ["auto", "glorot_uniform"]}, "activations": ["relu", "selu"]},
+        {"grid": {"optimizer.weight_decay": [None, 0.004], "optimizer.name": ["sgd", "adamw"]}},
+        {"grid": {"metadata.note": ["first", "second"]}},
+        {"grid": {"train_samples": [None, 48000], "validation.fraction": [0.2, 0.1]}},
+    ],
+)
+def test_jobs_that_differ_are_accepted(given: dict[str, Any]):
+    asked = sweep(**{"activations": ["relu"], **given})
+    assert len(expand(asked)) == asked.jobs
+
+
+def test_a_label_has_the_words_of_json():
+    grid = {"clip": [{"threshold": 1}, None], "diagnostics": [True], "loss": ["cross_entropy"], "batch_size": [64]}
+    assert [found.label for found in sweep(activations=["relu"], grid=grid).configurations] == [
+        'relu, clip {"threshold": 1}, diagnostics true, loss cross_entropy, batch_size 64',
+        "relu, clip null, diagnostics true, loss cross_entropy, batch_size 64",
+    ]
+
+
+def test_labels_of_jobs_have_the_words_of_json():
+    given = [{"diagnostics": True, "train_samples": None}, {"diagnostics": False, "train_samples": 500}]
+    specs = [JobSpec.model_validate({"activation": "relu", **one}) for one in given]
+    assert labels(specs) == ["relu, train_samples null, diagnostics true", "relu, train_samples 500, diagnostics false"]
