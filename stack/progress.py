@@ -1,5 +1,6 @@
 """Jobs on their way, as their events tell it: bars on a terminal, plain lines elsewhere."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from stack.client import JSON
 from stack.events import Event
-from stack.tables import loss, percent, seconds
+from stack.tables import loss, percent, seconds, without_success
 
 ROOMY = 100  # columns; with fewer, the bar itself takes what is left
 
@@ -73,6 +74,7 @@ class Bars:
         self.crowded = len(jobs) + 2 > progress.console.height
         self.of_jobs = {job["id"]: self.added(names[job["id"]], job["progress"]["epochs"]) for job in jobs}
         self.pace: dict[TaskID, float] = {}
+        self.ends = Counter[str]()
         self.of_all: TaskID | None = None
         if len(jobs) > 1:
             self.of_all = self.added("all", sum(job["progress"]["epochs"] for job in jobs), visible=True)
@@ -89,6 +91,7 @@ class Bars:
             self.progress.update(bar, left=time_left(self.seconds_left(bar)))
         elif event.kind == "end":
             self.progress.update(bar, left="")
+            self.ends[event.data["state"]] += 1
         if self.crowded and event.kind == "state":
             self.progress.update(bar, visible=event.data["state"] == "running")
         if self.of_all is not None:
@@ -98,14 +101,13 @@ class Bars:
         tasks = [self.progress.tasks[bar] for bar in self.of_jobs.values()]
         at_once = max(1, sum(task.started and not task.finished and task.stop_time is None for task in tasks))
         left = sum(self.seconds_left(task.id) for task in tasks if task.stop_time is None) / at_once
-        ended = sum(task.stop_time is not None for task in tasks)
         if self.pace:
             self.progress.start_task(total)
         self.progress.update(
             total,
             completed=sum(task.completed for task in tasks),
             left=time_left(left),
-            note=f"{ended}/{len(tasks)} jobs ended",
+            note=f"{self.ends.total()}/{len(tasks)} jobs ended{without_success(self.ends)}",
         )
 
     def seconds_left(self, bar: TaskID) -> float:

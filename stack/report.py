@@ -1,6 +1,5 @@
 """The sweep of a demo as figures: a table, two drawings and a CSV file."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
-from rich.table import Table
+from rich.table import Table as Drawn
 
 from api.drawings import LOOKS
+from api.formats import ColumnType, Table, to_csv
 from stack import tables
 
 BASELINE = "relu"
@@ -52,7 +52,7 @@ HEADERS = (
 )
 
 
-def table(results: Sequence[Result]) -> Table:
+def table(results: Sequence[Result]) -> Drawn:
     """A row an activation, within 80 columns; the time of an epoch is also told in relu's."""
     baseline = next((result.epoch_seconds for result in results if result.activation == BASELINE), None)
     return tables.table(HEADERS, [row(result, baseline) for result in results])
@@ -79,11 +79,18 @@ def write(results: Sequence[Result], folder: Path, *, subtitle: str) -> list[Pat
 
 
 def write_history(results: Sequence[Result], path: Path) -> None:
-    rows = [{"activation": result.activation, **epoch} for result in results for epoch in result.epochs]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    rows = [{"activation": result.activation, **exact(epoch)} for result in results for epoch in result.epochs]
+    types: dict[str, ColumnType] = {
+        name: "string" if isinstance(value, str) else "float64" for name, value in rows[0].items()
+    }
+    path.write_bytes(to_csv(Table(types, {name: [row[name] for row in rows] for name in types})))
+
+
+def exact(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """With the figures that are not finite, which the service sends beside the others."""
+    marks = epoch.get("non_finite") or {}
+    figures = {name: value for name, value in epoch.items() if name != "non_finite"}
+    return figures | {pointer.removeprefix("/"): float(word) for pointer, word in marks.items()}
 
 
 def accuracy(results: Sequence[Result], subtitle: str) -> Figure:

@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jobs.words import words
+
 TO_BE_COPIED = frozenset({"id", "job", "sweep", "worker"})  # in one piece, also on a narrow terminal
 
 Row = Sequence[str]
@@ -60,26 +62,47 @@ def of_sweeps(sweeps: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
 
 def jobs_of(sweep: Answer) -> str:
     counts = sweep["jobs"]
-    return f"{counts['total'] - counts['queued'] - counts['running']}/{counts['total']}"
+    return counted(counts["total"] - counts["queued"] - counts["running"], counts)
+
+
+def counted(some: int, counts: Answer) -> str:
+    """`18/18 (1 failed, 16 cancelled)`: of all jobs, and those that did not come to their end."""
+    return f"{some}/{counts['total']}{without_success(counts)}"
+
+
+def without_success(counts: Answer) -> str:
+    found = ", ".join(f"{counts[state]} {state}" for state in ("failed", "cancelled") if counts[state])
+    return f" ({found})" if found else ""
 
 
 def of_configurations(sweep: Answer) -> tuple[Row, Iterable[Row]]:
-    """A row a configuration: means over its seeds, and half of their 95 % intervals."""
-    headers = ("configuration", "jobs", "val loss", "val accuracy", "test accuracy", "an epoch", "of relu's")
+    """A row a configuration: means over its seeds, and half of their 95 % intervals.
+
+    Figures are of the jobs that succeeded; the best accuracy is of all that have an epoch.
+    """
+    headers = (
+        "configuration", "jobs", "val loss", "val accuracy", "best so far", "test accuracy", "an epoch", "of relu's",
+    )  # fmt: skip
     return headers, (configuration_row(row) for row in sweep["configurations"])
 
 
 def configuration_row(row: Answer) -> Row:
     ratio = row["ratio_to_relu"]
     return (
-        ", ".join([row["activation"], *(f"{path} {json.dumps(value)}" for path, value in row["values"].items())]),
-        f"{row['jobs']['succeeded']}/{row['jobs']['total']}",
+        configured(row),
+        counted(row["jobs"]["succeeded"], row["jobs"]),
         estimate(row["final"]["val_loss"], loss),
         estimate(row["final"]["val_accuracy"], percent),
+        estimate(row["best"]["val_accuracy"], percent),
         estimate(row["test"]["accuracy"], percent),
         estimate(row["epoch_seconds"], seconds),
         "" if ratio is None else f"{ratio:.2f}",
     )
+
+
+def configured(of: Answer) -> str:
+    """The activation, and the values of the grid's fields."""
+    return ", ".join([of["activation"], *(f"{path} {words(value)}" for path, value in of["values"].items())])
 
 
 def estimate(found: Answer | None, written: Callable[[Any], str]) -> str:
@@ -124,10 +147,16 @@ def of_sweep(sweep: Answer) -> tuple[Row, Iterable[Row]]:
         "jobs ended": jobs_of(sweep),
         "epochs": epochs_of(sweep),
         "time left": duration(sweep["eta_seconds"]),
+        "best val accuracy": best_of_all(sweep["best"]["val_accuracy"], percent),
+        "best val loss": best_of_all(sweep["best"]["val_loss"], loss),
         "created at": sweep["created_at"],
         "finished at": sweep["finished_at"],
     }
     return ("sweep", sweep["id"]), ((name, str(fact)) for name, fact in facts.items() if fact not in {None, ""})
+
+
+def best_of_all(found: Answer | None, written: Callable[[Any], str]) -> str:
+    return "" if found is None else f"{written(found['value'])}: {configured(found)}, seed {found['seed']}"
 
 
 def of_epochs(epochs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
@@ -142,7 +171,7 @@ def of_histories(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
     """The epochs of a sweep's jobs, one job after the other."""
     headers = ("configuration", "seed", *EPOCH)
     return headers, (
-        (", ".join([job["activation"], *map(json.dumps, job["values"].values())]), str(job["seed"]), *epoch_row(epoch))
+        (", ".join([job["activation"], *map(words, job["values"].values())]), str(job["seed"]), *epoch_row(epoch))
         for job in jobs
         for epoch in job["epochs"]
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from jobs.words import words
 from stack.commands.service import print_json
 from stack.exits import INTERRUPTED, fail
 
@@ -72,7 +73,7 @@ def show_sweep(client: "Client", sweep: "JSON") -> None:
 
 def name(job: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     """The activation, and what the sweep varies besides."""
-    varied = [f"{path} {at(job, path)}" for path in sweep["grid"]]
+    varied = [f"{path} {words(at(job, path))}" for path in sweep["grid"]]
     seed = [f"seed {job['seed']}"] if len(sweep["seeds"]) > 1 else []
     return ", ".join([job["activation"], *varied, *seed])
 

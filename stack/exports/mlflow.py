@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
+from jobs.words import words
 from stack.exports.record import Point, Record, flat, moment
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Store:
         )
         self.client.log_batch(
             run.info.run_id,
-            params=[Param(name, str(value)) for name, value in flat(parameters)],
+            params=[Param(name, words(value)) for name, value in flat(parameters)],
             tags=[RunTag(name, value) for name, value in spec["metadata"].items()],
         )
         return run

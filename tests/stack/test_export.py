@@ -118,6 +118,8 @@ def test_tensorboard_compares_hyperparameters(lab: Lab, service: Service, job_id
     ]
     session = next(content.session_start_info for content in contents if content.HasField("session_start_info"))
     assert session.hparams["optimizer.name"].string_value == "adam"
+    assert session.hparams["protocol"].string_value == "null"
+    assert session.hparams["diagnostics"].bool_value is True
     assert ("test_accuracy", 2, pytest.approx(0.9601)) in scalars(tmp_path / f"relu-{job_id}")
 
 
@@ -129,6 +131,7 @@ def test_mlflow_has_the_spec_every_epoch_the_test_and_the_files(
     assert lab("export", job_id, "--to", "mlflow", "--output", str(tmp_path)).exit_code == 0
     client, run = run_of(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert (run.info.status, run.data.params["optimizer.name"]) == ("FINISHED", "adam")
+    assert (run.data.params["protocol"], run.data.params["diagnostics"]) == ("null", "true")
     assert run.data.metrics["test_accuracy"] == 0.9601
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.1), (2, 0.05)]

@@ -90,6 +90,12 @@ def test_several_jobs_have_a_total_of_their_epochs_with_the_time_that_is_left(te
     assert total.rstrip().endswith("0/2 jobs ended")
 
 
+def test_the_total_tells_how_jobs_ended(terminal: Console):
+    ends = [("relu", "end", {"state": "cancelled"}), ("gelu", "end", {"state": "succeeded"})]
+    total = [line for line in two_jobs(terminal, *ends).splitlines() if "all" in line][-1]
+    assert total.rstrip().endswith("2/2 jobs ended (1 cancelled)")
+
+
 def test_where_the_jobs_outnumber_the_lines_only_those_in_training_have_a_bar():
     low = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, height=3)
     shown_lines = two_jobs(low, ("relu", *STORY[1])).splitlines()

@@ -69,3 +69,14 @@ def test_the_close_up_leaves_out_the_curve_that_starts_lowest():
     low, high = report.close_up_limits([[0.1, 0.9], [0.8, 0.95], [0.85, 0.97]])
     assert 0.7 < low < 0.8
     assert 0.97 < high < 1
+
+
+def test_the_history_has_what_is_not_finite_and_no_formulas(tmp_path: Path):
+    epoch = {"epoch": 1, "val_loss": None, "delta": -1.5, "recorded_at": "2026-11-23T09:30:00.000000Z"}
+    odd = Result("=cmd", 0.1, [{**epoch, "non_finite": {"/val_loss": "inf"}}])
+    report.write_history([odd], tmp_path / "history.csv")
+    (row,) = csv.DictReader((tmp_path / "history.csv").read_text().splitlines())
+    assert row == {
+        "activation": "'=cmd", "epoch": "1", "val_loss": "inf", "delta": "-1.5",
+        "recorded_at": "2026-11-23T09:30:00.000000Z",
+    }  # fmt: skip

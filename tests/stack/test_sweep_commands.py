@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from played import Lab, Service
 
+from db import store
 from jobs.errors import Diverged
 
 
@@ -81,6 +82,28 @@ def test_watching_a_sweep_as_json_is_an_event_a_line(lab: Lab, sweep: dict[str, 
     assert {event["data"]["job_id"] for event in told[:-1]} == {*jobs_of(lab, sweep)}
     assert told[-1]["event"] == "sweep_end"
     assert told[-1]["data"]["state"] == "succeeded"
+
+
+def test_what_was_cancelled_is_told_so_with_the_best_that_was_reached(lab: Lab, service: Service):
+    sweep = posted(lab, "--activations", "relu,gelu", "--seeds", "0,1", "--epochs", "2", "--grid", "diagnostics=true")
+    first, second, *_ = jobs_of(lab, sweep)
+    service.succeed(first, epochs=2)
+    lease = service.train(second, epochs=1)
+    lab("cancel", sweep["id"])
+    with service.sessions.begin() as session:
+        store.cancel(session, lease)
+    shown = dict(line.split("\t")[:2] for line in lab("show", sweep["id"]).stdout.splitlines())
+    assert shown["jobs ended"] == "4/4 (3 cancelled)"
+    assert shown["best val loss"] == "0.02500: relu, diagnostics true, seed 0"
+    assert shown["best val accuracy"] == "95.00 %: relu, diagnostics true, seed 0"
+    assert "\tcancelled\t4/4 (3 cancelled)\t" in lab("sweeps").stdout
+    rows = [
+        line.split("\t") for line in lab("show", sweep["id"]).stdout.splitlines() if line.startswith(("relu,", "gelu,"))
+    ]
+    assert [row[:5] for row in rows] == [
+        ["relu, diagnostics true", "1/2 (1 cancelled)", "0.02500", "95.00 %", "95.00 %"],
+        ["gelu, diagnostics true", "0/2 (2 cancelled)", "", "", "95.00 %"],
+    ]
 
 
 def test_cancelling_a_sweep_cancels_its_jobs(lab: Lab, sweep: dict[str, Any]):
