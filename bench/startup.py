@@ -48,9 +48,10 @@ class Api:
 
 
 @contextmanager
-def running_api() -> Iterator[Api]:
-    """The real one, in a process and on a database of its own, from ready to the end of the block."""
-    with tempfile.TemporaryDirectory() as folder:
+def running_api(data_dir: str | None = None) -> Iterator[Api]:
+    """The real one, in a process and on the database in that folder or one of its own, to the end of the block."""
+    with tempfile.TemporaryDirectory() as own:
+        folder = data_dir or own
         environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
         schema.migrate(f"sqlite:///{Path(folder) / 'activation-lab.db'}")
         port = free_port()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import latency, page, propagation, resume, scale, startup, training
+from bench import histories, latency, page, propagation, resume, scale, startup, training
 from bench.postgres import installed
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
@@ -15,6 +15,7 @@ SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--f
 SMALLEST = {
     "startup": (partial(startup.main, runs=1), "API start to ready"),
     "page": (partial(page.main, loads=1), "page"),
+    "histories": (partial(histories.main, jobs=2, epochs=2), "parquet  4 at once"),
     "propagation": (partial(propagation.main, rounds=1), "largest propagation"),
     "latency": (partial(latency.main, jobs=2), "POST to first batch, p95"),
     "training": (partial(training.main, rounds=1, images=256), "training, ours, bfloat16"),

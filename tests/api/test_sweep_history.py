@@ -1,0 +1,125 @@
+"""A sweep's history as it is sent while it is read: whole, or visibly not."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from db import store, sweeps
+from db.models import Job
+from db.session import Sessions
+from jobs.errors import DatabaseUnavailable
+from jobs.metrics import EpochMetrics
+
+FORMATS = ("json", "csv", "ndjson", "parquet")
+
+
+@pytest.fixture
+def sweep(app: FastAPI, client: TestClient, hand: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Three jobs of two epochs, each read by itself."""
+    monkeypatch.setattr(sweeps, "EPOCHS_AT_ONCE", 1)
+    body = {"activations": ["relu", "gelu", "elu"], "base": {"epochs": 2}}
+    created: dict[str, Any] = client.post("/v1/sweeps", json=body).raise_for_status().json()
+    for row in created["configurations"]:
+        lease = hand.claim(row["job_ids"][0])
+        for epoch, val_loss in ((1, 0.1), (2, float("inf"))):
+            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 0.6, 0.95, 1e-3, 2.0, 1000.0)
+            with app.state.sessions.begin() as session:
+                store.record_epoch(session, lease, metrics)
+    return created
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class AwayAfter(Sessions):
+    """A database that is away after so many reads."""
+
+    def __init__(self, sessions: Sessions, reads: int) -> None:
+        super().__init__(sessions.engine)
+        self.left = reads
+
+    def read(self) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise DatabaseUnavailable
+        return super().read()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("reads", [0, 1])
+def test_an_outage_before_the_first_byte_is_an_error(
+    app: FastAPI, client: TestClient, sweep: dict[str, Any], kind: str, reads: int
+) -> None:
+    app.state.sessions = AwayAfter(app.state.sessions, reads)
+    answer = client.get(f"/v1/sweeps/{sweep['id']}/history?format={kind}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_outage_in_mid_stream_does_not_look_like_a_whole_file(
+    app: FastAPI, sweep: dict[str, Any], kind: str
+) -> None:
+    """Parquet is sent when it is whole, so that it is an error still."""
+    with serving(app) as url:
+        app.state.sessions = AwayAfter(app.state.sessions, reads=3)
+        path = f"{url}/v1/sweeps/{sweep['id']}/history?format={kind}"
+        if kind == "parquet":
+            assert httpx.get(path).status_code == 503
+        else:
+            with pytest.raises(httpx.RemoteProtocolError):
+                httpx.get(path)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_a_job_that_is_deleted_meanwhile_is_there_as_a_whole_or_not_at_all(
+    app: FastAPI, client: TestClient, sweep: dict[str, Any], kind: str
+) -> None:
+    ids = [row["job_ids"][0] for row in sweep["configurations"]]
+    with app.state.sessions.read() as session:
+        spec = sweeps.find_spec(session, sweep["id"])
+        jobs = sweeps.jobs(session, sweep["id"], spec)
+    reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
+    first = next(reading)
+    with app.state.sessions.begin() as session:
+        session.delete(session.get(Job, ids[1]))
+    found = [*first, *(pair for some in reading for pair in some)]
+    assert [(job.id, len(epochs)) for job, epochs in found] == [(ids[0], 2), (ids[2], 2)]
+    assert client.get(f"/v1/sweeps/{sweep['id']}/history?format={kind}").text.count(ids[1]) == 0
+
+
+def test_no_transaction_is_open_while_the_client_reads(app: FastAPI, sweep: dict[str, Any]) -> None:
+    with app.state.sessions.read() as session:
+        jobs = sweeps.jobs(session, sweep["id"], sweeps.find_spec(session, sweep["id"]))
+    reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
+    next(reading)
+    assert app.state.sessions.engine.pool.checkedout() == 0
+    reading.close()
+
+
+def test_figures_that_are_not_finite_are_marked_in_each_row(client: TestClient, sweep: dict[str, Any]) -> None:
+    path = f"/v1/sweeps/{sweep['id']}/history"
+    epochs = [epoch for job in client.get(path).json()["jobs"] for epoch in job["epochs"]]
+    lines = [json.loads(line) for line in client.get(f"{path}?format=ndjson").text.splitlines()]
+    for rows in (epochs, lines):
+        assert [row.get("non_finite") for row in rows] == [None, {"/val_loss": "inf"}] * 3
+        assert [row["val_loss"] for row in rows] == [0.1, None] * 3
+    assert {row["recorded_at"][-8:][0] for row in epochs} == {"."}, "six digits and a Z"
