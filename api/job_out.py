@@ -1,16 +1,16 @@
 """A job as clients see it."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.out import Out
 from api.times import Time
 from db.models import Epoch, Job
 from db.queries import JobRecord
 from jobs import diagnosis
-from jobs.spec import JobSpec
+from jobs.spec import JobSpec, by_key
 from jobs.state import JobState
 
 
@@ -89,10 +89,12 @@ class DiagnosisOut(Out):
         description="The same for a person.",
         examples=["dead units in conv2: 97% get no gradient from any image"],
     )
-    evidence: dict[str, float | None] = Field(
+    evidence: Annotated[dict[str, float | None], AfterValidator(by_key)] = Field(
         description="The figures it rests on; null is not finite, see `non_finite`.", examples=[{"dead_fraction": 0.97}]
     )
-    thresholds: dict[str, float] = Field(description="What they were held against.", examples=[{"dead_fraction": 0.25}])
+    thresholds: Annotated[dict[str, float], AfterValidator(by_key)] = Field(
+        description="What they were held against.", examples=[{"dead_fraction": 0.25}]
+    )
     non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
         None,
         description="What each null in the evidence stands for, by JSON pointer; null where every figure is finite.",

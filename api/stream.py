@@ -1,7 +1,7 @@
 """A job's events as they happen, over SSE."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
@@ -11,13 +11,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
-from api.job_out import EpochOut
+from api.job_out import DiagnosisOut, EpochOut
 from api.jobs import MAX_NUMBER, JobId
 from api.times import rfc3339
 from api.validation import invalid_value
 from db import queries
 from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.spec import by_key
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -110,4 +111,10 @@ def server_sent(event: Event, epoch: Epoch | None) -> ServerSentEvent:
 def payload(event: Event, epoch: Epoch | None) -> dict[str, Any]:
     if epoch is not None:
         return EpochOut.model_validate(epoch).model_dump(mode="json")
-    return {**event.data, "at": rfc3339(event.at)}
+    return {**(diagnosed(event.data) if event.kind == "diagnosis" else event.data), "at": rfc3339(event.at)}
+
+
+def diagnosed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """In an order that does not depend on the database."""
+    found = {name: stored[name] for name in DiagnosisOut.model_fields if name in stored}
+    return found | {name: by_key(stored[name]) for name in ("evidence", "thresholds")}

@@ -172,9 +172,13 @@ def find_spec(session: Session, sweep_id: str) -> SweepSpec:
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:
-    """What was asked for, with the grid's fields in the order of the request."""
-    grid = sweep.spec["grid"]
-    return SweepSpec.model_validate({**sweep.spec, "grid": {path: grid[path] for path in sweep.grid_paths}})
+    """What was asked for: the base's fields as a JobSpec has them, the grid's in the order of the request."""
+    base, grid = sweep.spec["base"], sweep.spec["grid"]
+    ordered = {
+        "base": {name: base[name] for name in JobSpec.model_fields if name in base},
+        "grid": {path: grid[path] for path in sweep.grid_paths},
+    }
+    return SweepSpec.model_validate({**sweep.spec, **ordered})
 
 
 def record(session: Session, sweep_id: str) -> SweepRecord:

@@ -1,12 +1,14 @@
 """JobSpec: the request body, the stored JSON and the worker's input are this one model."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from activations import catalog
+
+Value = TypeVar("Value")
 
 TRAINING_ARCHIVE_IMAGES = 60_000
 ADAMW_DECAY = 0.004
@@ -14,6 +16,11 @@ ADAMW_DECAY = 0.004
 ARTICLE_EPOCHS = 100
 NO_NUL = r"^[^\x00]*$"
 """A pattern for text that is stored or looked up: PostgreSQL has no place for NUL."""
+
+
+def by_key(mapping: Mapping[str, Value]) -> dict[str, Value]:
+    """In an order that does not depend on the database: JSONB has one of its own."""
+    return dict(sorted(mapping.items()))
 
 
 class SpecModel(BaseModel):
@@ -145,8 +152,8 @@ class JobSpec(ActivationSpec):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = cuda where there is one, else cpu.")
     diagnostics: bool = Field(default=True, description="Measure each layer on a fixed probe batch after every epoch.")
     checkpoint_every: int = Field(1, ge=1, le=1000, description="Epochs between checkpoints.")
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=32)] = Field(
-        {}, description="Your own words, to find the job again.", examples=[{"note": "first try"}]
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=32), AfterValidator(by_key)] = Field(
+        {}, description="Your own words, to find the job again; sorted by key.", examples=[{"note": "first try"}]
     )
 
     @model_validator(mode="before")

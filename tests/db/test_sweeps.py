@@ -87,3 +87,10 @@ def test_the_migration_stands_jobs_that_are_gone(sessions: Sessions, database_ur
 def through_the_version_before(database_url: str) -> None:
     command.downgrade(schema.configuration(database_url), "0005")
     schema.migrate(database_url)
+
+
+def test_what_was_asked_for_has_the_same_order_on_every_database(sessions: Sessions) -> None:
+    base = {"train_samples": 6000, "epochs": 2, "metadata": {"project": "a", "b": "c"}, "optimizer": {"name": "sgd"}}
+    spec, _, trained = read(sessions, created(sessions, {}, base=base))
+    assert list(spec.base) == ["epochs", "optimizer", "train_samples", "metadata"]
+    assert list(trained[0].metadata) == ["b", "project"]

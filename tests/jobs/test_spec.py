@@ -63,3 +63,8 @@ def test_a_spec_cannot_be_changed() -> None:
 def test_a_validation_without_a_kind_is_a_holdout() -> None:
     spec = JobSpec.model_validate({"activation": "relu", "validation": {"fraction": 0.1}})
     assert spec.validation == Holdout(fraction=0.1)
+
+
+def test_metadata_in_another_order_is_the_same_spec():
+    one, other = ({"activation": "relu", "metadata": given} for given in ({"b": "1", "aa": "2"}, {"aa": "2", "b": "1"}))
+    assert JobSpec.model_validate(one).model_dump_json() == JobSpec.model_validate(other).model_dump_json()
