@@ -85,16 +85,16 @@ def compare(
     """One metric of several jobs by epoch or by time; as JSON, CSV, SVG or PNG."""
     with sessions.read() as session:
         found = [queries.find(session, job_id) for job_id in ids]
-        histories = [queries.epochs(session, job_id) for job_id in ids]
+        histories = [queries.curve(session, job_id, metric) for job_id in ids]
     curves = [
         Curve.model_construct(
             job_id=job.id,
             label=label,
-            epoch=[epoch.epoch for epoch in epochs],
-            seconds=[*accumulate(epoch.epoch_seconds for epoch in epochs)],
-            value=[getattr(epoch, metric) for epoch in epochs],
+            epoch=[row[0] for row in rows],
+            seconds=[*accumulate(row[1] for row in rows)],
+            value=[row[2] for row in rows],
         )
-        for job, label, epochs in zip(found, told_apart(found), histories, strict=True)
+        for job, label, rows in zip(found, told_apart(found), histories, strict=True)
     ]
     match kind:
         case Format.JSON:

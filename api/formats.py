@@ -115,7 +115,7 @@ def _preference(media_type: str, ranges: Sequence[tuple[str, float]]) -> tuple[f
 
 def documented(csv: str, *others: Format) -> dict[int | str, dict[str, Any]]:
     """For an endpoint's `responses`: that it also answers as CSV, such as this, and in other formats."""
-    content: dict[str, Any] = {MEDIA_TYPES[Format.CSV]: {"schema": {"type": "string"}, "example": csv}}
+    content: dict[str, Any] = {MEDIA_TYPES[Format.CSV]: {"schema": SCHEMAS[Format.CSV], "example": csv}}
     for kind in others:
         content[MEDIA_TYPES[kind]] = {"schema": SCHEMAS[kind], **EXAMPLES.get(kind, {})}
     return {200: {"content": content}}
@@ -123,6 +123,11 @@ def documented(csv: str, *others: Format) -> dict[int | str, dict[str, Any]]:
 
 BINARY = {"type": "string", "format": "binary"}
 SCHEMAS: Mapping[Format, Mapping[str, str]] = {
+    Format.CSV: {
+        "type": "string",
+        "description": "RFC 4180. An empty cell is null. Text that begins with = + - @, a tab or a carriage return has "
+        "an apostrophe before it, so that no spreadsheet takes it for a formula; NDJSON and Parquet have it as it is.",
+    },
     Format.NDJSON: {
         "type": "string",
         "description": "The rows of the CSV, a JSON object a line; text as it is.",

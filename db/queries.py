@@ -185,6 +185,15 @@ def epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[E
     ).all()
 
 
+def curve(session: Session, job_id: str, metric: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Epoch, its seconds and the metric, of every epoch, oldest first."""
+    return session.execute(
+        select(Epoch.epoch, Epoch.epoch_seconds, getattr(Epoch, metric))
+        .where(Epoch.job_id == job_id)
+        .order_by(Epoch.epoch)
+    ).all()
+
+
 def layers(session: Session, job_id: str, *, epoch: int | None = None) -> Sequence[Layer]:
     """Layer metrics by epoch, from the input to the output. Raises JobNotFound."""
     find(session, job_id)
