@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import census, queries, store, sweeps
 from db.queries import Filters
 from db.session import Sessions, connect
+from jobs.sweep import SweepSpec
 
 
 def newest(session: Session) -> object:
@@ -30,7 +31,10 @@ def newest(session: Session) -> object:
         (lambda session: session.execute(select(census.moved(datetime.now(UTC)))), "Seq Scan"),
         (lambda session: sweeps.shares(session, ["some"]), "Seq Scan"),
         (lambda session: sweeps.members(session, "some"), "Seq Scan"),
-        (lambda session: sweeps.results(session, "some"), "Seq Scan"),
+        (lambda session: sweeps.results(session, "some", SweepSpec()), "Seq Scan"),
+        (lambda session: sweeps.jobs(session, "some", SweepSpec()), "Seq Scan"),
+        (lambda session: sweeps.one_spec_each(session, "some"), "Seq Scan"),
+        (lambda session: sweeps.figures_by_epoch(session, "some", ["val_loss"], up_to=100), "Seq Scan"),
     ],
     ids=[
         "a page of the newest jobs",
@@ -44,6 +48,9 @@ def newest(session: Session) -> object:
         "how sweeps stand",
         "the jobs of a sweep",
         "the table of a sweep",
+        "the configurations of a sweep",
+        "what a sweep is trained by",
+        "a sweep beside the published figures",
     ],
 )
 def test_an_index_answers_for(ask: Callable[[Session], object], forbidden: str, postgres_url: str) -> None:
