@@ -7,6 +7,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.dependencies import Sessions, Settings
 from db import keys
+from db.idempotency import NOBODY
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -17,12 +18,19 @@ bearer = HTTPBearer(
 
 def authorized(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)], settings: Settings, sessions: Sessions
-) -> None:
-    """Raises HTTPException: 401 without a key that is known, where the service wants one."""
+) -> str:
+    """The name of the API key that the request came with; "" where the service asks for none.
+
+    Raises:
+        HTTPException: 401 without a key that is known, where the service wants one.
+    """
     if settings.auth == "none":
-        return
+        return NOBODY
     if given is not None:
         with sessions.read() as session:
-            if keys.accepts(session, given.credentials):
-                return
+            if (name := keys.holder(session, given.credentials)) is not None:
+                return name
     raise HTTPException(401, "an API key is needed: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
+
+
+KeyHolder = Annotated[str, Depends(authorized)]

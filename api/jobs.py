@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
 from api import formats
+from api.auth import KeyHolder
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format, Table, file, negotiated
@@ -21,7 +22,7 @@ from api.out import Out
 from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
-from db.models import Epoch, Layer
+from db.models import Epoch, Job, Layer
 from jobs.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
@@ -52,7 +53,9 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="Makes the request safe to repeat: the same key and body are answered with the first one.",
+        description="Makes the request safe to repeat: sent again with its key, it makes nothing more and is answered "
+        "with what the first one made. Another request with the key is 422. Every holder of an API key has keys of "
+        "their own.",
         examples=["my-experiment-17"],
     ),
 ]
@@ -148,18 +151,29 @@ def submit(
     sessions: Sessions,
     queue: Hints,
     settings: Settings,
+    holder: KeyHolder,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Accept a training job. It is safe once this answers, also while the broker is away."""
     with sessions.begin() as session:
         job, replayed = store.create(
-            session, spec, max_unfinished=settings.max_unfinished_jobs, idempotency_key=idempotency_key
+            session,
+            spec,
+            max_unfinished=settings.max_unfinished_jobs,
+            idempotency_key=idempotency_key,
+            key_holder=holder,
         )
+    return accepted(job, response, sessions, queue, replayed=replayed)
+
+
+def accepted(job: Job, response: Response, sessions: Sessions, queue: Hints, *, replayed: bool) -> JobOut:
+    """The answer, read after the commit: meanwhile others can write."""
+    with sessions.read() as session:
         out = JobOut.of(queries.record(session, job.id))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     else:
-        log.info("job accepted", extra={"job_id": out.id})
+        log.info("job accepted", extra={"job_id": out.id, **({"retry_of": job.retry_of} if job.retry_of else {})})
         dispatch(sessions, queue, [out.id])
     response.headers["Location"] = out.links.self
     return out
@@ -217,24 +231,35 @@ def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
     with sessions.begin() as session:
         store.request_cancel(session, job_id)
+    with sessions.read() as session:
         return JobOut.of(queries.record(session, job_id))
 
 
 @router.post(
     "/{job_id}/retry",
     status_code=202,
-    responses=CREATED | declared(JobNotFound, JobNotFinished, 422, TooManyJobs, DatabaseUnavailable),
+    responses=CREATED
+    | declared(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
 )
-def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, settings: Settings) -> JobOut:
+def retry(
+    job_id: JobId,
+    response: Response,
+    sessions: Sessions,
+    queue: Hints,
+    settings: Settings,
+    holder: KeyHolder,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
     """Run an ended job's spec again, as a new job."""
     with sessions.begin() as session:
-        spec = store.spec_to_retry(session, job_id)
-        job, _ = store.create(session, spec, max_unfinished=settings.max_unfinished_jobs, retry_of=job_id)
-        out = JobOut.of(queries.record(session, job.id))
-    log.info("job accepted", extra={"job_id": out.id, "retry_of": job_id})
-    dispatch(sessions, queue, [out.id])
-    response.headers["Location"] = out.links.self
-    return out
+        job, replayed = store.retry(
+            session,
+            job_id,
+            max_unfinished=settings.max_unfinished_jobs,
+            idempotency_key=idempotency_key,
+            key_holder=holder,
+        )
+    return accepted(job, response, sessions, queue, replayed=replayed)
 
 
 @router.delete(

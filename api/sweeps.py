@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from pydantic_core import to_json
 
 from api import formats, grid_columns
+from api.auth import KeyHolder
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format
@@ -78,15 +79,22 @@ def submit(
     sessions: Sessions,
     queue: Hints,
     settings: Settings,
+    holder: KeyHolder,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
     specs = expanded(spec)
     with sessions.begin() as session:
-        sweep, job_ids, replayed = sweeps.create(
-            session, spec, specs, max_unfinished=settings.max_unfinished_jobs, idempotency_key=idempotency_key
+        sweep_id, job_ids, replayed = sweeps.create(
+            session,
+            spec,
+            specs,
+            max_unfinished=settings.max_unfinished_jobs,
+            idempotency_key=idempotency_key,
+            key_holder=holder,
         )
-        out = SweepDetail.with_table(*sweeps.table(session, sweep.id))
+    with sessions.read() as session:  # after the commit: meanwhile others can write
+        out = SweepDetail.with_table(*sweeps.table(session, sweep_id))
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
     dispatch(sessions, queue, [*job_ids])
@@ -127,6 +135,7 @@ def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
     """Cancel its queued jobs at once, the running ones at their next batch; twice is as good as once."""
     with sessions.begin() as session:
         sweeps.request_cancel(session, sweep_id)
+    with sessions.read() as session:
         return ExactJSON(SweepDetail.with_table(*sweeps.table(session, sweep_id)).model_dump(), 202)
 
 

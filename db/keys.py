@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from hashlib import sha256
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,8 +29,9 @@ def create(session: Session, name: str) -> str:
     return key
 
 
-def accepts(session: Session, key: str) -> bool:
-    return bool(session.scalar(select(exists().where(ApiKey.sha256 == digest(key)))))
+def holder(session: Session, key: str) -> str | None:
+    """The name that the key was made for; None where it is unknown."""
+    return session.scalar(select(ApiKey.name).where(ApiKey.sha256 == digest(key)))
 
 
 def names(session: Session) -> Sequence[str]:

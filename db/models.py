@@ -64,8 +64,6 @@ class Job(Base):
     sweep_values: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
     """Its own value of each of the grid's fields, by path, as the request has it; the keys have no order."""
     retry_of: Mapped[str | None] = mapped_column(String(36))
-    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    request_sha256: Mapped[str | None] = mapped_column(String(64))
 
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -140,9 +138,27 @@ class Sweep(Base):
     spec: Mapped[dict[str, Any]]
     grid_paths: Mapped[list[str]] = mapped_column(Json, server_default="[]")
     """The grid's fields in the order of the request, which the keys of stored JSON do not keep."""
-    idempotency_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    request_sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """A client's key, and what the request made that it was first used for."""
+
+    __tablename__ = "idempotency_keys"
+
+    holder: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The name of the API key that it came with; "" where the service asks for none."""
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the request; null of a key that is older than this column."""
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    sweep_id: Mapped[str | None] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
+
+    __table_args__ = (
+        CheckConstraint("(job_id IS NULL) <> (sweep_id IS NULL)", name="made_a_job_or_a_sweep"),
+        Index(None, "job_id"),
+        Index(None, "sweep_id"),
+    )
 
 
 class JobMetadata(Base):

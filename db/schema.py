@@ -10,7 +10,7 @@ from db.session import Sessions, ensure_folder, outages_named
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "0006"
+VERSION = "0007"
 """The newest migration. Written here so that the API can check it without importing Alembic."""
 
 ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))

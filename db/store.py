@@ -4,23 +4,24 @@ The caller owns the transaction. Every verb that a worker uses updates the job r
 the lease; only then does it insert. A lease that no longer holds raises Fenced.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from hashlib import sha256
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
-from db import queries
+from db import idempotency, queries
 from db.clock import after, now
-from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Sweep
+from db.idempotency import NOBODY, Request
+from db.models import Checkpoint, Epoch, Event, IdempotencyKey, Job, JobMetadata, Layer, Sweep
 from jobs import diagnosis
 from jobs.errors import (
+    DatabaseUnavailable,
     Fenced,
-    IdempotencyConflict,
     JobFinished,
     JobNotFinished,
     JobNotFound,
@@ -39,7 +40,6 @@ LONGEST_BACKOFF_SECONDS = 300
 REAPED_AT_ONCE = 100
 CHECKPOINTS_KEPT = 2
 UNFINISHED = frozenset(JobState) - TERMINAL
-KeyHolder = TypeVar("KeyHolder", Job, Sweep)
 QUOTA_LOCK = 7_310_578  # any number, the same in every process
 
 
@@ -77,75 +77,112 @@ def create(
     *,
     max_unfinished: int,
     idempotency_key: str | None = None,
-    retry_of: str | None = None,
+    key_holder: str = NOBODY,
 ) -> tuple[Job, bool]:
-    """Accept a job; or find the one that this idempotency key made before (then the flag is true).
+    """Accept a job; or find the one that this holder's idempotency key made before (then the flag is true).
 
     Raises:
-        IdempotencyConflict: the key was used with another spec.
+        IdempotencyConflict: the key was used for another request.
         TooManyJobs: `max_unfinished` jobs are queued or running already.
     """
-    job = new_job(spec, idempotency_key=idempotency_key, retry_of=retry_of)
+    request = Request(key_holder, idempotency_key, "create a job", spec) if idempotency_key else None
+    return made_once(session, request, lambda: NewJob(spec), max_unfinished=max_unfinished)
+
+
+def retry(
+    session: Session,
+    job_id: str,
+    *,
+    max_unfinished: int,
+    idempotency_key: str | None = None,
+    key_holder: str = NOBODY,
+) -> tuple[Job, bool]:
+    """Accept an ended job's spec as a new job; or find the one made before, as `create` does.
+
+    Raises:
+        IdempotencyConflict: the key was used for another request.
+        JobNotFound: there is no such job.
+        JobNotFinished: it is queued or running.
+        TooManyJobs: `max_unfinished` jobs are queued or running already.
+    """
+    request = Request(key_holder, idempotency_key, f"retry job {job_id}") if idempotency_key else None
+    again = partial(retry_of, session, job_id)
+    return made_once(session, request, again, max_unfinished=max_unfinished)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be inserted."""
+
+    spec: JobSpec
+    retry_of: str | None = None
+    sweep_id: str | None = None
+    sweep_position: int | None = None
+    configuration: Configuration | None = None
+    id: str = field(default_factory=lambda: str(uuid7()))
+
+
+def retry_of(session: Session, job_id: str) -> NewJob:
+    return NewJob(JobSpec.model_validate(ended(session, job_id).spec), retry_of=job_id)
+
+
+def made_once(
+    session: Session, request: Request | None, make: Callable[[], NewJob], *, max_unfinished: int
+) -> tuple[Job, bool]:
+    if request is not None and (first := idempotency.find(session, request)):
+        return queries.find(session, first.job_id or ""), True
+    job = make()
     try:
         with session.begin_nested():
-            session.add(job)
-            session.flush()
+            insert_jobs(session, [job])
+            if request is not None:
+                idempotency.remember(session, request, job_id=job.id)
     except IntegrityError:
-        if idempotency_key is None:
+        if request is None:
             raise
-        return replayed(session, job), True
+        return queries.find(session, first_made(session, request).job_id or ""), True
     check_quota(session, max_unfinished)
-    welcome(session, job, spec)
-    session.refresh(job)
-    return job, False
+    return queries.find(session, job.id), False
 
 
-def new_job(
-    spec: JobSpec,
-    *,
-    idempotency_key: str | None = None,
-    retry_of: str | None = None,
-    sweep_id: str | None = None,
-    sweep_position: int | None = None,
-    configuration: Configuration | None = None,
-) -> Job:
-    return Job(
-        id=str(uuid7()),
-        state=JobState.QUEUED,
-        spec=spec.model_dump(mode="json"),
-        activation=spec.activation,
-        sweep_id=sweep_id,
-        sweep_position=sweep_position,
-        sweep_configuration=configuration and configuration.number,
-        sweep_values=configuration and dict(configuration.values),
-        retry_of=retry_of,
-        idempotency_key=idempotency_key,
-        request_sha256=sha256(spec.model_dump_json().encode()).hexdigest() if idempotency_key else None,
-        created_at=now(),
-        run_after=now(),
-        hint_sent_at=now(),
-        attempt=0,
-        crashes=0,
-        crashes_without_progress=0,
-        event_seq=1,
-        epochs_total=spec.epochs,
-        epochs_done=0,
-    )
-
-
-def welcome(session: Session, job: Job, spec: JobSpec) -> None:
-    """What belongs to a new job in other tables."""
-    session.add_all(JobMetadata(job_id=job.id, key=key, value=value) for key, value in spec.metadata.items())
-    emit(session, job.id, 1, "state", state_data(JobState.QUEUED, "accepted"))
-
-
-def replayed(session: Session, refused: KeyHolder) -> KeyHolder:
-    """The row that holds the key: its insert won, and that of `refused` waited for its commit."""
-    model = type(refused)
-    first = session.scalars(select(model).where(model.idempotency_key == refused.idempotency_key)).one()
-    if first.request_sha256 != refused.request_sha256:
-        raise IdempotencyConflict
+def first_made(session: Session, request: Request) -> IdempotencyKey:
+    """The key of a request that won: its insert was first, and ours waited for its commit."""
+    first = idempotency.find(session, request)
+    if first is None:  # what it made is deleted already; the client's next attempt makes another
+        raise DatabaseUnavailable("the job that this Idempotency-Key made was deleted just now; try again")
     return first
+
+
+def insert_jobs(session: Session, jobs: Sequence[NewJob]) -> None:
+    """With all that belongs to a new job in other tables; a statement a table, however many jobs there are."""
+    times = {"created_at": now(), "run_after": now(), "hint_sent_at": now()}
+    session.execute(insert(Job).values(times), list(map(first_columns, jobs)))
+    metadata = [
+        {"job_id": job.id, "key": key, "value": value} for job in jobs for key, value in job.spec.metadata.items()
+    ]
+    if metadata:
+        session.execute(insert(JobMetadata), metadata)
+    emit_all(session, [(job.id, 1, "state", state_data(JobState.QUEUED, "accepted")) for job in jobs])
+
+
+def first_columns(job: NewJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "state": JobState.QUEUED,
+        "spec": job.spec.model_dump(mode="json"),
+        "activation": job.spec.activation,
+        "sweep_id": job.sweep_id,
+        "sweep_position": job.sweep_position,
+        "sweep_configuration": job.configuration and job.configuration.number,
+        "sweep_values": job.configuration and dict(job.configuration.values),
+        "retry_of": job.retry_of,
+        "attempt": 0,
+        "crashes": 0,
+        "crashes_without_progress": 0,
+        "event_seq": 1,
+        "epochs_total": job.spec.epochs,
+        "epochs_done": 0,
+    }
 
 
 def check_quota(session: Session, max_unfinished: int) -> None:
@@ -175,16 +212,6 @@ def request_cancel(session: Session, job_id: str) -> Job:
     session.flush()
     session.refresh(job)
     return job
-
-
-def spec_to_retry(session: Session, job_id: str) -> JobSpec:
-    """The spec of an ended job.
-
-    Raises:
-        JobNotFound: there is no such job.
-        JobNotFinished: it is queued or running.
-    """
-    return JobSpec.model_validate(ended(session, job_id).spec)
 
 
 def remove(session: Session, job_id: str) -> None:
@@ -533,3 +560,10 @@ def state_data(state: JobState, reason: str, attempt: int = 0) -> dict[str, Any]
 
 def emit(session: Session, job_id: str, seq: int, kind: str, data: dict[str, Any]) -> None:
     session.execute(insert(Event).values(job_id=job_id, seq=seq, kind=kind, data=data, at=now()))
+
+
+def emit_all(session: Session, events: Iterable[tuple[str, int, str, dict[str, Any]]]) -> None:
+    """Job id, number, kind and data of each."""
+    rows = [{"job_id": job_id, "seq": seq, "kind": kind, "data": data} for job_id, seq, kind, data in events]
+    if rows:
+        session.execute(insert(Event).values(at=now()), rows)

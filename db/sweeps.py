@@ -8,18 +8,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, false, func, or_, select
+from sqlalchemy import Row, Select, and_, case, false, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from uuid_utils import uuid7
 
-from db import queries, store
+from db import idempotency, queries, store
 from db.clock import now
+from db.idempotency import NOBODY, Request
 from db.models import Epoch, Event, Job, Sweep
 from db.session import Sessions
+from db.store import NewJob
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -96,46 +97,43 @@ class Mean:
 
 
 def create(
-    session: Session, spec: SweepSpec, specs: Sequence[JobSpec], *, max_unfinished: int, idempotency_key: str | None
-) -> tuple[Sweep, Sequence[str], bool]:
-    """Accept a sweep with the ids of all its jobs; or find the one that this key made before (then the flag is true).
+    session: Session,
+    spec: SweepSpec,
+    specs: Sequence[JobSpec],
+    *,
+    max_unfinished: int,
+    idempotency_key: str | None,
+    key_holder: str = NOBODY,
+) -> tuple[str, Sequence[str], bool]:
+    """Accept a sweep: its id and those of all its jobs; or find the one that this holder's key made before.
+
+    The flag is true of one that was found.
 
     Raises:
-        IdempotencyConflict: the key was used for other jobs.
+        IdempotencyConflict: the key was used for another request.
         TooManyJobs: with these, more than `max_unfinished` jobs would be queued or running.
     """
-    sweep = Sweep(
-        id=str(uuid7()),
-        spec=spec.model_dump(mode="json"),
-        grid_paths=[*spec.grid],
-        idempotency_key=idempotency_key,
-        request_sha256=digest(specs) if idempotency_key else None,
-        created_at=now(),
-    )
+    request = Request(key_holder, idempotency_key, "create a sweep", spec) if idempotency_key else None
+    if request is not None and (first := idempotency.find(session, request)):
+        return first.sweep_id or "", [], True
+    sweep_id = str(uuid7())
     try:
         with session.begin_nested():
-            session.add(sweep)
-            session.flush()
+            asked = {"spec": spec.model_dump(mode="json"), "grid_paths": [*spec.grid]}
+            session.execute(insert(Sweep).values(id=sweep_id, created_at=now(), **asked))
+            if request is not None:
+                idempotency.remember(session, request, sweep_id=sweep_id)
     except IntegrityError:
-        if idempotency_key is None:
+        if request is None:
             raise
-        return store.replayed(session, sweep), [], True
+        return store.first_made(session, request).sweep_id or "", [], True
     jobs = [
-        store.new_job(job, sweep_id=sweep.id, sweep_position=position, configuration=own)
+        NewJob(job, sweep_id=sweep_id, sweep_position=position, configuration=own)
         for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
     ]
-    session.add_all(jobs)
-    session.flush()
+    store.insert_jobs(session, jobs)
     store.check_quota(session, max_unfinished)
-    for job, job_spec in zip(jobs, specs, strict=True):
-        store.welcome(session, job, job_spec)
-    session.flush()
-    session.refresh(sweep)
-    return sweep, [job.id for job in jobs], False
-
-
-def digest(specs: Iterable[JobSpec]) -> str:
-    return sha256("\n".join(spec.model_dump_json() for spec in specs).encode()).hexdigest()
+    return sweep_id, [job.id for job in jobs], False
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:

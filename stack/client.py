@@ -30,8 +30,8 @@ DIRECT = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 class Client:
     """Every method raises a ClientError.
 
-    A request that nobody answered is sent again, up to three times, where that is safe: a submit carries an idempotency
-    key, and most others may be repeated.
+    A request that nobody answered is sent again, up to three times, where that is safe: a submit or retry carries an
+    idempotency key, and most others may be repeated.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Client:
         """The sweep, accepted with all of its jobs: as above."""
         return self._created("/v1/sweeps", spec)
 
-    def _created(self, path: str, body: Mapping[str, Any]) -> JSON:
+    def _created(self, path: str, body: Mapping[str, Any] | None = None) -> JSON:
         headers = {"Idempotency-Key": uuid4().hex}
         return self._holding("id", self._send("POST", path, body=body, headers=headers))
 
@@ -124,8 +124,8 @@ class Client:
         return self._holding("id", self._send("POST", f"{self.path(thing_id, of)}/cancel"))
 
     def retry(self, job_id: str) -> JSON:
-        """The new job. Not sent again where nobody answers: that might make two."""
-        return self._holding("id", self._send("POST", f"{self.path(job_id)}/retry", repeat=False))
+        """The new job: exactly one, as above."""
+        return self._created(f"{self.path(job_id)}/retry")
 
     def delete(self, job_id: str) -> None:
         """It and its files. Not sent again: the second time there is no such job."""

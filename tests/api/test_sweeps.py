@@ -136,6 +136,18 @@ def test_the_same_idempotency_key_answers_the_first_sweep(client: TestClient, qu
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_conflict")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"grid": {"epochs": [2]}}, {"base": {}, "grid": {"epochs": [2]}}, {"base": {}}, {"activations": ["gelu", "relu"]}],
+)
+def test_a_sweeps_key_with_another_body_is_refused(client: TestClient, other: dict[str, Any]) -> None:
+    """Also where its jobs would come to the same."""
+    for body, status in ((PAIR, 202), ({**PAIR, **other}, 422)):
+        response = client.post("/v1/sweeps", json=body, headers={"Idempotency-Key": "k"})
+        assert response.status_code == status
+    assert response.json()["code"] == "idempotency_conflict"
+
+
 def test_simultaneous_posts_with_one_key_make_one_sweep(client: TestClient) -> None:
     def post(_: int) -> str:
         response = client.post("/v1/sweeps", json=PAIR, headers={"Idempotency-Key": "k"})
@@ -143,7 +155,7 @@ def test_simultaneous_posts_with_one_key_make_one_sweep(client: TestClient) -> N
         return str(response.json()["id"])
 
     with ThreadPoolExecutor(8) as pool:
-        assert len({*pool.map(post, range(16))}) == 1
+        assert len({*pool.map(post, range(50))}) == 1
     assert len(client.get("/v1/jobs").json()["data"]) == 2
 
 

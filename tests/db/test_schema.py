@@ -7,10 +7,20 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Inspector, create_engine, inspect, text
 
-from db import schema
+from db import schema, store, sweeps
 from db.models import Base
 from db.session import Sessions, connect
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, IdempotencyConflict
+from jobs.spec import JobSpec
+from jobs.sweep import SweepSpec
+
+BEFORE_IDEMPOTENCY_KEYS = "0005"
+JOB_OF_0005 = (
+    "INSERT INTO jobs (id, state, spec, activation, sweep_id, idempotency_key, request_sha256, created_at, run_after, "
+    "attempt, crashes, crashes_without_progress, event_seq, epochs_total, epochs_done) "
+    "VALUES ('{id}', 'queued', :spec, "
+    "'relu', {sweep_id}, {key}, '0', '2026-11-26', '2026-11-26', 0, 0, 0, 1, 3, 0)"
+)
 
 
 @pytest.fixture
@@ -78,6 +88,30 @@ def test_a_new_database_has_no_version(tmp_path: Path) -> None:
 def test_the_migration_can_be_undone(sessions: Sessions, database_url: str) -> None:
     command.downgrade(schema.configuration(database_url), "base")
     assert inspect(sessions.engine).get_table_names() == ["alembic_version"]
+
+
+def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessions, database_url: str) -> None:
+    """And so does all that hangs on the tables it writes anew."""
+    command.downgrade(schema.configuration(database_url), BEFORE_IDEMPOTENCY_KEYS)
+    spec, sweep_spec = JobSpec(activation="relu", epochs=3), SweepSpec(activations=["relu"], base={"epochs": 2})
+    with sessions.begin() as session:
+        for job_id, key, sweep_id in (("job", "'k'", "NULL"), ("other", "NULL", "'sweep'")):
+            insert = JOB_OF_0005.format(id=job_id, key=key, sweep_id=sweep_id)
+            session.execute(text(insert), {"spec": spec.model_dump_json()})
+        session.execute(text("INSERT INTO events VALUES ('job', 1, 'state', '{}', '2026-11-26')"))
+        columns = "(id, spec, idempotency_key, request_sha256, created_at)"
+        insert = f"INSERT INTO sweeps {columns} VALUES ('sweep', :spec, 's', '0', '2026-11-26')"
+        session.execute(text(insert), {"spec": sweep_spec.model_dump_json()})
+    schema.migrate(database_url)
+    with sessions.begin() as session:
+        assert session.scalar(text("SELECT count(*) FROM events")) == 1
+        found, replayed = store.create(session, spec, max_unfinished=9, idempotency_key="k")
+        assert (found.id, replayed) == ("job", True)
+        assert sweeps.create(session, sweep_spec, [], max_unfinished=9, idempotency_key="s")[::2] == ("sweep", True)
+        with pytest.raises(IdempotencyConflict):
+            store.create(session, JobSpec(activation="relu"), max_unfinished=9, idempotency_key="k")
+        with pytest.raises(IdempotencyConflict):
+            store.create(session, spec, max_unfinished=9, idempotency_key="s")
 
 
 def test_a_database_that_does_not_answer_is_named_so() -> None:

@@ -160,8 +160,8 @@ GUARDS = (
     Guard(
         "one idempotency key makes one job",
         STORE,
-        "job = new_job(spec, idempotency_key=idempotency_key,",
-        "job = new_job(spec, idempotency_key=None,",
+        "                idempotency.remember(session, request, job_id=job.id)\n",
+        "                pass\n",
         (STORE_TESTS, "one_key"),
     ),
     Guard(

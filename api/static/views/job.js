@@ -119,6 +119,7 @@ export async function view({ root, id, signal, title }) {
     if (job.finished_at) showCheckpoints(job);
   }
 
+  const retryKey = crypto.randomUUID(); // a second click makes no second job
   let shownFor = null;
   function showButtons(job) {
     const key = `${job.finished_at}${job.cancel_requested_at}${job.best?.epoch}`;
@@ -142,7 +143,14 @@ export async function view({ root, id, signal, title }) {
     );
     const retry = h(
       "button",
-      { type: "button", onclick: () => act(async () => go(`#/jobs/${(await post(`${path}/retry`)).id}`)) },
+      {
+        type: "button",
+        onclick: () =>
+          act(async () => {
+            const headers = { "Idempotency-Key": retryKey };
+            go(`#/jobs/${(await post(`${path}/retry`, undefined, { headers })).id}`);
+          }),
+      },
       "Retry",
     );
     const erase = h(

@@ -1,0 +1,99 @@
+"""Idempotency keys: which job or sweep a key has made, so that the same request makes nothing more.
+
+A key belongs to its holder, the name of the API key that it came with, or "" where the service asks for none. It stands
+for one request, the operation and its body, and goes with the job or the sweep that it made.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from db.models import IdempotencyKey, Job, Sweep
+from jobs.errors import IdempotencyConflict
+from jobs.spec import JobSpec
+from jobs.sweep import SweepSpec
+
+NOBODY = ""
+ANY = "relu"
+"""Any activation: the base of a sweep has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that its client may repeat under this key."""
+
+    holder: str
+    key: str
+    operation: str
+    body: JobSpec | SweepSpec | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the operation and of what is asked for; the order of an object's keys has no meaning in JSON."""
+        body = None if self.body is None else asked_for(self.body)
+        return sha256(json.dumps([self.operation, body], sort_keys=True).encode()).hexdigest()
+
+
+def asked_for(body: JobSpec | SweepSpec) -> dict[str, Any]:
+    """The body without what is as by default, spelled out or not: a field added later changes no digest."""
+    asked = body.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(body, SweepSpec):
+        with suppress(ValidationError):  # a base that only the grid completes stays as it was sent
+            base = asked_for(JobSpec.model_validate({"activation": ANY, **body.base}))
+            asked["base"] = {name: value for name, value in base.items() if name != "activation"}
+    return asked
+
+
+def find(session: Session, request: Request) -> IdempotencyKey | None:
+    """The key as an earlier request left it.
+
+    Raises:
+        IdempotencyConflict: that was another request.
+    """
+    row = session.get(IdempotencyKey, (request.holder, request.key)) or unowned(session, request)
+    if row is not None and not same(session, row, request):
+        raise IdempotencyConflict
+    return row
+
+
+def unowned(session: Session, request: Request) -> IdempotencyKey | None:
+    """A key from before keys had holders; it becomes the property of the first who repeats its request."""
+    if request.holder == NOBODY:
+        return None
+    row = session.get(IdempotencyKey, (NOBODY, request.key))
+    if row is None or not same(session, row, request):
+        return row
+    taken = (
+        update(IdempotencyKey)
+        .where(IdempotencyKey.holder == NOBODY, IdempotencyKey.key == request.key)
+        .values(holder=request.holder)
+        .returning(IdempotencyKey)
+    )
+    session.expunge(row)
+    # where another took it meanwhile, it may have been the same holder, in a second request
+    return session.scalars(taken).one_or_none() or session.get(IdempotencyKey, (request.holder, request.key))
+
+
+def same(session: Session, row: IdempotencyKey, request: Request) -> bool:
+    if row.request_sha256 is not None:
+        return row.request_sha256 == request.sha256
+    return request.body is not None and asked_for(request.body) == asked_for(stored_body(session, row))
+
+
+def stored_body(session: Session, row: IdempotencyKey) -> JobSpec | SweepSpec:
+    """What was asked with a key that has no digest, which is from before migration 0007."""
+    if row.job_id is not None:
+        return JobSpec.model_validate(session.get_one(Job, row.job_id).spec)
+    return SweepSpec.model_validate(session.get_one(Sweep, row.sweep_id).spec)
+
+
+def remember(session: Session, request: Request, *, job_id: str | None = None, sweep_id: str | None = None) -> None:
+    """Note what the request made. Raises IntegrityError where the key was used meanwhile."""
+    values = {"holder": request.holder, "key": request.key, "request_sha256": request.sha256}
+    session.execute(insert(IdempotencyKey).values(**values, job_id=job_id, sweep_id=sweep_id))
