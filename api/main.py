@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
@@ -38,6 +39,8 @@ from db.session import connect
 from jobs import tracing
 from jobs.settings import Settings
 
+THREADS = 100
+"""For requests: more than can wait for a turn at writing (db/turns.py)."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
@@ -51,10 +54,13 @@ def create_app(settings: Settings) -> FastAPI:
     configuration = telemetry(settings)  # before the database is connected, whose statements it traces
     sessions = connect(settings.database)
     queue = CeleryQueue(settings.broker_url)
-    reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
+    reconciler = Reconciler(
+        sessions, queue, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         reconciler.start()
         yield
         reconciler.stop()

@@ -3,32 +3,46 @@
 import logging
 import random
 import threading
-from time import monotonic
+from time import monotonic, time
 
 from broker.hints import Queue
 from db import predictions, store
 from db.session import Sessions
-from jobs.errors import BrokerUnavailable, DatabaseUnavailable
+from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable
 
 log = logging.getLogger(__name__)
 
 RESEND_AFTER_SECONDS = 15.0
 PATIENCE_SECONDS = 10.0
 HINTS_AT_ONCE = 100
+DEFAULT_LEASE_SECONDS = 60.0
+LEAST_JUMP_SECONDS = 2.0
 
 
-def reconcile(sessions: Sessions, queue: Queue, *, patient: bool = False) -> None:
+def reconcile(
+    sessions: Sessions, queue: Queue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
+) -> None:
     """One round; any number of processes may do this at once. A `patient` one takes no job from its worker.
 
     Raises:
         DatabaseUnavailable, BrokerUnavailable: nothing is lost, the next round does it.
     """
     if not patient:
-        with sessions.begin() as session:
-            for job_id in store.reap(session):
-                log.warning("job %s lost its worker", job_id)
-            predictions.forget_left(session)
+        while reap_some(sessions):
+            pass
+    with sessions.begin() as session:
+        store.shorten_leases(session, lease_seconds=lease_seconds)
+        predictions.forget_left(session)
     send_lost_hints(sessions, queue)
+
+
+def reap_some(sessions: Sessions) -> bool:
+    """Whether there may be more: others can write between two transactions."""
+    with sessions.begin() as session:
+        reaped = store.reap(session)
+    for job_id in reaped:
+        log.warning("job %s lost its worker", job_id)
+    return len(reaped) >= store.REAPED_AT_ONCE
 
 
 def send_lost_hints(sessions: Sessions, queue: Queue) -> None:
@@ -62,13 +76,22 @@ class Reconciler:
     """Reconciles every `interval_seconds`, with jitter, on a thread of its own.
 
     After an outage of the database longer than a lease, every lease has run out, and every living worker is about to
-    renew its own: for PATIENCE_SECONDS no job is taken away.
+    renew its own: for PATIENCE_SECONDS no job is taken away. It is the same after the machine slept, or its clock was
+    set.
     """
 
-    def __init__(self, sessions: Sessions, queue: Queue, *, interval_seconds: float) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        queue: Queue,
+        *,
+        interval_seconds: float,
+        lease_seconds: float = DEFAULT_LEASE_SECONDS,
+    ) -> None:
         self._sessions = sessions
         self._queue = queue
         self._interval_seconds = interval_seconds
+        self._lease_seconds = lease_seconds
         self._patient_until = monotonic()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -81,9 +104,12 @@ class Reconciler:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval_seconds * random.uniform(0.8, 1.2)):  # noqa: S311  # jitter
+        while not self._waited():
             try:
-                reconcile(self._sessions, self._queue, patient=monotonic() < self._patient_until)
+                patient = monotonic() < self._patient_until
+                reconcile(self._sessions, self._queue, patient=patient, lease_seconds=self._lease_seconds)
+            except DatabaseBusy as error:  # no outage: workers go first
+                log.warning("reconciling waits: %s", error)
             except DatabaseUnavailable as error:
                 log.warning("reconciling waits: %s", error)
                 self._patient_until = monotonic() + PATIENCE_SECONDS
@@ -92,3 +118,14 @@ class Reconciler:
             except Exception:
                 # The thread must outlive a bug in one round, or lost jobs would stay lost.
                 log.exception("a round of reconciling failed")
+
+    def _waited(self) -> bool:
+        """Pause until the next round; true when there is none. By the clock on the wall the pause is as long as meant,
+        or this machine slept, or its clock was set.
+        """
+        pause, began = self._interval_seconds * random.uniform(0.8, 1.2), time()  # noqa: S311  # jitter
+        stopped = self._stopped.wait(pause)
+        if abs(time() - began - pause) > max(LEAST_JUMP_SECONDS, self._lease_seconds / 2):
+            log.warning("this machine slept, or its clock was set: no job is taken from its worker for a while")
+            self._patient_until = monotonic() + PATIENCE_SECONDS
+        return stopped

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from db.turns import FirstTurns, OrderedTurns, Turns
 from jobs import tracing
 from jobs.errors import DatabaseUnavailable, InvalidDatabaseUrl
 
@@ -40,12 +41,13 @@ class Sessions:
         DatabaseUnavailable: from either, when the database does not answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
         self.engine = engine
+        self._turns = turns
         self._reader = engine.execution_options(read_only=True)
 
     def begin(self) -> AbstractContextManager[Session]:
-        return transaction(self.engine)
+        return transaction(self.engine) if self._turns is None else in_turn(self.engine, self._turns)
 
     def read(self) -> AbstractContextManager[Session]:
         return transaction(self._reader)
@@ -61,6 +63,14 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
+def in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
+    """A transaction that has the database's write lock from the start, when its turn has come."""
+    with turns.turn() as seconds, transaction(engine) as session:
+        session.connection(execution_options={"busy_ms": int(seconds * 1000)})
+        yield session
+
+
+@contextmanager
 def outages_named() -> Iterator[None]:
     """Every way in which a database can fail to answer is DatabaseUnavailable."""
     try:
@@ -69,22 +79,28 @@ def outages_named() -> Iterator[None]:
         raise DatabaseUnavailable from error
 
 
-def connect(url: str, *, pool_size: int = 20) -> Sessions:
+def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessions:
     """Sessions on the database at this SQLAlchemy URL; nothing is opened before the first one is used.
+
+    Where the database has one writer at a time, the writes of a process that `goes_first` come before those of others.
 
     Raises:
         InvalidDatabaseUrl: it names no database that this service knows.
     """
+    turns: Turns | None = None
     if parsed(url).drivername == POSTGRESQL_DRIVER:
         engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
         event.listen(engine, "handle_error", give_up_what_does_not_answer)
     else:
-        engine = create_engine(url, pool_size=pool_size, connect_args={"timeout": 30})
+        engine = create_engine(url, pool_size=pool_size, pool_timeout=5, connect_args={"timeout": 30})
+        if database := engine.url.database:
+            lock = Path(f"{database}-first")
+            turns = FirstTurns(lock) if goes_first else OrderedTurns(lock)
         event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "begin", begin_sqlite)
     if tracing.active():
         trace_statements(engine)
-    return Sessions(engine)
+    return Sessions(engine, turns)
 
 
 def give_up_what_does_not_answer(error: ExceptionContext) -> None:
@@ -130,7 +146,10 @@ def prepare_sqlite(connection: SQLiteConnection, record: Any) -> None:  # noqa: 
 
 def begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE: a transaction that reads first and writes later would fail where another wrote between.
-    read_only = connection.get_execution_options().get("read_only", False)
+    options = connection.get_execution_options()
+    read_only = options.get("read_only", False)
+    if busy_ms := options.get("busy_ms"):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={busy_ms}")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 

@@ -11,6 +11,7 @@ JobsError
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
 ├── DatabaseUnavailable             503
+│   └── DatabaseBusy                503
 ├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
 ├── StorageUnavailable              503 from the API alone: a worker trains on without it
@@ -110,6 +111,10 @@ class DatabaseUnavailable(JobsError):
     """The database cannot be reached; try again soon."""
 
     code = "database_unavailable"
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """More clients write at once than the database can serve; try again soon."""
 
 
 class InvalidDatabaseUrl(JobsError):

@@ -203,7 +203,7 @@ def create_key(name: KeyName) -> None:
     from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
     from db.session import connect  # noqa: PLC0415
 
-    with connect(configured().database).begin() as session:
+    with connect(configured().database, goes_first=True).begin() as session:
         typer.echo(stored.create(session, name))
 
 
@@ -224,7 +224,7 @@ def revoke_key(name: KeyName) -> None:
     from db import keys as stored  # noqa: PLC0415  # keeps the other commands quick
     from db.session import connect  # noqa: PLC0415
 
-    with connect(configured().database).begin() as session:
+    with connect(configured().database, goes_first=True).begin() as session:
         known = stored.revoke(session, name)
     if not known:
         raise fail(f"there is no key named {name}")

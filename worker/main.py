@@ -29,14 +29,16 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
 
     `tasks` names the module that the children import.
     """
-    sessions = connect(settings.database, pool_size=4)
+    sessions = connect(settings.database, pool_size=4, goes_first=True)
     name, lock = sign_in(settings.data_dir / "workers")
     queue = CeleryQueue(settings.broker_url)
     with lock:
         forget_former_life(sessions, name)
         send_hints_at_once(sessions, queue)
         watch_children(sessions, queue, name)
-        reconciler = Reconciler(sessions, queue, interval_seconds=settings.reconcile_seconds)
+        reconciler = Reconciler(
+            sessions, queue, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+        )
         reconciler.start()
         consume(settings, name, tasks)
         reconciler.stop()
@@ -71,10 +73,14 @@ def name_in(lock: IO[str]) -> str:
 
 
 def forget_former_life(sessions: Sessions, name: str) -> None:
-    with sessions.begin() as session:
-        for job_id in store.reap(session, owned_by=name, cause="it was started again"):
+    while True:
+        with sessions.begin() as session:
+            reaped = store.reap(session, owned_by=name, cause="it was started again")
+            workers.sign_out(session, f"{name}/")
+        for job_id in reaped:
             log.warning("job %s was left behind by this worker's former life", job_id)
-        workers.sign_out(session, f"{name}/")
+        if len(reaped) < store.REAPED_AT_ONCE:
+            return
 
 
 def sign_out(sessions: Sessions, name: str) -> None:

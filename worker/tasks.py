@@ -75,7 +75,7 @@ def this_process(hostname: str) -> Process:
     tracing.start(configured, "activation-lab-worker")
     use_threads(configured.threads)
     use_gpu_of(current_process().index)
-    sessions = connect(configured.database, pool_size=4)
+    sessions = connect(configured.database, pool_size=4, goes_first=True)
     owner = f"{hostname}/{os.getpid()}"
     checkpoints = Checkpoints(configured.checkpoints)
     runner = Runner(

@@ -1,0 +1,138 @@
+"""Many clients on one SQLite stack: each POSTs a job and cancels it, over and over, while one job trains."""
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from stack.processes import Child
+from stack.up import free_port
+
+CLIENTS = 40
+SECONDS = 30.0
+SWEEP = {"seeds": list(range(512)), "activations": ["relu"]}
+TRAINED = {
+    "activation": "relu",
+    "epochs": 1000,
+    "train_samples": 256,
+    "validation": {"kind": "holdout", "fraction": 0.001},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    what: str
+    status: int
+    """0 where nothing was answered."""
+    seconds: float
+
+
+@dataclass(slots=True)
+class Load:
+    url: str
+    until: float
+    answers: list[Answer] = field(default_factory=list)
+
+    def ask(self, http: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
+        began = time.monotonic()
+        try:
+            response = http.request(method, path, **options)
+        except httpx.HTTPError:
+            response = None
+        self.answers.append(Answer(what, response.status_code if response else 0, time.monotonic() - began))
+        return response
+
+    def client(self, _: int) -> None:
+        with http(self.url) as client:
+            while time.monotonic() < self.until:
+                posted = self.ask(client, "POST", "POST", "/v1/jobs", json={"activation": "gelu"})
+                if posted is not None and posted.status_code == 202:
+                    self.ask(client, "cancel", "POST", f"/v1/jobs/{posted.json()['id']}/cancel")
+
+    def probe(self) -> None:
+        with http(self.url) as client:
+            while time.monotonic() < self.until:
+                self.ask(client, "readyz", "GET", "/readyz")
+                time.sleep(0.25)
+
+    def sweep(self) -> None:
+        """Once in the middle: a sweep of 512, made and cancelled."""
+        with http(self.url) as client:
+            time.sleep(SECONDS / 3)
+            made = self.ask(client, "sweep of 512", "POST", "/v1/sweeps", json=SWEEP)
+            if made is not None and made.status_code == 202:
+                self.ask(client, "its cancel", "POST", f"/v1/sweeps/{made.json()['id']}/cancel")
+
+
+def http(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, trust_env=False, timeout=120)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        answers, job = measure(Path(folder))
+    print(f"{CLIENTS} clients that POST and cancel for {SECONDS:.0f} s, SQLite, one job in training")
+    for what in ("POST", "cancel", "readyz", "sweep of 512", "its cancel"):
+        print(row(what, [answer for answer in answers if answer.what == what]))
+    kept = job["attempt"] == 1 and job["state"] == "running"
+    print(f"the job in training: attempt {job['attempt']}, {job['progress']['epoch']} epochs, lease kept: {kept}")
+
+
+def row(what: str, answers: Sequence[Answer]) -> str:
+    refused = [answer for answer in answers if not 200 <= answer.status < 300]
+    seconds = sorted(answer.seconds for answer in answers) or [0.0]
+    times = f"median {median(seconds):6.2f} s, slowest {seconds[-1]:6.2f} s"
+    return f"{what:<13} {len(answers):5} asked, {len(refused):4} refused, {times}"
+
+
+def measure(folder: Path) -> tuple[list[Answer], dict[str, Any]]:
+    port = free_port()
+    command = [sys.executable, "-m", "stack", "up", "--port", str(port), "--data-dir", str(folder)]
+    with (folder / "log").open("w") as log:
+        up = Child("up", command, {**os.environ, "ACTIVATION_LAB_WORKER_THREADS": "1"}, log)
+        up.start()
+        try:
+            return loaded(f"http://127.0.0.1:{port}")
+        finally:
+            up.ask_to_stop()
+            up.stop_by(time.monotonic() + 15)
+
+
+def loaded(url: str) -> tuple[list[Answer], dict[str, Any]]:
+    with http(url) as client:
+        wait_until_up(client)
+        job = client.post("/v1/jobs", json=TRAINED).raise_for_status().json()
+        while not client.get(job["links"]["self"]).json()["progress"]["epoch"]:
+            time.sleep(0.2)
+        load = Load(url, time.monotonic() + SECONDS)
+        others = [threading.Thread(target=load.probe), threading.Thread(target=load.sweep)]
+        for thread in others:
+            thread.start()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(load.client, range(CLIENTS)))
+        for thread in others:
+            thread.join()
+        return load.answers, client.get(job["links"]["self"]).raise_for_status().json()
+
+
+def wait_until_up(client: httpx.Client) -> None:
+    while True:
+        try:
+            if client.get("/readyz").is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()

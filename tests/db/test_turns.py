@@ -1,0 +1,135 @@
+"""Who writes to SQLite when: in one process, and between processes."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from service import wait_for
+from sqlalchemy import text
+
+from db import turns
+from db.session import connect
+from db.turns import FirstTurns, OrderedTurns
+from jobs.errors import DatabaseBusy, DatabaseUnavailable
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "activation-lab.db-first"
+
+
+@contextmanager
+def holding(ordered: OrderedTurns) -> Iterator[None]:
+    """Another thread has the turn inside the block."""
+    taken, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ordered.turn():
+            taken.set()
+            release.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert taken.wait(60)
+    yield
+    release.set()
+    thread.join()
+
+
+def test_writers_of_one_process_take_turns_in_their_order(lock: Path) -> None:
+    ordered, order = OrderedTurns(lock), list[int]()
+
+    def write(number: int) -> None:
+        with ordered.turn():
+            order.append(number)
+
+    with ThreadPoolExecutor(8) as pool, holding(ordered):
+        for number in range(8):
+            pool.submit(write, number)
+            wait_for(lambda number=number: len(ordered._waiting) == number + 1, seconds=60)
+    assert order == list(range(8))
+
+
+def test_more_writers_than_can_wait_are_refused(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_WAITING", 0)
+    ordered = OrderedTurns(lock)
+    with holding(ordered), pytest.raises(DatabaseBusy), ordered.turn():
+        pass
+    with ordered.turn():
+        pass
+
+
+def test_a_writer_without_a_turn_in_time_is_refused_and_holds_up_nobody(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.05)
+    ordered = OrderedTurns(lock)
+    with holding(ordered), pytest.raises(DatabaseBusy), ordered.turn():
+        pass
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
+    with ordered.turn():
+        pass
+
+
+def test_a_failed_write_passes_the_turn_on(lock: Path) -> None:
+    ordered = OrderedTurns(lock)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), ordered.turn():
+            raise ZeroDivisionError
+
+
+def test_a_process_that_goes_first_is_let_through(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "YIELD_SECONDS", 60)
+    ordered, wrote = OrderedTurns(lock), threading.Event()
+
+    def write() -> None:
+        with ordered.turn():
+            wrote.set()
+
+    thread = threading.Thread(target=write)
+    with FirstTurns(lock).turn(), FirstTurns(lock).turn():
+        thread.start()
+        assert not wrote.wait(0.2)
+    assert wrote.wait(60)
+    thread.join()
+
+
+def test_one_that_was_suspended_on_its_way_keeps_nobody_from_writing(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "YIELD_SECONDS", 0.01)
+    ordered = OrderedTurns(lock)
+    with FirstTurns(lock).turn():
+        for _ in range(2):
+            with ordered.turn():
+                pass
+
+
+def test_without_a_place_for_the_lock_file_writing_goes_on(tmp_path: Path) -> None:
+    nowhere = tmp_path / "missing" / "lock"
+    with FirstTurns(nowhere).turn(), OrderedTurns(nowhere).turn():
+        pass
+
+
+def test_a_database_that_stays_locked_is_named_unavailable_within_seconds(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
+    stuck, others = connect(sqlite_url, goes_first=True), connect(sqlite_url)
+    monkeypatch.setattr(turns, "YIELD_SECONDS", 0.01)
+    with stuck.begin(), pytest.raises(DatabaseUnavailable), others.begin():
+        pass
+    with others.begin() as session:
+        session.execute(text("SELECT 1"))
+    stuck.close()
+    others.close()
+
+
+def test_reading_waits_for_no_writer(sqlite_url: str) -> None:
+    sessions = connect(sqlite_url)
+    with sessions.begin(), sessions.read() as reader:
+        assert reader.scalar(text("SELECT count(*) FROM jobs")) == 0
+    sessions.close()
