@@ -90,6 +90,8 @@ class History:
         """How far back a look has to go."""
         if self._began_at is None or self._looked_at is None:
             return now
+        if now < self._looked_at - OVERLAP:  # the clock was set back: what is stamped from now on is new
+            self._began_at = self._looked_at = now
         return max(self._began_at, now - LONGEST_LOOK_BACK, self._looked_at - OVERLAP)
 
     def add(self, lately: Lately, *, since: datetime, until: datetime) -> None:

@@ -269,10 +269,12 @@ def retry(
 )
 def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files."""
+    with sessions.read() as session:
+        store.removable(session, job_id)
+    # Before the rows: files that stay keep their job. And in no transaction: storage may take its time.
+    delete_checkpoints(settings.checkpoints, job_id)
     with sessions.begin() as session:
         store.remove(session, job_id)
-        # before the commit: files that stay keep their job
-        delete_checkpoints(settings.checkpoints, job_id)
 
 
 def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:

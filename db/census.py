@@ -66,7 +66,7 @@ class Lately:
 
 def take(session: Session) -> Census:
     taken_at, due, due_since = session.execute(
-        select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, Job.run_after <= now())
+        select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, queries.is_due())
     ).one()
     return Census(
         taken_at=taken_at,

@@ -161,6 +161,17 @@ class IdempotencyKey(Base):
     )
 
 
+class LostLease(Base):
+    """An attempt whose lease ran out, which was counted as a crash without proof that its worker had died."""
+
+    __tablename__ = "lost_leases"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    epochs_done: Mapped[int]
+    """Of the job, when the lease was lost."""
+
+
 class JobMetadata(Base):
     """The spec's metadata once more, a row a key, so that jobs can be found by it."""
 

@@ -5,6 +5,7 @@ A row lives as long as somebody waits for it. A hint goes to an idle process; on
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ TAKEN_AGAIN_AFTER_SECONDS = 3.0
 LEFT_TO_THE_IDLE_SECONDS = 0.3
 TAKEN_AT_ONCE = 8
 FORGOTTEN_AFTER_SECONDS = 600.0
+FORGOTTEN_AT_ONCE = 200
 
 Image = Sequence[Sequence[float]]
 
@@ -74,8 +76,9 @@ def withdraw(session: Session, prediction_id: str) -> None:
 
 
 def forget_left(session: Session) -> None:
-    """Remove those whose API process died before it could."""
-    session.execute(delete(Prediction).where(Prediction.created_at < after(-FORGOTTEN_AFTER_SECONDS)))
+    """Remove those whose API process died before it could, some at a time."""
+    left = select(Prediction.id).where(Prediction.created_at < after(-FORGOTTEN_AFTER_SECONDS))
+    session.execute(delete(Prediction).where(Prediction.id.in_(left.limit(FORGOTTEN_AT_ONCE))))
 
 
 # --- workers ---
@@ -102,11 +105,17 @@ def question(session: Session, row: Prediction) -> Question:
 
 
 def untaken(*, left_seconds: float = LEFT_TO_THE_IDLE_SECONDS) -> tuple[ColumnElement[bool], ...]:
+    """A time in the future is from before the clock was set back."""
+    future = after(TAKEN_AGAIN_AFTER_SECONDS)
     return (
         Prediction.answered_at.is_(None),
-        Prediction.created_at <= after(-left_seconds),
-        or_(Prediction.taken_at.is_(None), Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS)),
+        or_(Prediction.created_at <= after(-left_seconds), Prediction.created_at > future),
+        or_(Prediction.taken_at.is_(None), free_again(future)),
     )
+
+
+def free_again(future: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return or_(Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS), Prediction.taken_at > future)
 
 
 def answer(session: Session, prediction_id: str, given: Answer) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from db.clock import after
+from db.clock import after, now
 from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
 from jobs.diagnosis import VANISHING_EPOCHS, History, Losses
 from jobs.errors import CheckpointNotFound, InvalidCursor, JobNotFound
@@ -32,6 +32,7 @@ SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
     "epoch_seconds": Job.epoch_seconds,
 }
 WORKER_LOST_AFTER_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 300
 
 epoch_of_event = and_(
     Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
@@ -272,4 +273,10 @@ def workers(session: Session) -> Sequence[Worker]:
 
 
 def heard_of_lately() -> ColumnElement[bool]:
-    return Worker.last_seen_at > after(-WORKER_LOST_AFTER_SECONDS)
+    """Not in a future from which the clock was set back: who lives soon reports again."""
+    return Worker.last_seen_at.between(after(-WORKER_LOST_AFTER_SECONDS), after(WORKER_LOST_AFTER_SECONDS))
+
+
+def is_due() -> ColumnElement[bool]:
+    """Whether a queued job may be claimed; none waits longer than the longest back-off: then the clock was set back."""
+    return or_(Job.run_after <= now(), Job.run_after > after(LONGEST_BACKOFF_SECONDS + 1))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, case, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
@@ -17,7 +17,7 @@ from uuid_utils import uuid7
 from db import idempotency, queries
 from db.clock import after, now
 from db.idempotency import NOBODY, Request
-from db.models import Checkpoint, Epoch, Event, IdempotencyKey, Job, JobMetadata, Layer, Sweep
+from db.models import Checkpoint, Epoch, Event, IdempotencyKey, Job, JobMetadata, Layer, LostLease, Sweep
 from jobs import diagnosis
 from jobs.errors import (
     DatabaseUnavailable,
@@ -36,10 +36,15 @@ from jobs.sweep import Configuration
 
 MAX_CRASHES_WITHOUT_PROGRESS = 3
 MAX_CRASHES = 20
-LONGEST_BACKOFF_SECONDS = 300
-REAPED_AT_ONCE = 100
+CLOCK_SLACK_SECONDS = 5
+"""A stored time this far in the future is from before the clock was set back."""
+REAPED_AT_ONCE = 25
 CHECKPOINTS_KEPT = 2
 UNFINISHED = frozenset(JobState) - TERMINAL
+CANCELLED_BY_REQUEST = "cancelled by request"
+ENDING = ("state", "end")
+NewEvent = tuple[str, int, str, dict[str, Any]]
+"""Job id, number, kind and data."""
 QUOTA_LOCK = 7_310_578  # any number, the same in every process
 
 
@@ -204,7 +209,7 @@ def request_cancel(session: Session, job_id: str) -> Job:
     """
     job = locked(session, job_id)
     if job.state == JobState.QUEUED:
-        end(session, job, JobState.CANCELLED, "cancelled by request", cancel_requested_at=now())
+        end(session, job, JobState.CANCELLED, CANCELLED_BY_REQUEST, cancel_requested_at=now())
     elif job.state == JobState.RUNNING and job.cancel_requested_at is None:
         job.cancel_requested_at = now()
     elif job.state in {JobState.SUCCEEDED, JobState.FAILED}:
@@ -212,6 +217,26 @@ def request_cancel(session: Session, job_id: str) -> Job:
     session.flush()
     session.refresh(job)
     return job
+
+
+def cancel_all(session: Session, jobs: Sequence[Row[str, str]]) -> None:
+    """The same for many unfinished jobs, given by id and state and locked by now; a few statements for all."""
+    queued = [job_id for job_id, state in jobs if state == JobState.QUEUED]
+    cancelled = session.execute(
+        update(Job)
+        .where(Job.id.in_(queued), Job.state == JobState.QUEUED)
+        .values(
+            state=JobState.CANCELLED,
+            cancel_requested_at=now(),
+            finished_at=now(),
+            event_seq=Job.event_seq + len(ENDING),
+        )
+        .returning(Job.id, Job.event_seq, Job.attempt)
+    ).all()
+    emit_all(session, [event for row in cancelled for event in ending(*row, JobState.CANCELLED, CANCELLED_BY_REQUEST)])
+    running = [job_id for job_id, state in jobs if state == JobState.RUNNING]
+    asked = Job.id.in_(running), Job.state == JobState.RUNNING, Job.cancel_requested_at.is_(None)
+    session.execute(update(Job).where(*asked).values(cancel_requested_at=now()))
 
 
 def remove(session: Session, job_id: str) -> None:
@@ -225,6 +250,13 @@ def remove(session: Session, job_id: str) -> None:
     session.execute(delete(Job).where(Job.id == job_id))
     if job.sweep_id is not None:
         remove_empty_sweep(session, job.sweep_id)
+
+
+def removable(session: Session, job_id: str) -> None:
+    """Raises what `remove` would raise, without a lock: a job that has ended stays so."""
+    unfinished = queries.find(session, job_id).state
+    if JobState(unfinished) not in TERMINAL:
+        raise JobNotFinished(f"the job is {unfinished}; it has to end first")
 
 
 def remove_empty_sweep(session: Session, sweep_id: str) -> None:
@@ -255,9 +287,7 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) ->
     """Take a queued job, or None where the hint was stale, doubled or early."""
     row = session.execute(
         update(Job)
-        .where(
-            Job.id == job_id, Job.state == JobState.QUEUED, Job.run_after <= now(), Job.cancel_requested_at.is_(None)
-        )
+        .where(Job.id == job_id, Job.state == JobState.QUEUED, queries.is_due(), Job.cancel_requested_at.is_(None))
         .values(
             state=JobState.RUNNING,
             attempt=Job.attempt + 1,
@@ -279,12 +309,32 @@ def describe(session: Session, lease: Lease, environment: Environment) -> None:
     revise(session, lease, environment=asdict(environment))
 
 
-def wanted(session: Session, lease: Lease) -> bool:
-    """False once a client has asked to cancel; cheaper than a heartbeat, so it can be asked often.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a lease stands."""
+
+    wanted: bool
+    """False once a client has asked to cancel."""
+    to_be_renewed: bool
+    """The lease ends earlier, or later, than the worker believes: it was suspended, or the clock was set."""
+
+
+def look(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_seconds: float) -> Standing:
+    """How the lease stands, by the database's clock; cheaper than a heartbeat, so it can be asked often.
 
     Raises:
         Fenced: the lease is lost.
     """
+    least, most = lease_seconds - 1.5 * heartbeat_seconds, lease_seconds + CLOCK_SLACK_SECONDS
+    odd = or_(Job.lease_expires_at < after(least), Job.lease_expires_at > after(most))
+    row = session.execute(select(Job.cancel_requested_at, odd.label("odd")).where(*held(lease))).one_or_none()
+    if row is None:
+        raise Fenced
+    return Standing(row.cancel_requested_at is None, bool(row.odd))
+
+
+def wanted(session: Session, lease: Lease) -> bool:
+    """False once a client has asked to cancel. Raises Fenced when the lease is lost."""
     row = session.execute(select(Job.cancel_requested_at).where(*held(lease))).one_or_none()
     if row is None:
         raise Fenced
@@ -400,7 +450,7 @@ def fail(session: Session, lease: Lease, error: TrainingError) -> None:
 
 def cancel(session: Session, lease: Lease) -> None:
     """End the job as its client asked. Raises Fenced when the lease is lost."""
-    finish(session, lease, JobState.CANCELLED, "cancelled by request")
+    finish(session, lease, JobState.CANCELLED, CANCELLED_BY_REQUEST)
 
 
 def finish(session: Session, lease: Lease, state: JobState, reason: str, **values: Any) -> None:  # noqa: ANN401  # columns
@@ -424,6 +474,31 @@ def release(session: Session, lease: Lease, reason: str) -> None:
     if job is None:
         raise Fenced
     requeue(session, job, reason)
+
+
+def take_back_crash(session: Session, lease: Lease) -> bool:
+    """Count no crash where this worker, which lives, lost its lease by being silent; true where one was counted.
+
+    Exactly once for a lease, whoever holds the job now. What has ended stays ended. A job that waits for the back-off
+    of this crash is due again.
+    """
+    job = session.get(Job, lease.job_id, with_for_update=True, populate_existing=True)
+    if job is None:
+        return False
+    lost = session.execute(
+        delete(LostLease)
+        .where(LostLease.job_id == lease.job_id, LostLease.attempt == lease.attempt)
+        .returning(LostLease.epochs_done)
+    ).one_or_none()
+    if lost is None or job.state in TERMINAL:
+        return False
+    job.crashes -= 1
+    if job.epochs_done == lost.epochs_done:  # else that epoch has reset the count
+        job.crashes_without_progress -= 1
+    if job.state == JobState.QUEUED:
+        job.run_after = after(backoff(job.crashes_without_progress))
+    session.flush()
+    return True
 
 
 def checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
@@ -467,8 +542,19 @@ def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lea
         .with_for_update(skip_locked=True)
     ).all()
     for job in jobs:
+        if owned_by is None:  # its worker may live
+            lost_lease = {"job_id": job.id, "attempt": job.attempt, "epochs_done": job.epochs_done}
+            session.execute(insert(LostLease).values(lost_lease))
         count_crash(session, job, cause)
     return [job.id for job in jobs]
+
+
+def shorten_leases(session: Session, *, lease_seconds: float) -> None:
+    """Let no lease run longer than one just taken, as after the clock was set back; a worker that lives renews it."""
+    too_long = Job.lease_expires_at > after(lease_seconds + CLOCK_SLACK_SECONDS)
+    session.execute(
+        update(Job).where(Job.state == JobState.RUNNING, too_long).values(lease_expires_at=after(lease_seconds))
+    )
 
 
 def owned(owner: str) -> ColumnElement[bool]:
@@ -496,16 +582,19 @@ def count_crash(session: Session, job: Job, cause: str) -> None:
 def backoff(crashes_without_progress: int) -> float:
     """Seconds to wait: none after the first crash, then 5, 10, 20 and so on."""
     return (
-        min(5.0 * 2 ** (crashes_without_progress - 2), LONGEST_BACKOFF_SECONDS) if crashes_without_progress > 1 else 0
+        min(5.0 * 2 ** (crashes_without_progress - 2), queries.LONGEST_BACKOFF_SECONDS)
+        if crashes_without_progress > 1
+        else 0
     )
 
 
 def due(session: Session, *, resend_after_seconds: float, limit: int) -> list[str]:
     """Queued jobs that need a hint, marked as sent: send them after the commit."""
-    unsent = or_(Job.hint_sent_at.is_(None), Job.hint_sent_at < after(-resend_after_seconds))
+    sent_in_the_future = Job.hint_sent_at > after(CLOCK_SLACK_SECONDS)  # the clock was set back
+    unsent = or_(Job.hint_sent_at.is_(None), Job.hint_sent_at < after(-resend_after_seconds), sent_in_the_future)
     chosen = (
         select(Job.id)
-        .where(Job.state == JobState.QUEUED, Job.run_after <= now(), unsent)
+        .where(Job.state == JobState.QUEUED, queries.is_due(), unsent)
         .order_by(Job.run_after, Job.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -516,7 +605,7 @@ def due(session: Session, *, resend_after_seconds: float, limit: int) -> list[st
 
 
 def count_due(session: Session) -> int:
-    return session.scalar(select(func.count()).where(Job.state == JobState.QUEUED, Job.run_after <= now())) or 0
+    return session.scalar(select(func.count()).where(Job.state == JobState.QUEUED, queries.is_due())) or 0
 
 
 def mark_unsent(session: Session, job_ids: Iterable[str]) -> None:
@@ -529,15 +618,20 @@ def mark_unsent(session: Session, job_ids: Iterable[str]) -> None:
 
 def end(session: Session, job: Job, state: JobState, reason: str, **values: Any) -> None:  # noqa: ANN401  # columns
     attempt = job.attempt
-    seq = move(session, job, state, events=2, finished_at=now(), **values)
-    emit(session, job.id, seq - 1, "state", state_data(state, reason, attempt))
-    emit(session, job.id, seq, "end", {"state": state})
+    seq = move(session, job, state, events=len(ENDING), finished_at=now(), **values)
+    emit_all(session, ending(job.id, seq, attempt, state, reason))
+
+
+def ending(job_id: str, seq: int, attempt: int, state: JobState, reason: str) -> list[NewEvent]:
+    """The last two events of a job; `seq` is the number of the very last."""
+    data = state_data(state, reason, attempt), {"state": state}
+    return [(job_id, seq - 1 + at, kind, data[at]) for at, kind in enumerate(ENDING)]
 
 
 def requeue(session: Session, job: Job, reason: str, *, backoff_seconds: float = 0) -> None:
     """Back to the queue, unless its client no longer wants it."""
     if job.cancel_requested_at is not None:
-        end(session, job, JobState.CANCELLED, "cancelled by request")
+        end(session, job, JobState.CANCELLED, CANCELLED_BY_REQUEST)
         return
     seq = move(session, job, JobState.QUEUED, events=1, run_after=after(backoff_seconds), hint_sent_at=None)
     emit(session, job.id, seq, "state", state_data(JobState.QUEUED, reason, job.attempt))
@@ -562,8 +656,7 @@ def emit(session: Session, job_id: str, seq: int, kind: str, data: dict[str, Any
     session.execute(insert(Event).values(job_id=job_id, seq=seq, kind=kind, data=data, at=now()))
 
 
-def emit_all(session: Session, events: Iterable[tuple[str, int, str, dict[str, Any]]]) -> None:
-    """Job id, number, kind and data of each."""
+def emit_all(session: Session, events: Iterable[NewEvent]) -> None:
     rows = [{"job_id": job_id, "seq": seq, "kind": kind, "data": data} for job_id, seq, kind, data in events]
     if rows:
         session.execute(insert(Event).values(at=now()), rows)

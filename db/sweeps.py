@@ -145,10 +145,9 @@ def request_cancel(session: Session, sweep_id: str) -> None:
     """
     find(session, sweep_id)
     # In one order, so that two who cancel do not wait for each other.
-    of_sweep = select(Job).where(Job.sweep_id == sweep_id).order_by(Job.id)
-    unfinished = session.scalars(of_sweep.where(Job.state.in_(store.UNFINISHED)).with_for_update()).all()
-    for job in unfinished:
-        store.request_cancel(session, job.id)
+    of_sweep = select(Job.id, Job.state).where(Job.sweep_id == sweep_id).order_by(Job.id)
+    unfinished = session.execute(of_sweep.where(Job.state.in_(store.UNFINISHED)).with_for_update()).all()
+    store.cancel_all(session, unfinished)
     if not unfinished and not session.scalar(select(of_sweep.where(Job.state == JobState.CANCELLED).exists())):
         raise SweepFinished
 

@@ -19,5 +19,5 @@ def report(session: Session, worker_id: str, *, device: str, job_id: str | None)
 
 def sign_out(session: Session, prefix: str) -> None:
     """Forget the workers whose id begins so, and those not heard of for an hour."""
-    gone = Worker.id.startswith(prefix, autoescape=True) | (Worker.last_seen_at < after(-FORGOTTEN_AFTER_SECONDS))
-    session.execute(delete(Worker).where(gone))
+    heard_of = Worker.last_seen_at.between(after(-FORGOTTEN_AFTER_SECONDS), after(FORGOTTEN_AFTER_SECONDS))
+    session.execute(delete(Worker).where(Worker.id.startswith(prefix, autoescape=True) | ~heard_of))

@@ -11,16 +11,16 @@ from typing import Self
 
 from db import predictions, store
 from db.session import Sessions
-from db.store import Lease
+from db.store import Lease, Standing
 from jobs.errors import DatabaseUnavailable, Fenced
 from worker.causes import STALLED_STATUS
 
 log = logging.getLogger(__name__)
 
 CANCEL_POLL_SECONDS = 0.5
-
-
 STALLED_AFTER_MEDIANS = 10
+SUSPENDED_AFTER_SECONDS = 5.0
+"""A beat that comes so late comes from a process that was suspended, or waited for the database."""
 
 
 class Cancelled(Exception):
@@ -42,7 +42,8 @@ class Pulse:
     After an outage of the database it renews the lease before anything else is written, which `in_contact` tells.
 
     It watches over progress too: where no epoch has ended for `stalled_seconds`, or ten times as long as one takes, the
-    training hangs, and its process ends so that another one can go on.
+    training hangs, and its process ends so that another one can go on. It ends too where the lease can no longer be
+    renewed because of an error that nobody expected.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Pulse:
         draining: threading.Event,
         *,
         stalled_seconds: float = 1800,
-        stalled: Callable[[], None] = leave,
+        leave: Callable[[], None] = leave,
     ) -> None:
         self._sessions = sessions
         self._lease = lease
@@ -62,8 +63,8 @@ class Pulse:
         self._heartbeat_seconds = heartbeat_seconds
         self._draining = draining
         self._stalled_seconds = stalled_seconds
-        self._stalled = stalled
-        self._progressed_at = monotonic()
+        self._leave = leave
+        self._progressed_at = self._beaten_at = monotonic()
         self._epoch_seconds: list[float] = []
         self._renewed_at = monotonic()
         self._in_contact = True
@@ -72,7 +73,7 @@ class Pulse:
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(
             target=copy_context().run,  # what it logs is about this job
-            args=(self._beat,),
+            args=(self._run,),
             name=f"pulse-{lease.job_id}",
             daemon=True,
         )
@@ -115,26 +116,49 @@ class Pulse:
         """Called by who met an outage of the database elsewhere."""
         self._in_contact = False
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
+        """Beat until the job ends. A training that nobody watches over must not go on: then its process ends."""
+        try:
+            self._beat_until_stopped()
+        except BaseException:
+            log.critical("job %s: no heartbeat any more, this process ends", self._lease.job_id, exc_info=True)
+            self._leave()
+
+    def _beat_until_stopped(self) -> None:
         while self._interruption is None and not self._stopped.wait(CANCEL_POLL_SECONDS):
+            before, self._beaten_at = self._beaten_at, monotonic()
+            self._forgive_suspension(self._beaten_at - before)
             self._watch_progress()
             try:
-                if not self._in_contact or monotonic() - self._renewed_at >= self._heartbeat_seconds:
-                    self._renew()
-                self._look()
+                self._beat()
             except DatabaseUnavailable as error:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
                 self._in_contact = False
                 self._progressed_at = monotonic()  # to wait for the database is not to hang
             except Fenced:
                 self._interruption = Fenced
+            except Exception:
+                if monotonic() - self._renewed_at > self._lease_seconds:  # another worker may have the job
+                    raise
+                log.exception("job %s: a heartbeat failed, the next one may not", self._lease.job_id)
+
+    def _beat(self) -> None:
+        if not self._in_contact or monotonic() - self._renewed_at >= self._heartbeat_seconds:
+            self._renew()
+        if self._look().to_be_renewed:
+            self._renew()
+
+    def _forgive_suspension(self, seconds: float) -> None:
+        """To be suspended, with the whole machine or alone, is not to hang."""
+        if seconds > SUSPENDED_AFTER_SECONDS:
+            self._progressed_at += seconds
 
     def _watch_progress(self) -> None:
         usual = median(self._epoch_seconds) if self._epoch_seconds else 0.0
-        silent = monotonic() - self._progressed_at
+        silent = self._beaten_at - self._progressed_at
         if silent > max(self._stalled_seconds, STALLED_AFTER_MEDIANS * usual):
             log.critical("job %s: no epoch for %.0f s, this process ends", self._lease.job_id, silent)
-            self._stalled()
+            self._leave()
 
     def _renew(self) -> None:
         with self._sessions.begin() as session:
@@ -142,8 +166,12 @@ class Pulse:
         self._renewed_at = monotonic()
         self._in_contact = True
 
-    def _look(self) -> None:
+    def _look(self) -> Standing:
         with self._sessions.read() as session:
-            if not store.wanted(session, self._lease):
-                self._interruption = Cancelled
+            standing = store.look(
+                session, self._lease, lease_seconds=self._lease_seconds, heartbeat_seconds=self._heartbeat_seconds
+            )
             self._asked = predictions.waiting(session)
+        if not standing.wanted:
+            self._interruption = Cancelled
+        return standing

@@ -122,8 +122,31 @@ def attempt(claim: Claim, runner: Runner) -> None:
             Run(runner, claim, pulse).to_its_end()
     except Fenced:
         log.warning("job %s was taken from attempt %d", job_id, claim.lease.attempt)
+        prove_alive(claim, runner)
     except DatabaseUnavailable as error:
         log.warning("job %s is left to the end of its lease: %s", job_id, error)
+
+
+def prove_alive(claim: Claim, runner: Runner) -> None:
+    """Who comes back to a lost lease was suspended, or could not write: no crash, and none is to be counted."""
+    try:
+        for attempt in patiently(runner.draining):
+            with attempt, runner.sessions.begin() as session:
+                if store.take_back_crash(session, claim.lease):
+                    log.info("job %s: attempt %d was no crash", claim.lease.job_id, claim.lease.attempt)
+    except DatabaseUnavailable as error:
+        log.warning("job %s: a crash stays counted: %s", claim.lease.job_id, error)
+
+
+def patiently(draining: threading.Event) -> Retrying:
+    """Until the database answers; but a draining worker has only seconds left."""
+    return Retrying(
+        retry=retry_if_exception_type(DatabaseUnavailable),
+        wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS),
+        stop=stop_all(stop_when_event_set(draining), stop_after_delay(DRAINED_WITHIN_SECONDS)),
+        before_sleep=before_sleep_log(log, logging.WARNING),
+        reraise=True,
+    )
 
 
 class Run:
@@ -216,7 +239,7 @@ class Run:
 
     def end(self, verb: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  # the verb's own
         """Every epoch first, then the end."""
-        for attempt in self.patiently():
+        for attempt in patiently(self.runner.draining):
             with attempt:
                 self.journal.write_all()
         self.persist(verb, *arguments)
@@ -224,17 +247,7 @@ class Run:
 
     def persist(self, verb: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401  # the verb's own
         """Call a verb of the store with this job's lease, waiting for the database as long as it is away."""
-        for attempt in self.patiently():
+        for attempt in patiently(self.runner.draining):
             with attempt, self.runner.sessions.begin() as session:
                 result = verb(session, self.claim.lease, *arguments)
         return result
-
-    def patiently(self) -> Retrying:
-        """Until the database answers; but a draining worker has only seconds left."""
-        return Retrying(
-            retry=retry_if_exception_type(DatabaseUnavailable),
-            wait=wait_exponential_jitter(multiplier=0.2, max=LONGEST_WAIT_SECONDS),
-            stop=stop_all(stop_when_event_set(self.runner.draining), stop_after_delay(DRAINED_WITHIN_SECONDS)),
-            before_sleep=before_sleep_log(log, logging.WARNING),
-            reraise=True,
-        )

@@ -1,4 +1,4 @@
-"""Idempotency keys in a table of their own, each with its holder, for all that a request can make.
+"""Idempotency keys in a table of their own, each with its holder, for all that a request can make; lost leases.
 
 Keys from before have no holder and no digest: their request is compared with what it made.
 """
@@ -33,6 +33,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotency_keys_job_id"), "idempotency_keys", ["job_id"])
     op.create_index(op.f("ix_idempotency_keys_sweep_id"), "idempotency_keys", ["sweep_id"])
+    op.create_table(
+        "lost_leases",
+        sa.Column("job_id", sa.String(length=36), nullable=False),
+        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epochs_done", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_lost_leases_job_id_jobs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "attempt", name=op.f("pk_lost_leases")),
+    )
     # A key that had made both, which was possible, stays with its job.
     op.execute(
         "INSERT INTO idempotency_keys (holder, key, job_id) "
@@ -51,6 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("lost_leases")
     for table, column in (("jobs", "job_id"), ("sweeps", "sweep_id")):
         with op.batch_alter_table(table) as batch:
             batch.add_column(sa.Column("idempotency_key", sa.String(length=255), nullable=True))

@@ -1,5 +1,6 @@
 """With a hand-written queue: what is sent, and when."""
 
+import threading
 from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
@@ -120,6 +121,43 @@ def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     until(lambda: state_of(sessions, job_id) == "queued")
     reconciler.stop()
     assert monotonic() - back_at > 1, "its lease had run out before the outage ended"
+
+
+@pytest.mark.parametrize("seconds", [7200, -7200])
+def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    [job_id] = submit(sessions, 1)
+    with sessions.begin() as session:
+        store.claim(session, job_id, "worker/1", lease_seconds=-1)
+    times = iter([0.0, seconds])
+    monkeypatch.setattr("broker.reconciler.time", lambda: next(times, seconds))
+    reconciler, rounds = Reconciler(sessions, FakeQueue(), interval_seconds=0.02), threading.Semaphore(0)
+    monkeypatch.setattr("broker.reconciler.send_lost_hints", lambda *_: rounds.release())
+    monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 3600)
+    reconciler.start()
+    assert all(rounds.acquire(timeout=60) for _ in range(3))
+    reconciler.stop()
+    assert state_of(sessions, job_id) == "running"
+
+
+def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions) -> None:
+    [job_id] = submit(sessions, 1)
+    with sessions.begin() as session:
+        store.claim(session, job_id, "worker/1", lease_seconds=7200)
+    reconcile(sessions, FakeQueue(), lease_seconds=-1)
+    reconcile(sessions, FakeQueue())
+    assert state_of(sessions, job_id) == "queued"
+
+
+def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "REAPED_AT_ONCE", 2)
+    ids = submit(sessions, 5)
+    for job_id in ids:
+        with sessions.begin() as session:
+            store.claim(session, job_id, "worker/1", lease_seconds=-1)
+    reconcile(sessions, FakeQueue())
+    assert {state_of(sessions, job_id) for job_id in ids} == {"queued"}
 
 
 def state_of(sessions: Sessions, job_id: str) -> str:

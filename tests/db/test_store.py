@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
-from db import queries, store
+from db import queries, store, workers
 from db.clock import after
-from db.models import Event, Job
+from db.models import Event, Job, Worker
 from db.session import Sessions
 from db.store import CheckpointFile, Claim, Lease
 from jobs.errors import (
@@ -492,6 +492,151 @@ def test_three_crashes_without_progress_fail_the_job(sessions: Sessions) -> None
         reap(sessions)
     job = find(sessions, job_id)
     assert (job.state, job.error_code) == ("failed", "worker_crashed_repeatedly")
+
+
+def come_back(sessions: Sessions, lease: Lease) -> bool:
+    with sessions.begin() as session:
+        return store.take_back_crash(session, lease)
+
+
+def test_a_worker_that_comes_back_from_three_suspensions_has_not_crashed(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    for _ in range(4):
+        lease = crash(sessions, job_id)
+        reap(sessions)
+        assert come_back(sessions, lease)
+    job = find(sessions, job_id)
+    assert (job.state, job.crashes, job.crashes_without_progress) == ("queued", 0, 0)
+    assert claim(sessions, job_id) is not None, "it waits for no back-off"
+
+
+def test_who_comes_back_twice_is_believed_once(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    crash(sessions, job_id)
+    reap(sessions)
+    second = crash(sessions, job_id)
+    reap(sessions)
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(lambda _: come_back(sessions, second), range(4))) == [False, False, False, True]
+    job = find(sessions, job_id)
+    assert (job.crashes, job.crashes_without_progress) == (1, 1)
+
+
+def test_a_worker_comes_back_while_another_holds_the_job(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    suspended = crash(sessions, job_id)
+    reap(sessions)
+    successor = claim(sessions, job_id, "worker/2")
+    assert successor is not None
+    before = find(sessions, job_id)
+    assert come_back(sessions, suspended)
+    after_it = find(sessions, job_id)
+    assert (after_it.state, after_it.attempt, after_it.crashes) == ("running", 2, 0)
+    assert (after_it.lease_expires_at, after_it.event_seq) == (before.lease_expires_at, before.event_seq)
+    record(sessions, successor.lease, 1)
+
+
+def test_a_crash_taken_back_after_an_epoch_leaves_the_crashes_since(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    suspended = crash(sessions, job_id)
+    reap(sessions)
+    record(sessions, crash(sessions, job_id), 1)
+    reap(sessions)
+    assert come_back(sessions, suspended)
+    job = find(sessions, job_id)
+    assert (job.crashes, job.crashes_without_progress) == (1, 1)
+
+
+def test_a_worker_known_to_be_dead_cannot_come_back(sessions: Sessions) -> None:
+    lease = running(sessions)
+    reap(sessions, owned_by=lease.owner)
+    assert not come_back(sessions, lease)
+    assert find(sessions, lease.job_id).crashes == 1
+
+
+def test_a_job_that_failed_meanwhile_stays_failed(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    for _ in range(3):
+        last = crash(sessions, job_id)
+        reap(sessions)
+    assert not come_back(sessions, last)
+    assert (find(sessions, job_id).state, find(sessions, job_id).crashes) == ("failed", 3)
+
+
+def test_a_worker_of_a_deleted_job_comes_back_to_nothing(sessions: Sessions) -> None:
+    lease = running(sessions)
+    expire(sessions, lease)
+    reap(sessions)
+    with sessions.begin() as session:
+        store.request_cancel(session, lease.job_id)
+        store.remove(session, lease.job_id)
+    assert not come_back(sessions, lease)
+
+
+# --- a clock that was set ---
+
+
+def shift(sessions: Sessions, **columns: float) -> None:
+    """As if the clock had been set back by so many seconds since these were stored."""
+    values = {name: after(seconds) for name, seconds in columns.items()}
+    with sessions.begin() as session:
+        session.execute(update(Job).values(**values))
+
+
+def test_a_job_queued_before_the_clock_was_set_back_is_due(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    shift(sessions, run_after=7200, hint_sent_at=7200)
+    with sessions.read() as session:
+        assert store.count_due(session) == 1
+    assert due(sessions) == [job_id]
+    assert claim(sessions, job_id) is not None
+
+
+def test_the_longest_backoff_is_waited_for(sessions: Sessions) -> None:
+    job_id = submit(sessions)
+    shift(sessions, run_after=queries.LONGEST_BACKOFF_SECONDS)
+    assert claim(sessions, job_id) is None
+
+
+def test_a_lease_taken_before_the_clock_was_set_back_lasts_no_longer_than_one_taken_now(sessions: Sessions) -> None:
+    lease = running(sessions)
+    shift(sessions, lease_expires_at=7200)
+    assert look(sessions, lease).to_be_renewed
+    with sessions.begin() as session:
+        store.shorten_leases(session, lease_seconds=-1)
+    assert reap(sessions) == [lease.job_id]
+
+
+def test_a_lease_that_is_as_it_should_be_is_not_shortened(sessions: Sessions) -> None:
+    lease = running(sessions)
+    before = find(sessions, lease.job_id).lease_expires_at
+    with sessions.begin() as session:
+        store.shorten_leases(session, lease_seconds=60)
+    assert find(sessions, lease.job_id).lease_expires_at == before
+
+
+@pytest.mark.parametrize(("seconds", "renewed"), [(-7200, True), (20, True), (55, False), (7200, True)])
+def test_a_worker_renews_a_lease_that_ends_at_another_time_than_it_thinks(
+    sessions: Sessions, seconds: float, *, renewed: bool
+) -> None:
+    lease = running(sessions)
+    shift(sessions, lease_expires_at=seconds)
+    assert look(sessions, lease).to_be_renewed is renewed
+
+
+def look(sessions: Sessions, lease: Lease) -> store.Standing:
+    with sessions.read() as session:
+        return store.look(session, lease, lease_seconds=60, heartbeat_seconds=10)
+
+
+@pytest.mark.parametrize(("seen", "listed"), [(-7200, False), (-10, True), (7200, False)])
+def test_a_worker_last_seen_in_another_time_is_not_listed(sessions: Sessions, seen: float, *, listed: bool) -> None:
+    with sessions.begin() as session:
+        workers.report(session, "worker/1", device="cpu", job_id=None)
+        session.execute(update(Worker).values(last_seen_at=after(seen)))
+        assert bool(queries.workers(session)) is listed
+        workers.report(session, "worker/1", device="cpu", job_id=None)
+        assert queries.workers(session)
 
 
 def test_an_epoch_between_crashes_starts_the_count_again(sessions: Sessions) -> None:

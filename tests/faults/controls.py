@@ -55,7 +55,7 @@ GUARDS = (
     Guard(
         "a job waits out its backoff",
         STORE,
-        "Job.run_after <= now(), Job.cancel_requested_at",
+        "queries.is_due(), Job.cancel_requested_at",
         "Job.cancel_requested_at",
         (STORE_TESTS, "before_its_time"),
     ),
@@ -111,7 +111,7 @@ GUARDS = (
     Guard(
         "a question is taken by one process at a time",
         "db/predictions.py",
-        "        or_(Prediction.taken_at.is_(None), Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS)),\n",
+        "        or_(Prediction.taken_at.is_(None), free_again(future)),\n",
         "",
         ("tests/db/test_predictions.py", "taken_once"),
     ),
@@ -135,6 +135,13 @@ GUARDS = (
         "MAX_CRASHES_WITHOUT_PROGRESS = 3",
         "MAX_CRASHES_WITHOUT_PROGRESS = 3000",
         (STORE_TESTS, "three_crashes"),
+    ),
+    Guard(
+        "a crash is taken back once",
+        STORE,
+        "if lost is None or job.state in TERMINAL:",
+        "if job.state in TERMINAL:",
+        (STORE_TESTS, "comes_back"),
     ),
     Guard(
         "a job cancelled while its worker was lost is not trained again",
@@ -216,8 +223,8 @@ GUARDS = (
     Guard(
         "a training that hangs is ended",
         "worker/pulse.py",
-        "            self._watch_progress()\n",
-        "",
+        "            self._watch_progress()\n            try:\n",
+        "            try:\n",
         (RUN_TESTS, "stalled"),
     ),
     Guard(
@@ -251,15 +258,15 @@ GUARDS = (
     Guard(
         "after an outage no job is taken before its worker could renew its lease",
         "broker/reconciler.py",
-        "patient=monotonic() < self._patient_until",
-        "patient=False",
+        "patient = monotonic() < self._patient_until",
+        "patient = False",
         (RECONCILER_TESTS, "after_an_outage"),
     ),
     Guard(
         "a lost hint is sent again",
         "broker/reconciler.py",
-        "            predictions.forget_left(session)\n    send_lost_hints(sessions, queue)\n",
-        "            predictions.forget_left(session)\n    del queue\n",
+        "        predictions.forget_left(session)\n    send_lost_hints(sessions, queue)\n",
+        "        predictions.forget_left(session)\n    del queue\n",
         (RECONCILER_TESTS, "sent_again"),
     ),
     Guard(

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -335,10 +336,99 @@ def test_a_training_without_an_epoch_for_long_has_stalled(
 ) -> None:
     claimed = scene.claim()
     stalled = threading.Event()
-    pulse = Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, stalled=stalled.set)
+    pulse = Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, leave=stalled.set)
     pulse._epoch_seconds = epoch_seconds
     with pulse:
         assert stalled.wait(2 if stalls else 0.5) is stalls
+
+
+def test_a_heartbeat_that_meets_a_bug_is_followed_by_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claimed, failures, fine = scene.claim(), iter(range(3)), threading.Event()
+    heartbeat = store.heartbeat
+
+    def failing(*arguments: Any, **options: Any) -> None:
+        if next(failures, None) is not None:
+            raise ZeroDivisionError
+        heartbeat(*arguments, **options)
+        fine.set()
+
+    monkeypatch.setattr(store, "heartbeat", failing)
+    with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
+        assert fine.wait(60)
+    assert [record.levelname for record in caplog.records if "heartbeat failed" in record.message] == ["ERROR"] * 3
+
+
+def test_a_cancel_is_noticed_after_a_bug(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, waiting = iter(range(3)), predictions.waiting
+
+    def failing(session: Any) -> bool:
+        if next(failures, None) is not None:
+            raise ZeroDivisionError
+        return waiting(session)
+
+    def cancel(_: int) -> None:
+        with scene.sessions.begin() as session:
+            store.request_cancel(session, job_id)
+        until_noticed(scene.trainings[0])
+
+    monkeypatch.setattr(predictions, "waiting", failing)
+    scene.before = cancel
+    job_id = scene.submit(epochs=1)
+    assert scene.run(job_id).state == "cancelled"
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+def test_a_training_without_a_heartbeat_does_not_go_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """A bug at every heartbeat for as long as a lease, or the end of the thread: then the process ends."""
+
+    def failing(*_: Any, **__: Any) -> None:
+        raise error
+
+    claimed, left = scene.claim(), threading.Event()
+    monkeypatch.setattr(store, "heartbeat", failing)
+    with Pulse(scene.sessions, claimed.lease, 0.05, 0.01, scene.draining, leave=left.set):
+        assert left.wait(60)
+
+
+def test_a_process_that_was_suspended_has_not_stalled(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed, left, looked = scene.claim(), threading.Event(), threading.Semaphore(0)
+    slept, look = iter([0.0] * 3 + [3600.0] * 1000), predictions.waiting
+
+    def looking(session: Any) -> bool:
+        asleep.append(next(slept))
+        looked.release()
+        return look(session)
+
+    asleep: list[float] = []
+    monkeypatch.setattr(predictions, "waiting", looking)
+    monkeypatch.setattr("worker.pulse.monotonic", lambda: monotonic() + sum(asleep))
+    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=1800, leave=left.set):
+        assert all(looked.acquire(timeout=60) for _ in range(10))
+    assert not left.is_set()
+
+
+def test_a_worker_that_comes_back_to_a_lost_lease_has_not_crashed(scene: Scene) -> None:
+    def suspend(epoch: int) -> None:
+        if epoch == 2 and len(scene.trainings) <= 3:
+            with scene.sessions.begin() as session:
+                session.execute(update(Job).values(lease_expires_at=Job.created_at))
+            while scene.job(job_id).state == "running":  # the pulse may have renewed it just then
+                with scene.sessions.begin() as session:
+                    session.execute(update(Job).values(lease_expires_at=Job.created_at))
+                    store.reap(session)
+            until_noticed(scene.trainings[-1])
+
+    scene.before = suspend
+    job_id = scene.submit(epochs=3)
+    for attempt in range(1, 4):
+        job = scene.run(job_id)
+        assert (job.state, job.attempt, job.crashes) == ("queued", attempt, 0)
+    assert scene.run(job_id).state == "succeeded"
+    assert [epoch for epoch, _, _ in scene.history(job_id)] == [1, 2, 3]
 
 
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -412,7 +502,7 @@ def test_a_worker_told_to_stop_in_an_outage_stops_and_leaves_the_job_to_its_leas
 def test_waiting_for_the_database_is_not_stalling(scene: Scene, outage: Outage) -> None:
     claimed = scene.claim()
     stalled = threading.Event()
-    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.3, stalled=stalled.set):
+    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.3, leave=stalled.set):
         outage.begin()
         assert not stalled.wait(1)
         outage.end()
