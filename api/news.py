@@ -25,11 +25,11 @@ class News:
         self._asking: asyncio.Task[None] | None = None
 
     async def after(self, job_id: str, seen: int) -> bool:
-        """True once the job has an event after number `seen`; False when it is gone or the database away."""
+        """True once the job's newest event is another than `seen`; False when it is gone or the database away."""
         return await self.after_any({job_id: seen})
 
     async def after_any(self, seen: Mapping[str, int]) -> bool:
-        """True once one of the jobs has an event after the number seen of it, or is gone; False as above for all."""
+        """True once the newest event of one of the jobs is another than the one seen of it; False as above for all."""
         listener: Listener = asyncio.get_running_loop().create_future()
         self._listeners[listener] = seen
         if self._asking is None:
@@ -59,5 +59,5 @@ class News:
 
 def tell(listeners: Mapping[Listener, Mapping[str, int]], numbers: Mapping[str, int]) -> None:
     for listener, seen in listeners.items():
-        if not listener.done() and any(numbers.get(job_id, math.inf) > number for job_id, number in seen.items()):
+        if not listener.done() and any(numbers.get(job_id, math.inf) != number for job_id, number in seen.items()):
             listener.set_result(any(job_id in numbers for job_id in seen))

@@ -1,5 +1,6 @@
 """A job's events as they happen, over SSE."""
 
+import math
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any
@@ -30,6 +31,7 @@ FRAMES = (
     '"val_loss":0.0097,"val_accuracy":0.982,"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,'
     '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31.000000Z"}\nid: 3\n\n'
     'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 5\n\n'
+    'event: reset\ndata: {"reason":"there is no event 9 of this job, the last is 5"}\nid: 0\n\n'
 )
 
 
@@ -56,7 +58,7 @@ def starting_point(
     with sessions.read() as session:
         queries.find(session, job_id)
         last_seq, kind = queries.last_event(session, job_id)
-    if kind == "end" and seen >= last_seq:
+    if kind == "end" and seen == last_seq:
         raise HTTPException(204)
     return seen
 
@@ -82,12 +84,19 @@ async def stream(
     - `epoch`: the figures of an epoch, as in its history.
     - `diagnosis`: something is wrong, as in the job's `diagnoses`.
     - `end`: `{state, at}`, the last. A client that reconnects after it gets 204.
+    - `reset`: `{reason}`, where there is no event of the number to go on after, as when an older backup was restored.
+      Throw away what you have: every event follows, from the first.
 
     `id` is the event's number: send the last one back as `Last-Event-ID`. A comment every 15 s keeps the connection.
     """
     listening = True
     while listening:
-        for event, epoch in await run_in_threadpool(next_events, sessions, job_id, seen):
+        last_seq, events = await run_in_threadpool(next_events, sessions, job_id, seen)
+        if seen > last_seq:
+            yield reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
+            seen = 0
+            continue
+        for event, epoch in events:
             yield server_sent(event, epoch)
             seen = event.seq
             if event.kind == "end":
@@ -95,13 +104,23 @@ async def stream(
         listening = await news.after(job_id, seen)
 
 
-def next_events(sessions: Sessions, job_id: str, seen: int) -> Sequence[tuple[Event, Epoch | None]]:
-    """None where the database is away, which `news` then finds out too: the client is to come again."""
+def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
+    """The events after that number, and the number of the job's newest.
+
+    Infinity and none where the job is gone or the database away, which `news` then finds out too: the client is to come
+    again.
+    """
     try:
         with sessions.read() as session:
-            return queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+            events = queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+            return queries.event_numbers(session, [job_id]).get(job_id, math.inf), events
     except DatabaseUnavailable:
-        return []
+        return math.inf, []
+
+
+def reset(reason: str, *, event_id: str) -> ServerSentEvent:
+    """The client has what is not there: it starts over, after no event at all."""
+    return ServerSentEvent(event="reset", id=event_id, data={"reason": reason})
 
 
 def server_sent(event: Event, epoch: Epoch | None) -> ServerSentEvent:

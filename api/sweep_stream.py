@@ -20,7 +20,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
-from api.stream import EVENTS_AT_ONCE, payload, streamed
+from api.stream import EVENTS_AT_ONCE, payload, reset, streamed
 from api.sweep_out import JobCounts, state_of
 from api.sweeps import SweepId
 from api.validation import invalid_value
@@ -33,13 +33,15 @@ from jobs.sweep import MAX_JOBS
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"])
 
-ID = re.compile(r"[0-9]{1,9}(x[0-9]{1,3})?(\.[0-9]{1,9}(x[0-9]{1,3})?)*(\.end)?", re.ASCII)
+RUN = r"[0-9]{1,9}(x[1-9][0-9]{0,2})?"
+ID = re.compile(rf"{RUN}(\.{RUN})*(\.end)?", re.ASCII)
 END = ".end"
 FRAMES = (
     'event: state\ndata: {"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00.000000Z"}\nid: 2.1x5\n\n'
     'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
     '"cancelled":0}}\nid: 6x6.end\n\n'
+    'event: reset\ndata: {"reason":"there is no event of this id in this sweep"}\nid: 0x6\n\n'
 )
 
 
@@ -49,6 +51,8 @@ class Seen:
 
     numbers: list[int]
     end: bool = False
+    unknown: bool = False
+    """Whether it is of another sweep, or of this one at another time."""
 
     def __str__(self) -> str:
         runs = ((number, len([*same])) for number, same in groupby(self.numbers))
@@ -61,7 +65,7 @@ def parsed(text: str) -> Seen | None:
         return None
     runs = [run.partition("x") for run in text.removesuffix(END).split(".")]
     if sum(int(length or 1) for _, _, length in runs) > MAX_JOBS:
-        return None
+        return Seen([])  # of no sweep that can be
     numbers = [int(number) for number, _, length in runs for _ in range(int(length or 1))]
     return Seen(numbers, text.endswith(END))
 
@@ -88,10 +92,11 @@ def starting_point(
         jobs = sweeps.find_spec(session, sweep_id).jobs
         members = sweeps.members(session, sweep_id)
     given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
-    seen = parsed(given) if given else Seen([])
-    if seen is None or len(seen.numbers) > jobs:
+    seen = parsed(given) if given else Seen([0] * jobs)
+    if seen is None:
         raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
-    seen.numbers += [0] * (jobs - len(seen.numbers))
+    if len(seen.numbers) != jobs or beyond(members, seen):
+        return Seen([0] * jobs, unknown=True)
     if seen.end and not outstanding(members, seen):
         raise HTTPException(204)
     seen.end = False
@@ -111,12 +116,19 @@ async def stream(
     They are `state`, `epoch`, `diagnosis` and `end`, as in a job's stream. Each
     job's come in their order and without a gap; those of different jobs interleave. `sweep_end` is the last, with
     the sweep's state and the counts of its jobs. An id is opaque: send it back as it came.
+
+    `reset`, `{reason}`, comes where there is no event of the id to go on after, as when an older backup was restored.
+    Throw away what you have: every event follows, from the first.
     """
     listening = True
     while listening:
         batch = await run_in_threadpool(next_batch, sessions, sweep_id, seen)
         if batch is None or not batch.members:
             return
+        if seen.unknown or beyond(batch.members, seen):
+            seen = Seen([0] * len(seen.numbers))
+            yield reset("there is no event of this id in this sweep", event_id=str(seen))
+            continue
         for member, event, epoch in batch.events:
             seen.numbers[member.position] = event.seq
             data = {"job_id": member.job_id, "activation": member.activation, **payload(event, epoch)}
@@ -140,6 +152,11 @@ def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch 
     except DatabaseUnavailable:
         return None
     return Batch(members, interleaved(members, rows))
+
+
+def beyond(members: Sequence[Member], seen: Seen) -> bool:
+    """Whether the client has more of a job than there is. Of a job that was deleted nobody knows."""
+    return any(seen.numbers[member.position] > member.last_seq for member in members)
 
 
 def outstanding(members: Sequence[Member], seen: Seen) -> dict[str, int]:

@@ -150,6 +150,8 @@ class Client:
     def events(self, thing_id: str, *, of: Noun = "jobs", after: str = "") -> Iterator[Event]:
         """The events after that one up to the last: each once, however often the connection is cut.
 
+        After one of kind `reset` they begin anew: those before it are no longer true.
+
         Raises:
             ClientError: the service was away for two minutes on end, or knows no such job or sweep.
         """

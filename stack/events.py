@@ -15,6 +15,7 @@ from stack.client_errors import ServiceError, Unreachable, reason
 log = logging.getLogger(__name__)
 
 AWAY_SECONDS = 120.0
+RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Event:
     id: str
     """Of a job's event, its number: 1, 2, 3, ... Of a sweep's, opaque."""
     kind: str
-    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`."""
+    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`. After `reset` all begins anew."""
     data: dict[str, Any]  # as the service sent it
 
 
@@ -62,7 +63,7 @@ class Stream:
             return None
         try:
             for sent in self.incoming:
-                if newer(sent.id, self.seen):
+                if newer(sent.id, self.seen) or sent.event == RESET:
                     return self.taken(sent)
         except httpx.RequestError as error:
             self.cut()

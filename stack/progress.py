@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from stack.client import JSON
-from stack.events import Event
+from stack.events import RESET, Event
 from stack.tables import loss, percent, seconds, without_success
 
 ROOMY = 100  # columns; with fewer, the bar itself takes what is left
@@ -30,8 +30,14 @@ def shown(
 
 @contextmanager
 def lines(console: Console, names: Mapping[str, str]) -> Iterator[Show]:
+    told_of: Event | None = None
+
     def show(job: JSON, event: Event) -> None:
-        if event.kind != "end":  # its state came before
+        nonlocal told_of
+        if event.kind == RESET and event is not told_of:  # once for all jobs
+            told_of = event
+            console.print(f"starting over: {event.data['reason']}", markup=False, highlight=False, soft_wrap=True)
+        elif event.kind not in {"end", RESET}:  # the state came before the end
             print_line(console, names[job["id"]], job, event)
 
     yield show
@@ -85,6 +91,9 @@ class Bars:
 
     def move(self, job_id: str, event: Event) -> None:
         bar = self.of_jobs[job_id]
+        if event.kind == RESET:
+            self.start_over(bar)
+            return
         move(self.progress, bar, event)
         if event.kind == "epoch":
             self.pace[bar] = event.data["epoch_seconds"]
@@ -94,6 +103,15 @@ class Bars:
             self.ends[event.data["state"]] += 1
         if self.crowded and event.kind == "state":
             self.progress.update(bar, visible=event.data["state"] == "running")
+        if self.of_all is not None:
+            self.move_total(self.of_all)
+
+    def start_over(self, bar: TaskID) -> None:
+        """What was drawn is void; all of it comes again."""
+        self.pace.pop(bar, None)
+        self.ends.clear()
+        self.progress.reset(bar, start=False, completed=0, visible=not self.crowded, left="", note="queued")
+        self.progress.tasks[bar].stop_time = None
         if self.of_all is not None:
             self.move_total(self.of_all)
 

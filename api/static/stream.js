@@ -8,6 +8,8 @@ const LONGEST_PAUSE_MS = 15_000;
 /**
  * Follows a stream to its end, and comes back by itself after the last event it has had.
  *
+ * An event of kind `reset` says that the service no longer has that one: what was told is void, all comes again.
+ *
  * @param {string} path
  * @param {object} how
  * @param {string} how.until the kind of the last event, after which the service closes the stream

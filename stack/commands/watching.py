@@ -60,6 +60,7 @@ def show_job(client: "Client", job: "JSON") -> None:
 def show_sweep(client: "Client", sweep: "JSON") -> None:
     from rich.console import Console
 
+    from stack.events import RESET
     from stack.progress import shown
 
     filters = {"sweep_id": sweep["id"], "sort": "created_at"}
@@ -67,7 +68,10 @@ def show_sweep(client: "Client", sweep: "JSON") -> None:
     names = {job_id: name(job["spec"], sweep["spec"]) for job_id, job in jobs.items()}
     with shown([*jobs.values()], Console(), names) as show:
         for event in client.events(sweep["id"], of="sweeps"):
-            if job := jobs.get(event.data.get("job_id", "")):  # the end is no job's, and a deleted job is not there
+            if event.kind == RESET:  # of all its jobs
+                for every in jobs.values():
+                    show(every, event)
+            elif job := jobs.get(event.data.get("job_id", "")):  # the end is no job's, and a deleted job is not there
                 show(job, event)
 
 

@@ -1,6 +1,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
+from threading import Event, Timer
 from time import sleep
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from api import stream
 from jobs.metrics import LayerMetrics
 
 
@@ -57,10 +58,65 @@ def test_a_reconnect_gets_what_was_missed(client: TestClient, ended: str, seen: 
     assert client.get(f"{ended}?after={seen}").text == by_header.text
 
 
-@pytest.mark.parametrize("seen", ["6", "999"])
-def test_after_the_end_a_reconnect_gets_no_content(client: TestClient, ended: str, seen: str) -> None:
-    response = client.get(ended, headers={"Last-Event-ID": seen})
+def test_after_the_end_a_reconnect_gets_no_content(client: TestClient, ended: str) -> None:
+    response = client.get(ended, headers={"Last-Event-ID": "6"})
     assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize("seen", ["7", "999999999"])
+def test_after_an_event_that_is_not_there_a_client_starts_over(client: TestClient, ended: str, seen: str) -> None:
+    whole = events(client.get(ended).text)
+    by_header = client.get(ended, headers={"Last-Event-ID": seen})
+    (seq, kind, data), *rest = events(by_header.text)
+    assert (seq, kind) == (0, "reset")
+    assert data == {"reason": f"there is no event {seen} of this job, the last is 6"}
+    assert rest == whole
+    assert client.get(f"{ended}?after={seen}").text == by_header.text
+    assert events(client.get(ended, headers={"Last-Event-ID": str(seq)}).text) == whole
+
+
+def test_a_job_in_training_too_lets_its_client_start_over(client: TestClient, hand: Any) -> None:
+    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+    lease = hand.claim(job_id)
+    worker = Timer(0.5, lambda: (hand.record(lease, 1), hand.cancel(lease)))
+    worker.start()
+    kinds = [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream?after=99").text)]
+    worker.join()
+    assert kinds == ["reset", "state", "state", "epoch", "state", "end"]
+
+
+def test_an_older_state_of_the_database_resets_a_stream_that_is_open(
+    client: TestClient, app: FastAPI, hand: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+    lease = hand.claim(job_id)
+    hand.record(lease, 1)
+    told, reset = Event(), Event()
+    monkeypatch.setattr(stream, "server_sent", noting(stream.server_sent, told))
+    monkeypatch.setattr(stream, "reset", noting(stream.reset, reset))
+
+    def restore() -> None:
+        assert told.wait(60)
+        with app.state.sessions.begin() as session:
+            session.execute(text("DELETE FROM events WHERE seq = 3"))
+            session.execute(text("DELETE FROM epochs"))
+            session.execute(text("UPDATE jobs SET event_seq = 2, epochs_done = 0"))
+        assert reset.wait(60)
+        hand.cancel(lease)
+
+    with ThreadPoolExecutor(1) as pool:
+        restored = pool.submit(restore)
+        kinds = [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream").text)]
+        restored.result()
+    assert kinds == ["state", "state", "epoch", "reset", "state", "state", "state", "end"]
+
+
+def noting(call: Any, called: Event) -> Any:
+    def noted(*arguments: Any, **options: Any) -> Any:
+        called.set()
+        return call(*arguments, **options)
+
+    return noted
 
 
 @pytest.mark.parametrize("seen", ["x", "-1", "1.5", "²"])

@@ -503,10 +503,22 @@ def test_a_reconnect_after_any_event_gets_exactly_what_was_missed(client: TestCl
     assert (after_all.status_code, after_all.content) == (204, b"")
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "1.", "1x", "²", "1.1.1.1", "1x4", "1x999.1", "end", "1.1.1.end.1"])
+@pytest.mark.parametrize("seen", ["x", "-1", "1.", "1x", "1x0", "²", "end", "1.1.1.end.1"])
 def test_an_event_id_that_is_none_is_refused(client: TestClient, ended: dict[str, Any], seen: str) -> None:
     response = client.get(f"/v1/sweeps/{ended['id']}/stream", headers={"Last-Event-ID": seen.encode()})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+
+
+@pytest.mark.parametrize("seen", ["1", "1.1.1.1", "1x4", "1x999.1", "0.99.0", "99x3", "99x3.end", "1x4.end"])
+def test_after_events_that_are_not_there_a_sweeps_client_starts_over(
+    client: TestClient, ended: dict[str, Any], seen: str
+) -> None:
+    path = f"/v1/sweeps/{ended['id']}/stream"
+    whole = events(client.get(path).text)
+    (event_id, kind, data), *rest = events(client.get(path, headers={"Last-Event-ID": seen}).text)
+    assert (event_id, kind, list(data)) == ("0x3", "reset", ["reason"])
+    assert rest == whole
+    assert events(client.get(path, headers={"Last-Event-ID": event_id}).text) == whole
 
 
 def test_concurrent_jobs_lose_no_event_and_none_comes_twice(

@@ -95,6 +95,19 @@ def test_a_stream_of_which_everything_was_seen_is_empty():
         assert listen(url, after=len(EVENTS)) == []
 
 
+def an_older_backup(seen: int) -> Iterator[bytes]:
+    """What was seen is gone: start over, and cut at once."""
+    if seen > 3:
+        yield b'event: reset\ndata: {"reason": "gone"}\nid: 0\n\n'
+        raise Cut
+    yield from map(wire, EVENTS[seen:])
+
+
+def test_after_a_reset_the_events_begin_anew():
+    with serving(streaming(an_older_backup)) as url:
+        assert listen(url, after=5) == [Event("0", "reset", {"reason": "gone"}), *EVENTS]
+
+
 def test_a_cut_is_mentioned_once(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, logger="stack"), serving(streaming(one_event_and_a_half)) as url:
         listen(url, after=5)

@@ -69,6 +69,36 @@ def test_on_a_terminal_a_diagnosis_stays_above_the_bars(terminal: Console):
     assert "selu  diagnosis after epoch 1: half of conv1 is dead\n" in told(terminal)
 
 
+RESET = Event("0", "reset", {"reason": "there is no event 9 of this job, the last is 1"})
+
+
+def test_elsewhere_a_reset_is_told_once_for_all_jobs():
+    console = Console(file=io.StringIO(), width=20)
+    jobs = [{**JOB, "id": name} for name in ("relu", "gelu")]
+    with shown(jobs, console) as show:
+        for job in jobs:
+            show(job, RESET)
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "starting over: there is no event 9 of this job, the last is 1\n"
+
+
+def test_on_a_terminal_a_reset_throws_away_what_was_drawn(terminal: Console):
+    jobs = [{**JOB, "id": name, "spec": {"activation": name}} for name in ("relu", "gelu")]
+    with shown(jobs, terminal) as show:
+        for kind, data in STORY:
+            show(jobs[0], Event("1", kind, data))
+        for job in jobs:
+            show(job, RESET)
+        show(jobs[0], Event("1", *STORY[0]))
+    assert isinstance(terminal.file, io.StringIO)
+    lines = terminal.file.getvalue().splitlines()
+    relu, total = ([line for line in lines if name in line][-1] for name in ("relu", "all"))
+    assert "0/2" in relu
+    assert relu.rstrip().endswith("queued: accepted")
+    assert "0/4" in total
+    assert total.rstrip().endswith("0/2 jobs ended")
+
+
 def two_jobs(console: Console, *story: tuple[str, str, dict[str, Any]]) -> str:
     jobs = [{**JOB, "id": name, "spec": {"activation": name}} for name in ("relu", "gelu")]
     with shown(jobs, console) as show:

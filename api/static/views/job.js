@@ -218,7 +218,11 @@ export async function view({ root, id, signal, title }) {
       if (state !== "reconnecting") renew();
     },
     onEvent: ({ kind, data }) => {
-      if (kind === "epoch") {
+      if (kind === "reset") {
+        epochs.clear();
+        draw();
+        renewLayers();
+      } else if (kind === "epoch") {
         epochs.set(data.epoch, data);
         draw();
         renewLayers();

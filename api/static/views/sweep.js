@@ -182,7 +182,10 @@ export async function view({ root, id, query, signal, title }) {
       if (now !== "reconnecting") renew();
     },
     onEvent: ({ kind, data }) => {
-      if (kind === "epoch") {
+      if (kind === "reset") {
+        histories.clear();
+        draw();
+      } else if (kind === "epoch") {
         keep(data.job_id, data);
         draw();
       }
