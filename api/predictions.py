@@ -13,7 +13,7 @@ from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.jobs import JobId
 from api.out import Out
-from db import predictions
+from db import predictions, queries
 from db.models import Prediction
 from jobs.errors import (
     DatabaseUnavailable,
@@ -84,7 +84,11 @@ async def predict(
     prediction_id = await run_in_threadpool(ask, sessions, job_id, wanted.image)
     try:
         await run_in_threadpool(queue.send_prediction, prediction_id)
-        return PredictionOut.of(await answered(sessions, prediction_id, seconds=settings.predict_seconds))
+        row = await answered(sessions, prediction_id, seconds=settings.predict_seconds)
+        if row is None:
+            await run_in_threadpool(still_there, sessions, job_id)
+            raise NoWorkerAnswered
+        return PredictionOut.of(row)
     finally:
         await run_in_threadpool(withdraw, sessions, prediction_id)
 
@@ -94,19 +98,16 @@ def ask(sessions: Sessions, job_id: str, image: predictions.Image) -> str:
         return predictions.ask(session, job_id, image)
 
 
-async def answered(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction:
-    """The row once it is answered; a thread is busy only while it is looked at.
+async def answered(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction | None:
+    """The row once it is answered; None once it is gone. A thread is busy only while it is looked at.
 
     Raises:
         NoWorkerAnswered: not in time.
-        JobNotFound: the job was deleted meanwhile.
     """
     deadline, pause = monotonic() + seconds, FIRST_LOOK_SECONDS
     while True:
         row = await run_in_threadpool(look, sessions, prediction_id)
-        if row is None:
-            raise JobNotFound("the job was deleted")
-        if row.answered_at is not None:
+        if row is None or row.answered_at is not None:
             return row
         if monotonic() > deadline:
             raise NoWorkerAnswered(f"no worker answered within {seconds:g} s; try again soon")
@@ -115,8 +116,15 @@ async def answered(sessions: Sessions, prediction_id: str, *, seconds: float) ->
 
 
 def look(sessions: Sessions, prediction_id: str) -> Prediction | None:
+    """The row; None where it was forgotten, as after the clock was set."""
     with sessions.read() as session:
         return predictions.outcome(session, prediction_id)
+
+
+def still_there(sessions: Sessions, job_id: str) -> None:
+    """Raises JobNotFound once the job was deleted."""
+    with sessions.read() as session:
+        queries.find(session, job_id)
 
 
 def withdraw(sessions: Sessions, prediction_id: str) -> None:

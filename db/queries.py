@@ -173,6 +173,13 @@ def state_events(session: Session, ids: Sequence[str]) -> dict[str, list[Event]]
 def queue_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
     if not ids:
         return {}
+    if len(ids) == 1:  # as after a POST: all before it, which an index counts
+        own = select(Job.run_after, Job.id).where(Job.id == ids[0], Job.state == JobState.QUEUED).subquery()
+        before = select(func.count()).where(
+            Job.state == JobState.QUEUED, tuple_(Job.run_after, Job.id) <= tuple_(own.c.run_after, own.c.id)
+        )
+        number = session.scalar(before.select_from(Job, own))
+        return {ids[0]: number} if number else {}
     position = func.row_number().over(order_by=(Job.run_after, Job.id)).label("position")
     queue = select(Job.id, position).where(Job.state == JobState.QUEUED).subquery()
     return {row.id: row.position for row in session.execute(select(queue).where(queue.c.id.in_(ids)))}

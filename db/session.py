@@ -1,7 +1,7 @@
 """Opening sessions: short, in a transaction, and with every outage under one name."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
 from time import perf_counter
@@ -64,10 +64,13 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
-    """A transaction that has the database's write lock from the start, when its turn has come."""
-    with turns.turn() as seconds, transaction(engine) as session:
-        session.connection(execution_options={"busy_ms": int(seconds * 1000)})
+    """A transaction that waits for its turn before its first statement."""
+    with ExitStack() as held, transaction(engine.execution_options(take_turn=taking(turns, held))) as session:
         yield session
+
+
+def taking(turns: Turns, held: ExitStack) -> Callable[[], float]:
+    return lambda: held.enter_context(turns.turn())
 
 
 @contextmanager
@@ -92,7 +95,8 @@ def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessi
         engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
         event.listen(engine, "handle_error", give_up_what_does_not_answer)
     else:
-        engine = create_engine(url, pool_size=pool_size, pool_timeout=5, connect_args={"timeout": 30})
+        # No limit to the pool: those who wait for a turn must leave connections to those who read.
+        engine = create_engine(url, pool_size=0, connect_args={"timeout": 30})
         if database := engine.url.database:
             lock = Path(f"{database}-first")
             turns = FirstTurns(lock) if goes_first else OrderedTurns(lock)
@@ -148,8 +152,8 @@ def begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE: a transaction that reads first and writes later would fail where another wrote between.
     options = connection.get_execution_options()
     read_only = options.get("read_only", False)
-    if busy_ms := options.get("busy_ms"):
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={busy_ms}")
+    if take_turn := options.get("take_turn"):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(take_turn() * 1000)}")
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 

@@ -120,16 +120,31 @@ def test_a_database_that_stays_locked_is_named_unavailable_within_seconds(
     monkeypatch.setattr(turns, "WAIT_SECONDS", 0.1)
     stuck, others = connect(sqlite_url, goes_first=True), connect(sqlite_url)
     monkeypatch.setattr(turns, "YIELD_SECONDS", 0.01)
-    with stuck.begin(), pytest.raises(DatabaseUnavailable), others.begin():
-        pass
+    with stuck.begin() as holder:
+        holder.connection()
+        with pytest.raises(DatabaseUnavailable), others.begin() as session:
+            session.connection()
     with others.begin() as session:
         session.execute(text("SELECT 1"))
     stuck.close()
     others.close()
 
 
+def test_a_turn_begins_with_the_first_statement(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.05)
+    sessions = connect(sqlite_url)
+    with sessions.begin() as outer:
+        with sessions.begin() as inner:
+            inner.connection()
+            with pytest.raises(DatabaseBusy):
+                outer.connection()
+        outer.connection()
+    sessions.close()
+
+
 def test_reading_waits_for_no_writer(sqlite_url: str) -> None:
     sessions = connect(sqlite_url)
-    with sessions.begin(), sessions.read() as reader:
+    with sessions.begin() as writer, sessions.read() as reader:
+        writer.connection()
         assert reader.scalar(text("SELECT count(*) FROM jobs")) == 0
     sessions.close()

@@ -6,11 +6,14 @@ from time import sleep
 import psutil
 import pytest
 from invariants import history, violations
+from service import wait_for
 from workers import SPEC, find, submit, trainer_of, wait_for_end, worker
 
 from broker.hints import CeleryQueue
 from broker.reconciler import dispatch
+from db import store
 from db.session import Sessions
+from db.store import MAX_CRASHES_WITHOUT_PROGRESS
 from jobs.state import JobState
 from stack.up import Valkey
 
@@ -80,3 +83,33 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
     queue.close()
     assert violations(sessions, job_id, history(sessions, unharmed)) == []
     assert "was taken from attempt 1" in (tmp_path / "first" / "worker.log").read_text()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
+    sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    queue = CeleryQueue(valkey.url)
+    job_id = submit(sessions, {**SPEC, "epochs": 1, "train_samples": 50_000, "batch_size": 16})
+    with worker(database_url, valkey, tmp_path / "only") as only:
+        dispatch(sessions, queue, [job_id])
+        assert only.process is not None
+        for attempt in range(1, MAX_CRASHES_WITHOUT_PROGRESS + 1):
+            wait_for(lambda attempt=attempt: standing(sessions, job_id) == ("running", attempt), seconds=60)
+            sleeper = trainer_of(psutil.Process(only.process.pid))
+            assert sleeper is not None
+            sleeper.suspend()
+            wait_for(lambda: find(sessions, job_id).state != "running", seconds=60)
+            sleeper.resume()
+            wait_for(lambda: find(sessions, job_id).crashes == 0, seconds=60)
+        assert find(sessions, job_id).epochs_done == 0
+        with sessions.begin() as session:
+            store.request_cancel(session, job_id)
+        wait_for_end(sessions, [job_id], seconds=60)
+    queue.close()
+    assert violations(sessions, job_id, [], ends=[JobState.CANCELLED]) == []
+
+
+def standing(sessions: Sessions, job_id: str) -> tuple[str, int]:
+    job = find(sessions, job_id)
+    return job.state, job.attempt
