@@ -85,7 +85,7 @@ def submit(
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
     specs = expanded(spec)
     with sessions.begin() as session:
-        sweep_id, job_ids, replayed = sweeps.create(
+        sweep, job_ids, replayed = sweeps.create(
             session,
             spec,
             specs,
@@ -94,7 +94,7 @@ def submit(
             key_holder=holder,
         )
     with sessions.read() as session:  # after the commit: meanwhile others can write
-        out = SweepDetail.with_table(*sweeps.table(session, sweep_id))
+        out = SweepDetail.with_table(*sweeps.table(session, sweep.id))
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
     dispatch(sessions, queue, [*job_ids])

@@ -17,8 +17,6 @@ import httpx
 from stack.processes import Child
 from stack.up import free_port
 
-CLIENTS = 40
-SECONDS = 30.0
 SWEEP = {"seeds": list(range(512)), "activations": ["relu"]}
 TRAINED = {
     "activation": "relu",
@@ -40,6 +38,7 @@ class Answer:
 class Load:
     url: str
     until: float
+    sweep_after: float
     answers: list[Answer] = field(default_factory=list)
 
     def ask(self, http: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
@@ -67,7 +66,7 @@ class Load:
     def sweep(self) -> None:
         """Once in the middle: a sweep of 512, made and cancelled."""
         with http(self.url) as client:
-            time.sleep(SECONDS / 3)
+            time.sleep(self.sweep_after)
             made = self.ask(client, "sweep of 512", "POST", "/v1/sweeps", json=SWEEP)
             if made is not None and made.status_code == 202:
                 self.ask(client, "its cancel", "POST", f"/v1/sweeps/{made.json()['id']}/cancel")
@@ -77,10 +76,10 @@ def http(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, trust_env=False, timeout=120)
 
 
-def main() -> None:
+def main(*, clients: int = 40, seconds: float = 30.0) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        answers, job = measure(Path(folder))
-    print(f"{CLIENTS} clients that POST and cancel for {SECONDS:.0f} s, SQLite, one job in training")
+        answers, job = measure(Path(folder), clients=clients, seconds=seconds)
+    print(f"{clients} clients that POST and cancel for {seconds:.0f} s, SQLite, one job in training")
     for what in ("POST", "cancel", "readyz", "sweep of 512", "its cancel"):
         print(row(what, [answer for answer in answers if answer.what == what]))
     kept = job["attempt"] == 1 and job["state"] == "running"
@@ -94,31 +93,31 @@ def row(what: str, answers: Sequence[Answer]) -> str:
     return f"{what:<13} {len(answers):5} asked, {len(refused):4} refused, {times}"
 
 
-def measure(folder: Path) -> tuple[list[Answer], dict[str, Any]]:
+def measure(folder: Path, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
     port = free_port()
     command = [sys.executable, "-m", "stack", "up", "--port", str(port), "--data-dir", str(folder)]
     with (folder / "log").open("w") as log:
         up = Child("up", command, {**os.environ, "ACTIVATION_LAB_WORKER_THREADS": "1"}, log)
         up.start()
         try:
-            return loaded(f"http://127.0.0.1:{port}")
+            return loaded(f"http://127.0.0.1:{port}", clients=clients, seconds=seconds)
         finally:
             up.ask_to_stop()
             up.stop_by(time.monotonic() + 15)
 
 
-def loaded(url: str) -> tuple[list[Answer], dict[str, Any]]:
+def loaded(url: str, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
     with http(url) as client:
         wait_until_up(client)
         job = client.post("/v1/jobs", json=TRAINED).raise_for_status().json()
         while not client.get(job["links"]["self"]).json()["progress"]["epoch"]:
             time.sleep(0.2)
-        load = Load(url, time.monotonic() + SECONDS)
+        load = Load(url, time.monotonic() + seconds, sweep_after=seconds / 3)
         others = [threading.Thread(target=load.probe), threading.Thread(target=load.sweep)]
         for thread in others:
             thread.start()
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            list(pool.map(load.client, range(CLIENTS)))
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(load.client, range(clients)))
         for thread in others:
             thread.join()
         return load.answers, client.get(job["links"]["self"]).raise_for_status().json()

@@ -104,8 +104,8 @@ def create(
     max_unfinished: int,
     idempotency_key: str | None,
     key_holder: str = NOBODY,
-) -> tuple[str, Sequence[str], bool]:
-    """Accept a sweep: its id and those of all its jobs; or find the one that this holder's key made before.
+) -> tuple[Sweep, Sequence[str], bool]:
+    """Accept a sweep with the ids of all its jobs; or find the one that this holder's key made before.
 
     The flag is true of one that was found.
 
@@ -115,7 +115,7 @@ def create(
     """
     request = Request(key_holder, idempotency_key, "create a sweep", spec) if idempotency_key else None
     if request is not None and (first := idempotency.find(session, request)):
-        return first.sweep_id or "", [], True
+        return find(session, first.sweep_id or ""), [], True
     sweep_id = str(uuid7())
     try:
         with session.begin_nested():
@@ -126,14 +126,14 @@ def create(
     except IntegrityError:
         if request is None:
             raise
-        return store.first_made(session, request).sweep_id or "", [], True
+        return find(session, store.first_made(session, request).sweep_id or ""), [], True
     jobs = [
         NewJob(job, sweep_id=sweep_id, sweep_position=position, configuration=own)
         for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
     ]
     store.insert_jobs(session, jobs)
     store.check_quota(session, max_unfinished)
-    return sweep_id, [job.id for job in jobs], False
+    return find(session, sweep_id), [job.id for job in jobs], False
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:

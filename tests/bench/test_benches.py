@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import histories, latency, page, propagation, resume, scale, startup, training
+from bench import clients, histories, latency, page, propagation, resume, scale, startup, training
 from bench.postgres import installed
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
 SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
 SMALLEST = {
+    "clients": (partial(clients.main, clients=2, seconds=1), "lease kept: True"),
     "startup": (partial(startup.main, runs=1), "API start to ready"),
     "page": (partial(page.main, loads=1), "page"),
     "histories": (partial(histories.main, jobs=2, epochs=2), "parquet  4 at once"),

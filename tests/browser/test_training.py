@@ -1,6 +1,8 @@
 """Jobs from the form to the end of their curves."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -171,3 +173,29 @@ def test_diagnoses_are_badges(tab: Tab, stack: Service) -> None:
     tab.open(f"#/jobs/{job_id}")
     for code in diagnoses:
         expect(tab.page.locator(f'[data-diagnosis="{code}"]').first).to_be_visible()
+
+
+def test_a_curve_starts_over_where_the_service_has_less_than_the_page(tab: Tab, stack: Service, trained: str) -> None:
+    [epoch, *_] = stack.http.get(f"/v1/jobs/{trained}/history").json()["epochs"]
+    told_once(tab, [{**epoch, "epoch": number} for number in range(1, 10)], event_id="99")
+    tab.open(f"#/jobs/{trained}")
+    tab.expect_live("ended")
+    tab.until(lambda: tab.points("val_loss") == 3)
+
+
+def test_a_sweeps_curves_start_over_where_the_service_has_less_than_the_page(
+    tab: Tab, stack: Service, swept: str
+) -> None:
+    [job, *_] = stack.http.get(f"/v1/sweeps/{swept}/history").json()["jobs"]
+    place = {"job_id": job["job_id"], "activation": job["activation"]}
+    told_once(tab, [{**job["epochs"][0], **place, "epoch": number} for number in range(1, 10)], event_id="99x3")
+    tab.open(f"#/sweeps/{swept}")
+    tab.expect_live("ended")
+    tab.until(lambda: tab.points("val_accuracy") == 2)
+
+
+def told_once(tab: Tab, epochs: list[dict[str, Any]], *, event_id: str) -> None:
+    """The page's first stream tells of these, and is cut; the next one is the service's own."""
+    body = "".join(f"event: epoch\ndata: {json.dumps(epoch)}\nid: {event_id}\n\n" for epoch in epochs)
+    options = {"content_type": "text/event-stream", "body": body}
+    tab.page.route("**/stream", lambda route: route.fulfill(status=200, **options), times=1)

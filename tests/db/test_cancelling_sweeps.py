@@ -18,8 +18,8 @@ JOBS = 60
 def made(sessions: Sessions, jobs: int = JOBS) -> tuple[str, list[str]]:
     spec = SweepSpec(activations=["relu"], seeds=list(range(jobs)), base={"metadata": {"note": "all"}})
     with sessions.begin() as session:
-        sweep_id, ids, _ = sweeps.create(session, spec, expand(spec), max_unfinished=1000, idempotency_key=None)
-    return sweep_id, list(ids)
+        sweep, ids, _ = sweeps.create(session, spec, expand(spec), max_unfinished=1000, idempotency_key=None)
+    return sweep.id, list(ids)
 
 
 def claim(sessions: Sessions, job_id: str) -> store.Claim | None:

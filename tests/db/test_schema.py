@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Inspector, create_engine, inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from db import schema, store, sweeps
 from db.models import Base
@@ -16,10 +17,9 @@ from jobs.sweep import SweepSpec
 
 BEFORE_IDEMPOTENCY_KEYS = "0005"
 JOB_OF_0005 = (
-    "INSERT INTO jobs (id, state, spec, activation, sweep_id, idempotency_key, request_sha256, created_at, run_after, "
-    "attempt, crashes, crashes_without_progress, event_seq, epochs_total, epochs_done) "
-    "VALUES ('{id}', 'queued', :spec, "
-    "'relu', {sweep_id}, {key}, '0', '2026-11-26', '2026-11-26', 0, 0, 0, 1, 3, 0)"
+    "INSERT INTO jobs (id, state, spec, activation, sweep_id, sweep_position, idempotency_key, request_sha256, "
+    "created_at, run_after, attempt, crashes, crashes_without_progress, event_seq, epochs_total, epochs_done) "
+    "VALUES ('{id}', 'queued', :spec, 'relu', {sweep_id}, 0, {key}, '0', '2026-11-26', '2026-11-26', 0, 0, 0, 1, 3, 0)"
 )
 
 
@@ -107,11 +107,26 @@ def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessio
         assert session.scalar(text("SELECT count(*) FROM events")) == 1
         found, replayed = store.create(session, spec, max_unfinished=9, idempotency_key="k")
         assert (found.id, replayed) == ("job", True)
-        assert sweeps.create(session, sweep_spec, [], max_unfinished=9, idempotency_key="s")[::2] == ("sweep", True)
+        swept, _, replayed = sweeps.create(session, sweep_spec, [], max_unfinished=9, idempotency_key="s")
+        assert (swept.id, replayed) == ("sweep", True)
         with pytest.raises(IdempotencyConflict):
             store.create(session, JobSpec(activation="relu"), max_unfinished=9, idempotency_key="k")
         with pytest.raises(IdempotencyConflict):
             store.create(session, spec, max_unfinished=9, idempotency_key="s")
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, database_url: str) -> None:
+    command.downgrade(schema.configuration(database_url), "0006")
+    before = described(sessions.engine)
+    with sessions.begin() as session:
+        session.execute(text("CREATE TABLE lost_leases (id INTEGER)"))  # in the way of its second table
+    with pytest.raises((DatabaseError, DatabaseUnavailable)):
+        schema.migrate(database_url)
+    with sessions.begin() as session:
+        session.execute(text("DROP TABLE lost_leases"))
+    assert described(sessions.engine) == before
+    schema.migrate(database_url)
+    assert schema.current(sessions) == schema.VERSION
 
 
 def test_a_database_that_does_not_answer_is_named_so() -> None:

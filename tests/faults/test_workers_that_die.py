@@ -98,7 +98,9 @@ def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
             wait_for(lambda attempt=attempt: standing(sessions, job_id) == ("running", attempt), seconds=60)
             sleeper = trainer_of(psutil.Process(only.process.pid))
             assert sleeper is not None
-            sleeper.suspend()
+            with sessions.begin() as session:
+                session.connection()  # SQLite's only writer: who is suspended in a transaction holds up everybody
+                sleeper.suspend()
             wait_for(lambda: find(sessions, job_id).state != "running", seconds=60)
             sleeper.resume()
             wait_for(lambda: find(sessions, job_id).crashes == 0, seconds=60)
