@@ -18,6 +18,7 @@ from api.errors import declared
 from api.formats import Format, Table
 from api.numbers import ExactJSON
 from api.out import Out
+from api.routing import Route
 from api.validation import invalid_value
 
 MAX_POINTS = 100_000
@@ -106,7 +107,7 @@ FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n")
 REFUSED = declared(400, 404, 406, 413, 415, 422)
 COLUMNS: dict[str, formats.ColumnType] = {"x": "float64", "value": "float64", "derivative": "float64"}
 
-router = APIRouter(prefix="/activations", tags=["activations"])
+router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
 WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV))]
 
 

@@ -12,12 +12,13 @@ from api.errors import declared
 from api.formats import BINARY
 from api.jobs import MAX_NUMBER, JobId
 from api.out import Out
+from api.routing import Route
 from api.times import Time
 from db import files, queries
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 ONE_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 

@@ -17,14 +17,15 @@ from api.formats import ColumnType, Format, Table
 from api.numbers import ExactJSON
 from api.out import Out
 from api.plots import METRICS, MetricName
-from api.validation import invalid_value
+from api.routing import Route
+from api.validation import invalid_value, names_in
 from db import queries
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.labels import labels
-from jobs.spec import NO_NUL, JobSpec
+from jobs.spec import JobSpec
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=Route)
 
 CompareFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
 FILES = formats.documented(
@@ -59,10 +60,11 @@ class Comparison(Out):
 
 def wanted_ids(
     jobs: Annotated[
-        str, Query(description="Ids of 1 to 24 jobs, separated by commas.", pattern=NO_NUL, examples=["0193…,0194…"])
+        list[str],
+        Query(description="Ids of 1 to 24 jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
     ],
 ) -> list[str]:
-    ids = [job_id.strip() for job_id in jobs.split(",") if job_id.strip()]
+    ids = names_in(jobs)
     if not 1 <= len(ids) <= MAX_LINES:
         reason = f"name 1 to {MAX_LINES} jobs, separated by commas"
     elif repeated := [job_id for job_id, count in Counter(ids).items() if count > 1]:

@@ -16,15 +16,16 @@ from api.activations import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulat
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
 from api.formats import Format
+from api.numbers import DECIMAL
 from api.plots import DRAWN, Kind
-from api.validation import invalid_value
+from api.routing import Route, takes_any_parameter
+from api.validation import invalid_value, names_in
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
-router = APIRouter(prefix="/activations", tags=["activations"])
+router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
 CurveFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
 FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n", Format.SVG, Format.PNG)
 YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
-COMPARED = ",".join(ARTICLE_ACTIVATIONS)
 
 
 def curve_grid(
@@ -50,6 +51,7 @@ def curve_grid(
     return x
 
 
+@takes_any_parameter
 def curve_parameters(activation: Known, request: Request) -> dict[str, float | str]:
     """The query parameters that are not the curve's own are the activation's."""
     given = {name: text for name, text in request.query_params.items() if name not in CURVE_QUERY}
@@ -69,10 +71,7 @@ CURVE_QUERY = {"start", "stop", "points", "format"}
 
 
 def number_or_word(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if DECIMAL.fullmatch(text) else text
 
 
 def documented_parameters() -> list[dict[str, Any]]:
@@ -97,14 +96,19 @@ def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -
 
 
 def wanted_activations(
-    names: Annotated[str, Query(description="Of the catalog, separated by commas.", examples=["relu,gelu"])] = COMPARED,
+    names: Annotated[
+        list[str],
+        Query(description="Of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
+    ] = ARTICLE_ACTIVATIONS,
 ) -> list[Activation]:
     found = []
-    for name in names.split(","):
+    for name in names_in(names):
         try:
             found.append(catalog.find(name))
         except catalog.UnknownActivation as error:
             raise RequestValidationError([invalid_value(("query", "names"), str(error), names)]) from error
+    if not found:
+        raise RequestValidationError([invalid_value(("query", "names"), "name at least one", names)])
     if len(found) != len({activation.name for activation in found}):
         raise RequestValidationError([invalid_value(("query", "names"), "each once", names)])
     return found

@@ -1,17 +1,21 @@
 """Every error as application/problem+json (RFC 9457), translated here and nowhere else."""
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.exchange import REQUEST_ID
+from api.validation import REFUSED
 from jobs import errors
 from jobs.pointers import resolvable, to_pointer
 
@@ -44,6 +48,7 @@ CODES: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
     HTTPStatus.NOT_ACCEPTABLE: "not_acceptable",
+    HTTPStatus.PRECONDITION_FAILED: "precondition_failed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "payload_too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported_media_type",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
@@ -58,6 +63,7 @@ DETAILS: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "an API key is needed: Authorization: Bearer <key>",
     HTTPStatus.NOT_FOUND: "there is no such name",
     HTTPStatus.NOT_ACCEPTABLE: "available as application/json, text/csv",
+    HTTPStatus.PRECONDITION_FAILED: "it is no longer as the request's conditions have it",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than 4000000 bytes",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the body must be JSON: send it with Content-Type: application/json",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "the file has 14401672 bytes",
@@ -125,6 +131,50 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_bug)
 
 
+class Errors:
+    """ASGI middleware: answers what middleware inside of it raises, and bugs, as far as nothing has been answered yet.
+
+    Starlette answers a bug too, and then raises it on to the server, which closes the connection unannounced: the
+    client's next request on it would be lost. An answer that has begun is cut off, for the client to notice.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = False
+
+        async def noted(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if began or scope["type"] != "http":
+                raise
+            response = answer(Request(scope), error)
+            await response(scope, receive, send)
+
+
+def answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, errors.JobsError):
+        return on_jobs_error(request, error)
+    if isinstance(error, HTTPException):
+        return on_http_exception(request, error)
+    return on_bug(request, error)
+
+
+class ProblemJSON(JSONResponse):
+    """Can be written whatever text it holds: half of a surrogate pair becomes a question mark."""
+
+    media_type = MEDIA_TYPE
+
+    def render(self, content: Mapping[str, Any]) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+
+
 def problem(
     request: Request,
     status: int,
@@ -140,14 +190,14 @@ def problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="replace"),
         code=code or CODES.get(status, "error"),
         request_id=request_id,
         errors=fields,
     )
     # The header too: the answer to a bug is made outside of the middleware that sets it.
     identified = {**(headers or {}), **({REQUEST_ID: request_id} if request_id else {})}
-    return JSONResponse(body.model_dump(exclude_none=True), status, identified, media_type=MEDIA_TYPE)
+    return ProblemJSON(body.model_dump(exclude_none=True), status, identified)
 
 
 def on_jobs_error(request: Request, error: Exception) -> Response:
@@ -165,13 +215,11 @@ def on_jobs_error(request: Request, error: Exception) -> Response:
 def on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what the handler is registered for
     found = error.errors()
-    if any(entry["type"] == "json_invalid" for entry in found):
-        return problem(request, HTTPStatus.BAD_REQUEST, "the body is not JSON", code="malformed_request")
     if any(entry["loc"] == ("body",) for entry in found) and "json" not in request.headers.get("Content-Type", ""):
         detail = "the body must be JSON: send it with Content-Type: application/json"
         return problem(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     fields = [FieldProblem(pointer=pointer(entry, error.body), message=entry["msg"]) for entry in found]
-    detail = "; ".join(f"{field.pointer}: {field.message}" for field in fields[:3])
+    detail = "; ".join(": ".join(filter(None, (field.pointer, field.message))) for field in fields[:3])
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
 
 
@@ -190,6 +238,6 @@ def on_bug(request: Request, error: Exception) -> Response:
 def pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # whatever a client sent
     """The JSON pointer of a validation error; parts that only name a branch of a union are left out."""
     place, *parts = entry["loc"]
-    if place != "body":
+    if place != "body" or entry["type"] == REFUSED:
         return to_pointer(parts)
     return to_pointer(resolvable(parts, body)) + str(entry.get("ctx", {}).get("pointer", ""))

@@ -28,6 +28,7 @@ from api.gradient_models import (
     PropagationSpec,
 )
 from api.numbers import ExactJSON
+from api.routing import Route
 
 Row = Mapping[str, Any]  # Any: of the types in a table's columns
 
@@ -65,7 +66,7 @@ ONE_AT_A_TIME = CapacityLimiter(
     1
 )  # a propagation holds up to 64 MB for up to a second; the next waits without a thread
 
-router = APIRouter(prefix="/gradients", tags=["gradients"])
+router = APIRouter(prefix="/gradients", tags=["gradients"], route_class=Route)
 WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
 
 

@@ -19,6 +19,7 @@ from api.formats import ColumnType, Format, Table, file, negotiated
 from api.job_out import EpochOut, JobOut, JobPage
 from api.numbers import ExactJSON
 from api.out import Out
+from api.routing import Route, takes_any_parameter
 from api.validation import invalid_value
 from broker.reconciler import dispatch
 from db import files, queries, store
@@ -39,7 +40,7 @@ from jobs.state import JobState
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 JobId = Annotated[
     str,
@@ -179,13 +180,12 @@ def accepted(job: Job, response: Response, sessions: Sessions, queue: Hints, *, 
     return out
 
 
+@takes_any_parameter
 def metadata_filter(request: Request) -> dict[str, str]:
     """`metadata[key]=value`, which no declared parameter can express; any other unknown parameter is refused."""
     declared_names = {"state", "activation", "sweep_id", "sort", "limit", "cursor"}
     found = {}
     for name, value in request.query_params.items():
-        if "\0" in name + value:
-            raise RequestValidationError([invalid_value(("query", name), "holds a NUL", value)])
         if match := METADATA_FILTER.fullmatch(name):
             found[match[1]] = value
         elif name not in declared_names:
@@ -197,8 +197,12 @@ def metadata_filter(request: Request) -> dict[str, str]:
 def list_jobs(
     sessions: Sessions,
     metadata: Annotated[dict[str, str], Depends(metadata_filter)],
-    state: Annotated[JobState | None, Query(description="Only jobs in this state.", examples=["succeeded"])] = None,
-    activation: Annotated[str | None, Query(description="Only jobs of this activation.", examples=["gelu"])] = None,
+    state: Annotated[
+        list[JobState], Query(description="Only jobs in this state, or in one of these.", examples=[["succeeded"]])
+    ] = [],  # noqa: B006  # FastAPI copies it
+    activation: Annotated[
+        list[str], Query(description="Only jobs of this activation, or of one of these.", examples=[["gelu"]])
+    ] = [],  # noqa: B006
     sweep_id: Annotated[
         str | None, Query(description="Only jobs of this sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     ] = None,

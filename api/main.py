@@ -37,10 +37,13 @@ from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
 from jobs import tracing
+from jobs.errors import DatabaseUnavailable
 from jobs.settings import Settings
 
 THREADS = 100
 """For requests: more than can wait for a turn at writing (db/turns.py)."""
+ANYWHERE = errors.declared(401, 422, DatabaseUnavailable)
+"""Of each request under /v1: its key, for which the database is asked, and its text and parameters, see api.routing."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
@@ -82,6 +85,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
     app.state.news, app.state.metrics = News(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(auth.KeyNeeded)
+    app.add_middleware(errors.Errors)
     app.add_middleware(Exchanges, observers=[app.state.metrics.http])  # added last: around all others
     errors.install(app)
     app.include_router(operation.router)
@@ -104,7 +109,7 @@ def is_probe(scope: Mapping[str, Any]) -> bool:
 
 
 def version_one() -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(auth.authorized)], responses=errors.declared(401))
+    router = APIRouter(prefix="/v1", dependencies=[Depends(auth.documented)], responses=ANYWHERE)
     # curves first: its plot.svg is no activation's name
     activation_routers = (curves, activations, gradients)
     job_routers = (jobs, stream, checkpoints, predictions, sweeps, sweep_stream, plots, compare, published)

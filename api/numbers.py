@@ -1,6 +1,7 @@
 """Numbers in JSON: every float survives exactly, and a non-finite one is null with a marker that says what it was."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,10 @@ from api.times import rfc3339
 
 # Any: a JSON document is as nested as its endpoint likes.
 Document = Mapping[str, Any]
+
+# As text, in a query, a path or a header. Python's int() and float() take any script's digits, "1_000" and " 5 ".
+INTEGER = re.compile("-?[0-9]+")
+DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class ExactJSON(JSONResponse):

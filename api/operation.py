@@ -9,12 +9,13 @@ from starlette.responses import JSONResponse
 from api.dependencies import Hints, Sessions
 from api.errors import declared, problem
 from api.out import Out
+from api.routing import Route
 from api.times import Time
 from db import queries, schema
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 
 router = APIRouter(tags=["operation"])
-workers_router = APIRouter(tags=["operation"])
+workers_router = APIRouter(tags=["operation"], route_class=Route)
 
 
 class Alive(Out):

@@ -14,8 +14,9 @@ from api.drawings import MAX_LINES, Drawing, Line, Panel
 from api.errors import declared
 from api.formats import EXAMPLES, MEDIA_TYPES, SCHEMAS, Format
 from api.jobs import JobId
+from api.routing import Route
 from api.sweeps import SweepId
-from api.validation import invalid_value
+from api.validation import invalid_value, names_in
 from db import queries, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
@@ -24,7 +25,7 @@ from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
 from jobs.published import Point
 from jobs.sweep import Configuration, SweepSpec
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 MetricName = Literal[
     "loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy",
@@ -149,8 +150,9 @@ def plot_sweep(
         ),
     ] = None,
     exclude: Annotated[
-        str, Query(description="Activations to leave out, separated by commas.", examples=["sigmoid"])
-    ] = "",
+        list[str],
+        Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
+    ] = [],  # noqa: B006  # FastAPI copies it
     beside: Annotated[
         Literal["published"] | None,
         Query(
@@ -187,9 +189,11 @@ def plot_sweep(
     return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
 
 
-def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude: str) -> list[Configuration]:
+def remaining(
+    spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]
+) -> list[Configuration]:
     """Those whose activation is not excluded."""
-    excluded = {name.strip() for name in exclude.split(",") if name.strip()}
+    excluded = {*names_in(exclude)}
     unknown = sorted(excluded - {*spec.activations})
     if unknown:
         message = f"{unknown[0]} is not in this sweep"

@@ -13,6 +13,7 @@ from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.jobs import JobId
 from api.out import Out
+from api.routing import Route
 from db import predictions, queries
 from db.models import Prediction
 from jobs.errors import (
@@ -25,7 +26,7 @@ from jobs.errors import (
     StorageUnavailable,
 )
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 log = logging.getLogger(__name__)
 
 SIDE = 28

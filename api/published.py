@@ -14,6 +14,7 @@ from api.errors import declared
 from api.formats import ColumnType, Format, Table
 from api.numbers import ExactJSON
 from api.out import Out
+from api.routing import Route
 from api.sweep_out import EstimateOut
 from api.sweeps import SweepId
 from db import sweeps
@@ -23,7 +24,7 @@ from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.published import Comparison, Metric, Verdict
 from jobs.sweep import Configuration, SweepSpec
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 PublishedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV))]
 NOT_READ = "null where it is not known."

@@ -14,6 +14,7 @@ from api.dependencies import Bulletin, Sessions
 from api.errors import declared
 from api.job_out import DiagnosisOut, EpochOut
 from api.jobs import MAX_NUMBER, JobId
+from api.routing import Route
 from api.times import rfc3339
 from api.validation import invalid_value
 from db import queries
@@ -21,7 +22,7 @@ from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.spec import by_key
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 EVENTS_AT_ONCE = 500
 FRAMES = (

@@ -20,6 +20,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
+from api.routing import Route
 from api.stream import EVENTS_AT_ONCE, payload, reset, streamed
 from api.sweep_out import JobCounts, state_of
 from api.sweeps import SweepId
@@ -31,7 +32,7 @@ from db.sweeps import Member
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.sweep import MAX_JOBS
 
-router = APIRouter(prefix="/sweeps", tags=["sweeps"])
+router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 RUN = r"[0-9]{1,9}(x[1-9][0-9]{0,2})?"
 ID = re.compile(rf"{RUN}(\.{RUN})*(\.end)?", re.ASCII)

@@ -18,6 +18,7 @@ from api.job_out import EpochOut
 from api.jobs import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
 from api.numbers import ExactJSON
 from api.out import Out
+from api.routing import Route
 from api.sweep_out import SweepDetail, SweepOut, SweepPage
 from broker.reconciler import dispatch
 from db import sweeps
@@ -28,7 +29,7 @@ from jobs.sweep import InvalidSweep, SweepSpec, expand
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/sweeps", tags=["sweeps"])
+router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 SweepId = Annotated[
     str,

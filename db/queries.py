@@ -1,8 +1,5 @@
 """Reading: one job, a page of jobs, histories, events."""
 
-import base64
-import binascii
-import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -12,13 +9,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Float, Row, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from db import cursors
 from db.clock import after, now
 from db.models import Checkpoint, Epoch, Event, Job, JobMetadata, Layer, Worker
 from jobs.diagnosis import VANISHING_EPOCHS, History, Losses
-from jobs.errors import CheckpointNotFound, InvalidCursor, JobNotFound
+from jobs.errors import CheckpointNotFound, JobNotFound
 from jobs.metrics import ALWAYS_MEASURED, LayerMetrics
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -52,8 +50,9 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    state: JobState | None = None
-    activation: str | None = None
+    states: Collection[JobState] = ()
+    """Any of them; none = all."""
+    activations: Collection[str] = ()
     sweep_id: str | None = None
     metadata: Mapping[str, str] | None = None
 
@@ -90,22 +89,22 @@ def page(session: Session, filters: Filters, *, sort: str, limit: int, cursor: s
     key, descending = SORT_KEYS[sort.removeprefix("-")], sort.startswith("-")
     statement = narrowed(select(Job), filters)
     if cursor is not None:
-        statement = statement.where(beyond(key, decode_cursor(cursor, sort), descending=descending))
+        statement = statement.where(beyond(key, last_seen(cursor, sort), descending=descending))
     order = (key.desc(), Job.id.desc()) if descending else (key.asc(), Job.id.asc())
     nulls_last = [key.is_(None)] if nullable(key) else []  # an expression that no index has, so only where it is needed
     jobs = session.scalars(statement.order_by(*nulls_last, *order).limit(limit + 1)).all()
     more = len(jobs) > limit
-    return Page(complete(session, jobs[:limit]), encode_cursor(jobs[limit - 1], sort) if more else None)
+    return Page(complete(session, jobs[:limit]), cursor_after(jobs[limit - 1], sort) if more else None)
 
 
 def narrowed(statement: Select[Job], filters: Filters) -> Select[Job]:
     for column, wanted in (
-        (Job.state, filters.state),
-        (Job.activation, filters.activation),
-        (Job.sweep_id, filters.sweep_id),
+        (Job.state, filters.states),
+        (Job.activation, filters.activations),
+        (Job.sweep_id, () if filters.sweep_id is None else (filters.sweep_id,)),
     ):
-        if wanted is not None:
-            statement = statement.where(column == wanted)
+        if wanted:  # one value by equality: SQLite's planner would not walk an index in its order for IN
+            statement = statement.where(column == next(iter(wanted)) if len(wanted) == 1 else column.in_(wanted))
     for key, value in (filters.metadata or {}).items():
         matching = JobMetadata.job_id == Job.id, JobMetadata.key == key, JobMetadata.value == value
         statement = statement.where(exists().where(*matching))
@@ -129,24 +128,14 @@ def nullable(key: InstrumentedAttribute[Any]) -> bool:
     return bool(Job.__table__.c[key.key].nullable)
 
 
-def encode_cursor(job: Job, sort: str) -> str:
-    value = getattr(job, sort.removeprefix("-"))
-    fields = [sort, value.isoformat() if isinstance(value, datetime) else value, job.id]
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+def cursor_after(job: Job, sort: str) -> str:
+    return cursors.encode(sort, getattr(job, sort.removeprefix("-")), job.id)
 
 
-def decode_cursor(cursor: str, sort: str) -> tuple[Any, str]:
-    try:
-        fields = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        made_for, value, job_id = fields
-        if sort.endswith("_at") and value is not None:
-            value = datetime.fromisoformat(value)
-        well_formed = isinstance(job_id, str) and isinstance(value, datetime | float | int | None)
-    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
-        raise InvalidCursor from error
-    if made_for != sort or not well_formed or (isinstance(value, datetime) and value.tzinfo is None):
-        raise InvalidCursor
-    return value, job_id
+def last_seen(cursor: str, sort: str) -> tuple[Any, str]:
+    """Raises InvalidCursor."""
+    key = SORT_KEYS[sort.removeprefix("-")]
+    return cursors.decode(cursor, sort, of=float if isinstance(key.type, Float) else datetime, nullable=nullable(key))
 
 
 def complete(session: Session, jobs: Sequence[Job]) -> list[JobRecord]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from uuid_utils import uuid7
 
-from db import idempotency, queries, store
+from db import cursors, idempotency, queries, store
 from db.clock import now
 from db.idempotency import NOBODY, Request
 from db.models import Epoch, Event, Job, Sweep
@@ -188,7 +188,7 @@ def page(session: Session, *, limit: int, cursor: str | None) -> Page:
     """`limit` sweeps, newest first, after the cursor: the id of the last one seen. Raises InvalidCursor."""
     statement = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
     if cursor is not None:
-        if len(cursor) != 36 or "\0" in cursor:
+        if not cursors.is_id(cursor):
             raise InvalidCursor
         statement = statement.where(Sweep.id < cursor)
     sweeps = session.scalars(statement).all()

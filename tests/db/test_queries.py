@@ -64,10 +64,10 @@ def test_every_sort_key_pages_through_every_job(sessions: Sessions, five_jobs: l
 
 
 def test_filters_narrow_down(sessions: Sessions, five_jobs: list[str]) -> None:
-    assert wanted(sessions, Filters(activation="relu")) == [five_jobs[0], five_jobs[2]]
+    assert wanted(sessions, Filters(activations=["relu"])) == [five_jobs[0], five_jobs[2]]
     assert wanted(sessions, Filters(metadata={"number": "3"})) == [five_jobs[3]]
-    assert wanted(sessions, Filters(activation="relu", metadata={"number": "3"})) == []
-    assert wanted(sessions, Filters(state=JobState.RUNNING)) == []
+    assert wanted(sessions, Filters(activations=["relu"], metadata={"number": "3"})) == []
+    assert wanted(sessions, Filters(states=[JobState.RUNNING])) == []
 
 
 @pytest.mark.parametrize(
