@@ -1,16 +1,16 @@
 """A job's checkpoints: which there are, and their files, whole or in part."""
 
 import base64
-import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Path, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 
+from api import conditional
 from api.dependencies import Sessions
 from api.errors import declared
 from api.formats import BINARY
-from api.jobs import MAX_NUMBER, JobId
+from api.jobs import MAX_NUMBER, UNCHANGED, JobId
 from api.out import Out
 from api.routing import Route
 from api.times import Time
@@ -19,8 +19,6 @@ from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
-
-ONE_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
 class CheckpointOut(Out):
@@ -61,41 +59,41 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
             "content": {"application/octet-stream": {"schema": BINARY}},
             "description": "The part that Range asked for.",
         },
-        **declared(JobNotFound, CheckpointNotFound, 416, 422, DatabaseUnavailable, StorageUnavailable),
+        **UNCHANGED,
+        **declared(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
     },
 )
 def download(
     job_id: JobId,
     epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="After which epoch.", examples=[3])],
+    request: Request,
     sessions: Sessions,
-    wanted: Annotated[
-        str | None, Header(alias="Range", description="One range of bytes (RFC 9110, 14.2).", examples=["bytes=0-1023"])
+    wanted: Annotated[  # noqa: ARG001  # read with If-Range, by api.conditional
+        str | None,
+        Header(
+            alias="Range",
+            description="One range of bytes (RFC 9110, 14.2); several, or what is none, get the whole file.",
+            examples=["bytes=0-1023"],
+        ),
+    ] = None,
+    if_range: Annotated[  # noqa: ARG001
+        str | None,
+        Header(description="An ETag: Range holds only where it is still the file's.", examples=['"…"']),
     ] = None,
 ) -> Response:
-    """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530)."""
+    """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""
     with sessions.read() as session:
         checkpoint = queries.checkpoint(session, job_id, epoch)
-    start, end = bounds(wanted, checkpoint.size_bytes)
+    headers, size = headers_of(checkpoint), checkpoint.size_bytes
+    if unmodified := conditional.not_modified(request.headers, headers):
+        return unmodified
+    part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
+    start, end = part or (0, size)
     content = content_of(checkpoint, start, end)
-    headers = headers_of(checkpoint)
-    if end - start == checkpoint.size_bytes:
+    if part is None:
         return Response(content, 200, headers, "application/octet-stream")
-    headers["Content-Range"] = f"bytes {start}-{end - 1}/{checkpoint.size_bytes}"
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return Response(content, 206, headers, "application/octet-stream")
-
-
-def bounds(wanted: str | None, size: int) -> tuple[int, int]:
-    """First byte and the one after the last; a Range that is no single range of bytes asks for the whole."""
-    match = ONE_RANGE.fullmatch(wanted or "")
-    if match is None or match[1] + match[2] == "":
-        return 0, size
-    if match[1] == "":  # the last so many bytes
-        start, end = max(0, size - int(match[2])), size
-    else:
-        start, end = int(match[1]), min(int(match[2] or size) + 1, size)
-    if start >= end:
-        raise HTTPException(416, f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})
-    return start, end
 
 
 def content_of(checkpoint: Checkpoint, start: int, end: int) -> bytes:

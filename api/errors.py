@@ -172,7 +172,7 @@ class ProblemJSON(JSONResponse):
     media_type = MEDIA_TYPE
 
     def render(self, content: Mapping[str, Any]) -> bytes:
-        return json.dumps(content, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def problem(

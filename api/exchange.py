@@ -27,25 +27,33 @@ class Exchange:
     """A request on its way; `seconds` is 0 and `status` 500 until there is an answer."""
 
     scope: Scope
+    method: str = field(init=False)
+    """One of a known few, for a client may send any word."""
+    prefix: str = field(init=False)
     began_at: float = field(default_factory=perf_counter)
     status: int = 500
     seconds: float = 0.0
     streaming: bool = False
 
-    @property
-    def method(self) -> str:
-        """One of a known few, for a client may send any word."""
+    def __post_init__(self) -> None:
+        """Both are as the request came: what answers it changes them."""
         method = str(self.scope["method"])
-        return method if method in METHODS else "other"
+        self.method = method if method in METHODS else "other"
+        self.prefix = self.scope.get("root_path", "")
 
     @property
     def route(self) -> str:
         """The path as it is declared, such as /v1/jobs/{job_id}: there is no end to the paths that clients ask for."""
         path = getattr(self.scope.get("route"), "path", None)
         if path is None:
-            return self.scope.get("root_path") or "unmatched"  # what is mounted, such as /static
+            return mounted(self.scope, self.prefix) or "unmatched"
         # A route knows nothing of the router that includes it.
-        return f"{PREFIX}{path}" if self.scope["path"].startswith(f"{PREFIX}/") else str(path)
+        return f"{PREFIX}{path}" if self.scope["path"].startswith(f"{self.prefix}{PREFIX}/") else str(path)
+
+
+def mounted(scope: Scope, prefix: str) -> str:
+    """The path of what is mounted and has answered, such as /static, which stands after the prefix."""
+    return str(scope.get("root_path", "")).removeprefix(prefix)
 
 
 class Observer(Protocol):

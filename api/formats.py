@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from api.times import rfc3339
 from api.validation import invalid_value
 from jobs.words import words
 
+QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 ColumnType = Literal["bool", "float64", "int64", "json", "string", "timestamp"]
 MOST_IN_MEMORY = 8_000_000
 """Bytes of a Parquet file; a larger one goes through a temporary file."""
@@ -83,7 +85,7 @@ def _named(name: str, offered: Sequence[Format]) -> Format:
 
 
 def _accepted(header: str, offered: Sequence[Format]) -> Format:
-    ranges = [*_media_ranges(header or "*/*")]
+    ranges = [*weighted(header or "*/*")]
     preferences = {choice: _preference(MEDIA_TYPES[choice], ranges) for choice in offered}
     best = max(offered, key=lambda choice: preferences[choice])
     if preferences[best] <= NOT_ACCEPTED:
@@ -91,15 +93,13 @@ def _accepted(header: str, offered: Sequence[Format]) -> Format:
     return best
 
 
-def _media_ranges(header: str) -> Iterator[tuple[str, float]]:
-    """Each media range of an Accept header with its quality, as RFC 9110 (12.5.1) defines them; malformed ones not."""
+def weighted(header: str) -> Iterator[tuple[str, float]]:
+    """Each member of a header such as Accept with its quality (RFC 9110, 12.4.2), in lower case; malformed ones not."""
     for member in header.split(","):
-        media_range, *parameters = (part.strip().lower() for part in member.split(";"))
-        quality = next((text[2:] for text in parameters if text.startswith("q=")), "1")
-        try:
-            yield media_range, float(quality)
-        except ValueError:
-            continue
+        name, *parameters = (part.strip().lower() for part in member.split(";"))
+        quality = next((text.removeprefix("q=") for text in parameters if text.startswith("q=")), "1")
+        if QUALITY.fullmatch(quality):
+            yield name, float(quality)
 
 
 NOT_ACCEPTED = (0.0, 0)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field
 
 from api.out import Out
+from api.prefix import below
 from api.times import Time
 from db.models import Epoch, Job
 from db.queries import JobRecord
@@ -217,7 +218,7 @@ def reason(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def links(job_id: str) -> Links:
-    own = f"/v1/jobs/{job_id}"
+    own = below(f"/v1/jobs/{job_id}")
     return Links(
         self=own,
         **{

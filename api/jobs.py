@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
-from api import formats
+from api import conditional, formats
 from api.auth import KeyHolder
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
@@ -217,15 +217,16 @@ def list_jobs(
         return JobPage(data=[JobOut.of(record) for record in page.records], next_cursor=page.next_cursor)
 
 
-@router.get("/{job_id}", responses=UNCHANGED | declared(JobNotFound, 422, DatabaseUnavailable), response_model=JobOut)
+@router.get(
+    "/{job_id}", responses=UNCHANGED | declared(JobNotFound, 412, 422, DatabaseUnavailable), response_model=JobOut
+)
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
     with sessions.read() as session:
         body = JobOut.of(queries.record(session, job_id)).model_dump_json().encode()
     etag = f'"{sha256(body).hexdigest()[:32]}"'
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(status_code=304, headers={"ETag": etag})
-    return Response(body, media_type="application/json", headers={"ETag": etag})
+    unmodified = conditional.not_modified(request.headers, {"ETag": etag})
+    return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
 
 
 @router.post(

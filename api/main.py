@@ -32,7 +32,9 @@ from api import (
 )
 from api.exchange import PROBES, Exchanges
 from api.limits import BodyLimit
+from api.methods import Methods
 from api.news import News
+from api.proxy import Forwarded
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
@@ -78,21 +80,23 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=openapi.TAGS,
-        servers=openapi.SERVERS,
+        root_path_in_servers=False,
         lifespan=lifespan,
         telemetry=configuration,
     )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
     app.state.news, app.state.metrics = News(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Methods)
     app.add_middleware(auth.KeyNeeded)
     app.add_middleware(errors.Errors)
-    app.add_middleware(Exchanges, observers=[app.state.metrics.http])  # added last: around all others
+    app.add_middleware(Exchanges, observers=[app.state.metrics.http])
     errors.install(app)
     app.include_router(operation.router)
     app.include_router(metrics.router)
     app.include_router(version_one())
     page.install(app)
+    app.add_middleware(Forwarded, trusted=settings.forwarded_allow_ips, root_path=settings.root_path)
     openapi.install(app)
     return app
 

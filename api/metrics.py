@@ -58,4 +58,4 @@ def metrics(request: Request, sessions: Sessions, queue: Hints) -> Response:
     """
     collected: Metrics = request.app.state.metrics
     body, media_type = collected.scraped(sessions, queue, request.headers.get("Accept", ""))
-    return Response(body, media_type=media_type)
+    return Response(body, media_type=media_type, headers={"Vary": "Accept"})

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api.errors import MEDIA_TYPE, Problem, declared
+from api.prefix import below
 from api.samples import sample
 
 Operation = dict[str, Any]
@@ -26,7 +27,6 @@ TAGS = [
     {"name": "published", "description": "What the article published of its experiment, and ours beside it."},
     {"name": "operation", "description": "For whoever runs the service."},
 ]
-SERVERS = [{"url": "/", "description": "This service."}]
 
 
 def install(app: FastAPI) -> None:
@@ -35,7 +35,7 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = completed(generate())
-        return app.openapi_schema
+        return {**app.openapi_schema, "servers": [{"url": below("") or "/", "description": "This service."}]}
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 

@@ -10,14 +10,18 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import conditional, formats, prefix
+
 STATIC = Path(__file__).parent / "static"
+INDEX = STATIC / "index.html"
+REVALIDATE = {"Cache-Control": "no-cache"}
 PLOTLY_PATH = "/static/vendor/plotly.min.js"
 WEEK_SECONDS = 7 * 24 * 3600
 
@@ -33,7 +37,9 @@ DOCS_POLICY = (
     "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; frame-ancestors 'none'"
 )
 DOCS_PATHS = ("/docs", "/redoc")
-REDOC_PATH = "/static-offline-docs/redoc.standalone.js"
+DOCS_FILES = Path(fastapi_offline.__file__).parent / "static"
+DOCS_FILES_PATH = "/static-offline-docs"
+REDOC_PATH = f"{DOCS_FILES_PATH}/redoc.standalone.js"
 REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 
@@ -52,7 +58,9 @@ def install(app: FastAPI) -> None:
     app.add_route(PLOTLY_PATH, plotly, include_in_schema=False)
     app.mount("/static", Revalidated(directory=STATIC), name="static")
     app.add_route("/", page, include_in_schema=False)
-    app.router.routes.insert(0, Route(REDOC_PATH, redoc))  # before the mount that has the same file with its logo
+    # before fastapi_offline's mount, whose files have ReDoc's logo and Starlette's ranges
+    documentation = Mount(DOCS_FILES_PATH, Revalidated(directory=DOCS_FILES), name="docs-files")
+    app.router.routes[:0] = [Route(REDOC_PATH, redoc), documentation]
 
 
 def plotly_file() -> Path:
@@ -65,35 +73,66 @@ def plotly_file() -> Path:
     raise PlotlyMissing("plotly.min.js is not here, which the page's charts are drawn with: pip install plotly")
 
 
-def page(_: Request) -> Response:
-    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+def page(request: Request) -> Response:
+    """With the prefix as its base where there is one: its own address may lack the slash at the end."""
+    if not prefix.current.get():
+        return Revalidated.served(INDEX, INDEX.stat(), request.headers)
+    content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.below("/")}">', 1)
+    headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
+    return conditional.not_modified(request.headers, headers) or HTMLResponse(content, headers=headers)
 
 
 class Revalidated(StaticFiles):
     """A browser asks each time whether a file has changed: the modules of a page must be of one version."""
 
     def file_response(
-        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+        self,
+        full_path: str | PathLike[str],
+        stat_result: stat_result,
+        scope: Scope,
+        status_code: int = 200,  # noqa: ARG002  # another is for StaticFiles' own pages, which this has not
     ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+        return self.served(full_path, stat_result, Headers(scope=scope))
+
+    @staticmethod
+    def served(path: str | PathLike[str], stat_result: stat_result, asked: Headers) -> Response:
+        whole = RangedFile(path, headers=REVALIDATE, stat_result=stat_result)
+        return conditional.not_modified(asked, whole.headers) or whole
+
+
+class RangedFile(FileResponse):
+    """Starlette's, which answers 400 to a Range that RFC 9110 (14.2) wants ignored, and 416 without a problem."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked, answered = Headers(scope=scope), self.headers
+        several = len(conditional.range_set(asked.get("range", ""))) > 1
+        size = int(answered["content-length"])
+        found = conditional.byte_range(asked, etag=answered["etag"], modified=answered["last-modified"], size=size)
+        if found is None and not several:
+            scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
+        await super().__call__(scope, receive, send)
 
 
 async def plotly(request: Request) -> Response:
     """It is 5 MB, and 1.5 MB compressed. Its version changes with a release of ours at most."""
     plain, compressed, digest = await run_in_threadpool(loaded, request.app.state.plotly)
-    zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+    zipped = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
     headers = {
         "Cache-Control": f"public, max-age={WEEK_SECONDS}",
         "ETag": f'"{digest}-gzip"' if zipped else f'"{digest}"',
         "Vary": "Accept-Encoding",
     }
-    if headers["ETag"] in request.headers.get("If-None-Match", ""):
-        return Response(status_code=304, headers=headers)
+    if unmodified := conditional.not_modified(request.headers, headers):
+        return unmodified
     if zipped:
         return Response(compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type="text/javascript")
     return Response(plain, headers=headers, media_type="text/javascript")
+
+
+def accepts_gzip(header: str) -> bool:
+    """As RFC 9110 (12.5.3) reads Accept-Encoding."""
+    qualities = dict(formats.weighted(header))
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
 @functools.cache
@@ -103,15 +142,17 @@ def loaded(file: Path) -> tuple[bytes, bytes, str]:
     return plain, gzip.compress(plain, 6), sha256(plain).hexdigest()[:16]
 
 
-def redoc(_: Request) -> Response:
+def redoc(request: Request) -> Response:
     """ReDoc, without the logo that it would fetch from its maker's host."""
-    return Response(offline_redoc(), headers={"Cache-Control": "no-cache"}, media_type="text/javascript")
+    script = offline_redoc()
+    headers = {**REVALIDATE, "ETag": f'"{sha256(script).hexdigest()[:32]}"'}
+    unmodified = conditional.not_modified(request.headers, headers)
+    return unmodified or Response(script, headers=headers, media_type="text/javascript")
 
 
 @functools.cache
 def offline_redoc() -> bytes:
-    script = Path(fastapi_offline.__file__).parent / "static" / "redoc.standalone.js"
-    return script.read_bytes().replace(REDOC_LOGO, b"data:,")
+    return (DOCS_FILES / "redoc.standalone.js").read_bytes().replace(REDOC_LOGO, b"data:,")
 
 
 class BrowserHeaders:
@@ -124,8 +165,9 @@ class BrowserHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        policy = DOCS_POLICY if path.startswith(DOCS_PATHS) else PAGE_POLICY
+        policy = DOCS_POLICY if prefix.own_path(scope).startswith(DOCS_PATHS) else PAGE_POLICY
+        if prefix.current.get():
+            policy = policy.replace("base-uri 'none'", "base-uri 'self'")  # see page()
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -189,9 +189,7 @@ def plot_sweep(
     return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
 
 
-def remaining(
-    spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]
-) -> list[Configuration]:
+def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]) -> list[Configuration]:
     """Those whose activation is not excluded."""
     excluded = {*names_in(exclude)}
     unknown = sorted(excluded - {*spec.activations})

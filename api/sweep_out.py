@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 
 from api.job_out import Progress
 from api.out import Out
+from api.prefix import below
 from api.times import Time
 from db.sweeps import Result, Share, SweepRecord
 from jobs import statistics
@@ -158,7 +159,7 @@ class SweepDetail(SweepOut):
 
 
 def standing(record: SweepRecord) -> dict[str, object]:
-    shares, own = record.shares, f"/v1/sweeps/{record.sweep.id}"
+    shares, own = record.shares, below(f"/v1/sweeps/{record.sweep.id}")
     states = [share.state for share in shares for _ in range(share.jobs)]
     done, total = sum(share.epochs_done for share in shares), sum(share.epochs_total for share in shares)
     ended = all(state.terminal for state in states)
@@ -176,7 +177,7 @@ def standing(record: SweepRecord) -> dict[str, object]:
         "eta_seconds": None if ended else eta_seconds(shares),
         "links": SweepLinks(
             self=own,
-            jobs=f"/v1/jobs?sweep_id={record.sweep.id}",
+            jobs=below(f"/v1/jobs?sweep_id={record.sweep.id}"),
             plot=f"{own}/plot.svg",
             **{name: f"{own}/{name}" for name in ("history", "stream", "cancel")},
         ),

@@ -3,6 +3,7 @@
 import os
 import re
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +16,30 @@ PREFIX = "ACTIVATION_LAB_"
 CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """OpenTelemetry's own variable, for those who set it for all their services."""
+ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?")
 
 
 class InvalidSettings(ValueError):
     """An environment variable is unknown or has a value that cannot be used; the message names it."""
+
+
+class InvalidRootPath(ValueError):
+    """What stands before the paths of the service must be such as /lab or /tools/lab."""
+
+
+def normal_root_path(text: str) -> str:
+    """With a slash before it and none after it; empty where the service has a host of its own.
+
+    Raises:
+        InvalidRootPath: it is no plain path.
+    """
+    path = text.strip("/")
+    if not path:
+        return ""
+    if not ROOT_PATH.fullmatch(path):
+        raise InvalidRootPath(f"{text!r} is no path such as /lab: letters, digits, and . _ ~ - between slashes")
+    return f"/{path}"
 
 
 class Settings(BaseSettings):
@@ -37,6 +57,11 @@ class Settings(BaseSettings):
     )
     checkpoints_url: str = Field("", description="file:///… or s3://bucket/…; empty = a folder in DATA_DIR.")
     auth: Literal["none", "keys"] = Field("none", description="keys = every request under /v1 needs an API key.")
+    root_path: str = Field("", description="Path below which a proxy shows the service, such as /lab.")
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Proxies whose X-Forwarded-* headers are believed: addresses and networks, or * for all.",
+    )
     max_unfinished_jobs: int = Field(10_000, ge=1, description="Queued and running jobs; one more is answered 429.")
     max_body_bytes: int = Field(4_000_000, ge=1_000, description="A larger request body is answered 413.")
     worker_processes: int = Field(1, ge=1, le=64, description="Jobs that one worker trains at once.")
@@ -67,6 +92,28 @@ class Settings(BaseSettings):
         if url.startswith("s3://") and find_spec("s3fs") is None:
             raise PydanticCustomError("checkpoints_url", "s3:// needs the extra packages of activation-lab[s3]")
         return url
+
+    @field_validator("root_path")
+    @classmethod
+    def is_a_plain_path(cls, path: str) -> str:
+        try:
+            return normal_root_path(path)
+        except InvalidRootPath as error:
+            raise PydanticCustomError("root_path", "{message}", {"message": str(error)}) from error
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def names_addresses(cls, text: str) -> str:
+        """Of a list: uvicorn takes a mistyped address for the name of a socket, and believes nobody."""
+        if text.strip() == "*":
+            return "*"
+        for part in text.split(","):
+            try:
+                ip_network(part.strip())
+            except ValueError as error:
+                message = f"{part.strip()!r} is no IP address or network"
+                raise PydanticCustomError("forwarded_allow_ips", "{message}", {"message": message}) from error
+        return text
 
     @field_validator("otlp_endpoint")
     @classmethod

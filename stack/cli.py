@@ -14,7 +14,7 @@ import typer
 from jobs import logs
 from jobs import settings as service_settings
 from jobs.errors import JobsError
-from jobs.settings import InvalidSettings, Settings
+from jobs.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
 from stack import commands
 from stack.exits import INTERRUPTED, fail, warn
 
@@ -69,9 +69,9 @@ def chosen_settings(**chosen: object) -> Settings:
     return settings.model_copy(update=given)
 
 
-def configured() -> Settings:
+def configured(**chosen: object) -> Settings:
     """The settings of a part that runs alone, which logs to stderr."""
-    settings = chosen_settings()
+    settings = chosen_settings(**chosen)
     logs.start(settings, sys.stderr)
     return settings
 
@@ -89,6 +89,17 @@ def log_file(folder: Path) -> Iterator[IO[str]]:
         yield log
 
 
+def plain_path(text: str | None) -> str | None:
+    try:
+        return None if text is None else normal_root_path(text)
+    except InvalidRootPath as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+RootPath = Annotated[
+    str | None,
+    typer.Option(help="Path below which a proxy shows the service, such as /lab.", callback=plain_path),
+]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the broker's files and the checkpoints.")]
 
 
@@ -100,6 +111,7 @@ def up(
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs trained at once.")] = None,
     database_url: Annotated[str | None, typer.Option(help="In place of SQLite in the data folder.")] = None,
     broker_url: Annotated[str | None, typer.Option(help="In place of a Valkey of its own.")] = None,
+    root_path: RootPath = None,
 ) -> None:
     """Run broker, API and worker until SIGINT or SIGTERM.
 
@@ -108,7 +120,11 @@ def up(
     from stack.up import CannotStart, Stopped, running  # noqa: PLC0415  # keeps the other commands quick
 
     settings = chosen_settings(
-        data_dir=data_dir, worker_processes=workers, database_url=database_url, broker_url=broker_url
+        data_dir=data_dir,
+        worker_processes=workers,
+        database_url=database_url,
+        broker_url=broker_url,
+        root_path=root_path,
     )
     with log_file(settings.data_dir) as log:
         logs.start(settings, log)
@@ -157,6 +173,7 @@ def api(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     fd: Annotated[int | None, typer.Option(help="An inherited listening socket, in place of both.")] = None,
+    root_path: RootPath = None,
 ) -> None:
     """Run the API alone."""
     # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
@@ -166,12 +183,13 @@ def api(
     from api.main import create_app  # noqa: PLC0415
 
     uvicorn.run(
-        create_app(configured()),
+        create_app(configured(root_path=root_path)),
         host=host,
         port=port,
         fd=fd,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # api.proxy reads them
         timeout_graceful_shutdown=2,  # streams have no end of their own
     )
 
