@@ -96,3 +96,10 @@ class Hand:
 @pytest.fixture
 def hand(app: FastAPI) -> Hand:
     return Hand(app.state.sessions)
+
+
+@pytest.fixture(scope="session")
+def static() -> Iterator[TestClient]:
+    """For what needs no database: the page and the documentation."""
+    with TestClient(create_app(Settings(database_url="sqlite://", reconcile_seconds=60))) as opened:
+        yield opened
