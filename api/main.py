@@ -51,6 +51,9 @@ Errors are `application/problem+json`; their `code` is stable. Floats survive th
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
 
 Where several formats are listed, `Accept` chooses one, or `?format=` does: `csv`, `ndjson`, `parquet`, `svg`, `png`.
+
+A parameter of a query that an endpoint does not know is 422, and so is one that is given twice and is no list. Numbers
+are written in ASCII digits. A body is JSON in UTF-8 in which no object has a key twice. HEAD answers wherever GET does.
 """
 
 

@@ -93,3 +93,24 @@ def test_the_database_and_the_checkpoints_lie_in_the_data_folder_by_default(tmp_
 def test_the_readme_lists_every_setting() -> None:
     listed = set(re.findall(r"^\| `ACTIVATION_LAB_(\w+)`", README.read_text(), re.MULTILINE))
     assert listed == {name.upper() for name in Settings.model_fields} | {"URL", "API_KEY"}
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [("/lab", "/lab"), ("lab/", "/lab"), ("/tools/lab-1.0/", "/tools/lab-1.0"), ("/", "")]
+)
+def test_a_root_path_begins_with_a_slash_and_ends_without(given: str, path: str) -> None:
+    assert Settings(root_path=given).root_path == path
+
+
+@pytest.mark.parametrize("given", ["/a b", "/../lab", "/lab?x", "https://host/lab", "/\u0661"])
+def test_a_root_path_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_ROOT_PATH", given)
+    with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_ROOT_PATH"):
+        settings.read()
+
+
+@pytest.mark.parametrize("given", ["10.0.0.1,proxy.example", "10.0.0.0/33", "127.0.0.1,", "localhost"])
+def test_a_proxy_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_FORWARDED_ALLOW_IPS", given)
+    with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_FORWARDED_ALLOW_IPS"):
+        settings.read()
