@@ -1,6 +1,7 @@
 """A job as clients see it."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -174,6 +175,12 @@ class JobOut(Out):
             transitions=tuple(Transition(at=event.at, **reason(event.data)) for event in record.transitions),
             links=links(job.id),
         )
+
+
+def tagged(job: JobOut) -> tuple[bytes, str]:
+    """The job as JSON, and the ETag of that."""
+    body = job.model_dump_json().encode()
+    return body, f'"{sha256(body).hexdigest()[:32]}"'
 
 
 class JobPage(Out):

@@ -4,7 +4,6 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -16,7 +15,7 @@ from api.auth import KeyHolder
 from api.dependencies import Hints, Sessions, Settings
 from api.errors import declared
 from api.formats import ColumnType, Format, Table, file, negotiated
-from api.job_out import EpochOut, JobOut, JobPage
+from api.job_out import EpochOut, JobOut, JobPage, tagged
 from api.numbers import ExactJSON
 from api.out import Out
 from api.routing import Route, takes_any_parameter
@@ -223,8 +222,8 @@ def list_jobs(
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
     with sessions.read() as session:
-        body = JobOut.of(queries.record(session, job_id)).model_dump_json().encode()
-    etag = f'"{sha256(body).hexdigest()[:32]}"'
+        out = JobOut.of(queries.record(session, job_id))
+    body, etag = tagged(out)
     unmodified = conditional.not_modified(request.headers, {"ETag": etag})
     return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
 
@@ -270,12 +269,14 @@ def retry(
 @router.delete(
     "/{job_id}",
     status_code=204,
-    responses=declared(JobNotFound, JobNotFinished, 422, DatabaseUnavailable, StorageUnavailable),
+    responses=declared(JobNotFound, JobNotFinished, 412, 422, DatabaseUnavailable, StorageUnavailable),
 )
-def delete(job_id: JobId, sessions: Sessions, settings: Settings) -> None:
-    """Delete an ended job: its rows, its epochs and its checkpoint files."""
+def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settings) -> None:
+    """Delete an ended job: its rows, its epochs and its checkpoint files. If-Match names the job as it must be."""
     with sessions.read() as session:
         store.removable(session, job_id)
+        _, etag = tagged(JobOut.of(queries.record(session, job_id)))
+    conditional.require(request.headers, etag=etag)  # last: a request that fails anyway has no conditions
     # Before the rows: files that stay keep their job. And in no transaction: storage may take its time.
     delete_checkpoints(settings.checkpoints, job_id)
     with sessions.begin() as session:

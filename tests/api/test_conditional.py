@@ -175,3 +175,14 @@ def test_a_job_is_sent_again_only_when_it_changed(client: TestClient) -> None:
     assert client.get(path, headers={"If-None-Match": etag[1:-1]}).status_code == 200
     refused = client.get(path, headers={"If-Match": '"a"'})
     assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+
+
+def test_a_job_that_changed_meanwhile_is_not_deleted(client: TestClient) -> None:
+    path = client.post("/v1/jobs", json={"activation": "relu"}).headers["Location"]
+    queued = client.get(path).headers["ETag"]
+    assert client.delete(path, headers={"If-Match": "*"}).status_code == 409
+    client.post(f"{path}/cancel")
+    refused = client.delete(path, headers={"If-Match": queued})
+    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+    assert client.delete(path, headers={"If-Match": client.get(path).headers["ETag"]}).status_code == 204
+    assert client.delete(path, headers={"If-Match": queued}).status_code == 404
