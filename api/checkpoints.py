@@ -90,7 +90,7 @@ def download(
     part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
     start, end = part or (0, size)
     content = content_of(checkpoint, start, end)
-    if part is None:
+    if end - start == size:
         return Response(content, 200, headers, "application/octet-stream")
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return Response(content, 206, headers, "application/octet-stream")

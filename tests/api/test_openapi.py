@@ -123,6 +123,17 @@ def test_every_path_with_an_id_declares_that_it_may_be_unknown() -> None:
             assert "422" in operation["responses"], path
 
 
+def test_whatever_a_request_may_be_refused_for_is_declared() -> None:
+    for path, operation in OPERATIONS:
+        statuses = {*operation["responses"]}
+        if path.startswith("/v1/"):
+            assert {"401", "422", "503"} <= statuses, path
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= statuses, path
+        if "cursor" in [parameter["name"] for parameter in operation.get("parameters", [])]:
+            assert "400" in statuses, path
+
+
 def test_what_comes_in_several_formats_says_so() -> None:
     for path, operation in OPERATIONS:
         offered = next((p["schema"]["enum"] for p in operation.get("parameters", []) if p["name"] == "format"), None)

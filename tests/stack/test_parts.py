@@ -69,3 +69,10 @@ main()
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "1 1\n"
+
+
+def test_a_path_below_which_nothing_can_be_is_refused() -> None:
+    for command in ("up", "api"):
+        result = run(command, "--root-path", "/../lab")
+        assert result.returncode == 2
+        assert "--root-path" in result.stderr
