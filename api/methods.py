@@ -7,8 +7,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.exchange import is_stream
-
 ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
 OF_A_GET_ALONE = (b"range", b"if-range")
 WHOLE_SERVICE = "*"
@@ -32,7 +30,7 @@ class Methods:
             await self._app(scope, receive, with_allow({**scope}, send))
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As GET is answered, without the body, and without waiting for one that has no end.
+        """As GET is answered, without the body, and without waiting for one that is streamed and may have no end.
 
         The whole is what is described: ranges are defined for GET alone (14.2).
         """
@@ -45,7 +43,7 @@ class Methods:
                 if message["type"] == "http.response.start":
                     await send(message)
                     await send({"type": "http.response.body", "body": b""})
-                    if is_stream(message):
+                    if "content-length" not in MutableHeaders(scope=message):
                         rest.cancel()
 
             await self._app(scope, receive, with_allow(asked, send_head))
