@@ -2,13 +2,12 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from conftest import RecordingQueue
 from proxy import proxy, served
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
@@ -17,6 +16,17 @@ from api.main import create_app
 from api.proxy import said_prefix
 from jobs.settings import Settings
 from stack.client import Client
+
+
+class NoBroker:
+    def send(self, job_ids: Iterable[str]) -> list[str]:
+        return [*job_ids]
+
+    def length(self) -> int:
+        return 0
+
+    def close(self) -> None: ...
+
 
 PROXIES = [
     pytest.param({"strips": True, "tells": True, "root_path": ""}, id="strips and tells"),
@@ -35,7 +45,7 @@ def url(
     database = f"sqlite:///{shutil.copy(sqlite_template, folder / 'activation-lab.db')}"
     app = create_app(Settings(database_url=database, data_dir=folder, root_path=chosen["root_path"]))
     app.state.queue.close()
-    app.state.queue = RecordingQueue()
+    app.state.queue = NoBroker()
     with served(app) as inner, proxy(lambda: inner, "/lab", strips=chosen["strips"], tells=chosen["tells"]) as shown:
         yield shown
     app.state.sessions.close()
