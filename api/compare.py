@@ -1,5 +1,6 @@
 """Any jobs beside each other, whether of a sweep or not."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
-from api import drawings, formats
+from api import drawings, formats, looks
 from api.dependencies import Sessions
 from api.drawings import MAX_LINES, Drawing, Line, Panel
 from api.errors import declared
@@ -41,6 +42,7 @@ class Curve(Out):
     label: str = Field(
         description="Its activation, and whatever sets it apart from the others.", examples=["relu, batch_size 64"]
     )
+    activation: str = Field(description="Its activation.", examples=["relu"])
     epoch: list[int] = Field(description="1-based.", examples=[[1, 2]])
     seconds: list[float] = Field(
         description="Seconds of training and validation until the epoch's end; waiting is left out.",
@@ -92,6 +94,7 @@ def compare(
         Curve.model_construct(
             job_id=job.id,
             label=label,
+            activation=job.activation,
             epoch=[row[0] for row in rows],
             seconds=[*accumulate(row[1] for row in rows)],
             value=[row[2] for row in rows],
@@ -127,9 +130,15 @@ def table(curves: Sequence[Curve], metric: str) -> Table:
 
 def drawing(curves: Sequence[Curve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:
     about = METRICS[metric]
+    dressed = looks.dressed(curve.activation for curve in curves)
     lines = [
-        Line(curve.label, getattr(curve, x), [about.factor * (value or 0.0) for value in curve.value])
-        for curve in curves
+        Line(curve.label, getattr(curve, x), y_of(curve, about.factor), look=look)
+        for curve, look in zip(curves, dressed, strict=True)
     ]
     panel = Panel(xlabel=XLABELS[x], ylabel=about.axis, lines=lines, log=about.log, integers=x == "epoch")
     return Drawing(about.title, [panel], subtitle=lines[0].label if len(lines) == 1 else "")
+
+
+def y_of(curve: Curve, factor: float) -> list[float]:
+    """What was not measured is not drawn."""
+    return [math.nan if value is None else factor * value for value in curve.value]

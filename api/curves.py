@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter
-from api import drawings, formats
+from api import drawings, formats, looks
 from api.activations import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulated
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
@@ -123,7 +123,12 @@ def plot(
 ) -> Response:
     """Many in one: the values or the derivatives of several activations, each with its default parameters."""
     lines = [
-        Line(activation.name, x.tolist(), getattr(activation, of)(x, **activation.complete({})).tolist())
+        Line(
+            activation.name,
+            x.tolist(),
+            getattr(activation, of)(x, **activation.complete({})).tolist(),
+            look=looks.look(activation.name),
+        )
         for activation in names
     ]
     title = "Activations" if of == "value" else "Derivatives of activations"
@@ -151,9 +156,10 @@ def curve(
 
 
 def drawing(activation: Activation, parameters: Mapping[str, float | str], x: Array) -> Drawing:
+    own = looks.look(activation.name)
     lines = [
-        Line("f(x)", x.tolist(), activation.value(x, **parameters).tolist()),
-        Line("f'(x)", x.tolist(), activation.derivative(x, **parameters).tolist()),
+        Line("f(x)", x.tolist(), activation.value(x, **parameters).tolist(), look=own),
+        Line("f'(x)", x.tolist(), activation.derivative(x, **parameters).tolist(), look=looks.dashed(own), hollow=True),
     ]
     chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
     title = f"{activation.title} ({chosen})" if chosen else activation.title

@@ -1,9 +1,11 @@
-"""Lines on axes as SVG or PNG, in colours and markers that colour-blind readers can tell apart."""
+"""Lines on axes as SVG or PNG, in the looks of api/looks.py. Text is drawn as it is: no markup, and never too long."""
 
 import io
 import math
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +13,23 @@ import numpy as np
 from starlette.responses import Response
 
 from activations.functions import Array
+from api import looks
 from api.formats import MEDIA_TYPES, Format
+from api.looks import Dash, Look
+from jobs.text import shortened, width
 
 if TYPE_CHECKING:  # only a drawing pays for matplotlib
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito, "Color Universal Design", 2008, without its yellow, which is faint on white; and a marker each.
-LOOKS = [
-    ("#0072B2", "o"),
-    ("#000000", "s"),
-    ("#009E73", "^"),
-    ("#E69F00", "D"),
-    ("#D55E00", "v"),
-    ("#CC79A7", "P"),
-]
-STYLES = ["-", "--", ":", "-."]  # solid for the first lines, then once around the colours for each of the others
-MAX_LINES = len(LOOKS) * len(STYLES)
+MAX_LINES = 24
+LONGEST_LABEL = 60  # columns; a Chinese character takes two
+LONGEST_TITLE = 90
 MARKERS = 20  # at most so many on a line
+LINE_POINTS = 1.6
 FARTHEST, NEAREST = 1e200, 1e-200  # beyond them the margins and ticks of axes overflow
 FEW_DECADES = 1e3  # a log axis of fewer has ticks within its decades
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ONE_AT_A_TIME = threading.Lock()  # matplotlib promises nothing to threads
 
 
@@ -43,15 +42,17 @@ class Line:
     y: Sequence[float]
     band: tuple[Sequence[float], Sequence[float]] | None = None
     """Lower and upper bounds of y, shaded."""
-    look: int | None = None
-    """Which of the MAX_LINES colours and styles it has; None = that of its place in the panel."""
+    look: Look | None = None
+    """None = of no activation: that of its place in the panel."""
+    hollow: bool = False
+    """Whether its markers are."""
     points_only: bool = False
     """Hollow markers and no line: what somebody else measured. The legend does not name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Axes, and at most MAX_LINES lines."""
+    """Axes, and at most MAX_LINES lines, each named in the legend."""
 
     xlabel: str
     ylabel: str
@@ -81,15 +82,26 @@ def file(drawing: Drawing, kind: Format, stem: str) -> Response:
 
 
 def rendered(drawing: Drawing, kind: Format) -> bytes:
-    with ONE_AT_A_TIME:
-        import matplotlib as mpl  # noqa: PLC0415  # see above
-
+    with ONE_AT_A_TIME, plain_text():
         content = io.BytesIO()
-        metadata = {"Title": drawing.title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
-        # Text stays text, to be found and read aloud; the salt makes ids that are the same every time.
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "activation-lab"}):
-            drawn(drawing).savefig(content, format=kind, metadata=metadata)
+        title = shortened(drawing.title, LONGEST_TITLE)
+        metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
+        drawn(drawing).savefig(content, format=kind, metadata=metadata)
         return content.getvalue()
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Matplotlib draws text as it is: `$` is a dollar, and what the font lacks is a box without a word about it."""
+    import matplotlib as mpl  # noqa: PLC0415  # see above
+
+    # Text stays text, to be found and read aloud; the salt makes ids that are the same every time.
+    with (
+        mpl.rc_context({"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "activation-lab"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        yield
 
 
 def drawn(drawing: Drawing) -> "Figure":
@@ -98,22 +110,29 @@ def drawn(drawing: Drawing) -> "Figure":
     columns = min(2, len(drawing.panels))
     rows = math.ceil(len(drawing.panels) / columns)
     beside = legend_beside(drawing)
-    room = 0.09 * max((len(line.label) for line in beside.lines), default=0) if beside else 0
-    figure = Figure(figsize=(2 + 5 * columns + room, 1 + 3.5 * rows), dpi=150, layout="constrained")
+    entries = [label_of(line) for line in beside.lines if not line.points_only] if beside else []
+    room = 0.09 * max(map(width, entries), default=0)
+    height = max(1 + 3.5 * rows, 0.5 + 0.22 * len(entries))
+    figure = Figure(figsize=(2 + 5 * columns + room, height), dpi=150, layout="constrained")
     figure.subplots(rows, columns, squeeze=False)
     for axes, panel in zip(figure.axes, drawing.panels, strict=False):
         draw(axes, panel)
     for spare in figure.axes[len(drawing.panels) :]:
         spare.set_axis_off()
     if beside:
-        entries = figure.axes[drawing.panels.index(beside)].get_legend_handles_labels()
-        figure.legend(*entries, frameon=False, loc="outside right center")
+        handles = figure.axes[drawing.panels.index(beside)].get_legend_handles_labels()
+        figure.legend(*handles, frameon=False, loc="outside right center", handlelength=3.5)
     else:
         add_legends(figure, drawing.panels)
-    figure.suptitle(drawing.title, x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(shortened(drawing.title, LONGEST_TITLE), x=0.01, ha="left", fontweight="bold")
     if drawing.subtitle:
-        figure.axes[0].set_title(drawing.subtitle, loc="left", fontsize="small", color="#555555")
+        subtitle = shortened(drawing.subtitle, 2 * LONGEST_TITLE)
+        figure.axes[0].set_title(subtitle, loc="left", fontsize="small", color="#555555")
     return figure
+
+
+def label_of(line: Line) -> str:
+    return shortened(line.label, LONGEST_LABEL)
 
 
 def legend_beside(drawing: Drawing) -> Panel | None:
@@ -129,7 +148,7 @@ def legend_beside(drawing: Drawing) -> Panel | None:
 def add_legends(figure: "Figure", panels: Sequence[Panel]) -> None:
     for axes, panel in zip(figure.axes, panels, strict=False):
         if len(panel.lines) > 1:
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small")
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small", handlelength=3.5)
 
 
 def draw(axes: "Axes", panel: Panel) -> None:
@@ -137,16 +156,13 @@ def draw(axes: "Axes", panel: Panel) -> None:
 
     points = [shown(line.x, line.y, log=panel.log) for line in panel.lines]
     for place, (line, (x, y)) in enumerate(zip(panel.lines, points, strict=True)):
-        style, (color, marker) = look(place if line.look is None else line.look)
-        every = max(1, math.ceil(len(x) / MARKERS))
-        drawn_as: dict[str, Any] = {"label": line.label, "linestyle": style, "markevery": every, "markersize": 4}
-        if line.points_only:
-            drawn_as = {"label": f"_{line.label}", "linestyle": "none", "markersize": 8, "fillstyle": "none"}
-        (curve,) = axes.plot(x, y, color=color, marker=marker, **drawn_as)
+        own = line.look or looks.numbered(place)
+        (curve,) = axes.plot(x, y, **style(line, own, points=len(x)))
+        curve.set_gid(f"line-{axes.figure.axes.index(axes) + 1}-{place + 1}")
         curve.set_clip_on(not np.isfinite(y).any())  # a zero lies on the axis; a line without points lies nowhere
         if line.band is not None:
             bounds = [shown(line.x, bound, log=panel.log)[1] for bound in line.band]
-            axes.fill_between(x, *bounds, color=color, alpha=0.15, linewidth=0)
+            axes.fill_between(x, *bounds, color=own.color, alpha=0.15, linewidth=0)
     x, y = np.concatenate([*points, np.empty((2, 0))], axis=1)
     if panel.log:
         set_log_scale(axes, y)
@@ -164,13 +180,25 @@ def draw(axes: "Axes", panel: Panel) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def look(number: int) -> tuple[str, tuple[str, str]]:
-    """Style, and colour with marker."""
-    return STYLES[number // len(LOOKS) % len(STYLES)], LOOKS[number % len(LOOKS)]
+def style(line: Line, own: Look, *, points: int) -> dict[str, Any]:
+    """As matplotlib's keywords, which are of several types."""
+    every = max(1, math.ceil(points / MARKERS))
+    hollow = {"fillstyle": "none"} if line.hollow or line.points_only else {}
+    shared = {"color": own.color, "marker": own.marker, "linewidth": LINE_POINTS, **hollow}
+    if line.points_only:  # an underscore keeps it out of the legend
+        return {**shared, "label": "_published", "linestyle": "none", "markersize": 8}
+    return {**shared, "label": label_of(line), "linestyle": dashes(own.dash), "markevery": every, "markersize": 4}
+
+
+def dashes(dash: Dash) -> Any:  # noqa: ANN401  # matplotlib's LineStyleType
+    """Matplotlib counts them in widths of the line, too."""
+    return (0, dash) if dash else "solid"
 
 
 def set_log_scale(axes: "Axes", y: Array) -> None:
     """Logarithmic from the smallest positive number on; a zero, where there is one, has its place below that."""
+    from matplotlib.ticker import FuncFormatter  # noqa: PLC0415  # see above
+
     positive = y[y > 0]
     if not positive.size:
         return
@@ -181,6 +209,16 @@ def set_log_scale(axes: "Axes", y: Array) -> None:
         axes.set_yscale("log")
         if positive.max() < positive.min() * FEW_DECADES:
             tick_within_decades(axes)
+            return
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+
+
+def power_of_ten(value: float) -> str:
+    """Matplotlib's own are markup: 10⁻³, and 5·10⁻³ where a tick lies between two."""
+    if value == 0:
+        return "0"
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{'' if digit == '1' else f'{digit}·'}10{str(int(exponent)).translate(RAISED)}"
 
 
 def tick_within_decades(axes: "Axes") -> None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path
 from starlette.responses import Response
 
 from activations import catalog, gradients, propagation
-from api import drawings, formats
+from api import drawings, formats, looks
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
 from api.examples import EXAMPLES, Example
@@ -172,9 +172,10 @@ def table(types: Mapping[str, ColumnType], rows: Sequence[Row]) -> Table:
 
 
 def chain_drawing(title: str, results: Mapping[str, Row]) -> Drawing:
+    dressed = looks.dressed(result["activation"] for result in results.values())
     lines = [
-        Line(label, column(result, "layer"), [abs(gradient) for gradient in column(result, "gradient")])
-        for label, result in results.items()
+        Line(label, column(result, "layer"), [abs(gradient) for gradient in column(result, "gradient")], look=look)
+        for (label, result), look in zip(results.items(), dressed, strict=True)
     ]
     return Drawing(title, [Panel(xlabel="layer", ylabel="|dC/db|, log scale", lines=lines, log=True, integers=True)])
 
@@ -189,10 +190,14 @@ def clip_drawing(wanted: ClipSpec, before: catalog.Array, after: catalog.Array) 
 
 def propagation_drawing(network: Row) -> Drawing:
     title = "{activation}, {initializer}, {depth} layers of {width}".format_map(network)
+    own = looks.look(network["activation"])
 
     def panel(ylabel: str, lines: Mapping[str, str], *, log: bool = False) -> Panel:
         x = column(network, "layer")
-        drawn = [Line(label, x, column(network, name)) for name, label in lines.items()]
+        drawn = [
+            Line(label, x, column(network, name), look=look)
+            for (name, label), look in zip(lines.items(), (own, looks.dashed(own)), strict=False)
+        ]
         return Panel(xlabel="layer", ylabel=ylabel, lines=drawn, log=log, integers=True)
 
     fractions = {"dead_fraction": "of units: dead", "saturated_fraction": "of derivatives: near 0"}

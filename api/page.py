@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import conditional, formats, prefix
+from api import conditional, formats, looks, prefix
 
 STATIC = Path(__file__).parent / "static"
 INDEX = STATIC / "index.html"
@@ -56,6 +56,8 @@ def install(app: FastAPI) -> None:
     app.state.plotly = plotly_file()
     app.add_middleware(BrowserHeaders)
     app.add_route(PLOTLY_PATH, plotly, include_in_schema=False)
+    app.add_route("/static/looks.css", looks_css, include_in_schema=False)
+    app.add_route("/static/looks.json", looks_json, include_in_schema=False)
     app.mount("/static", Revalidated(directory=STATIC), name="static")
     app.add_route("/", page, include_in_schema=False)
     # before fastapi_offline's mount, whose files have ReDoc's logo and Starlette's ranges
@@ -80,6 +82,15 @@ def page(request: Request) -> Response:
     content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.below("/")}">', 1)
     headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
     return conditional.not_modified(request.headers, headers) or HTMLResponse(content, headers=headers)
+
+
+def looks_css(_: Request) -> Response:
+    """What the server draws with, for the page to draw with."""
+    return Response(looks.stylesheet(), headers={"Cache-Control": "no-cache"}, media_type="text/css")
+
+
+def looks_json(_: Request) -> Response:
+    return Response(looks.table(), headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
 
 class Revalidated(StaticFiles):

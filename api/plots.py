@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
-from api import drawings
+from api import drawings, looks
 from api.dependencies import Sessions
 from api.drawings import MAX_LINES, Drawing, Line, Panel
 from api.errors import declared
 from api.formats import EXAMPLES, MEDIA_TYPES, SCHEMAS, Format
 from api.jobs import JobId
+from api.looks import Look
 from api.routing import Route
+from api.sweep_out import variant
 from api.sweeps import SweepId
 from api.validation import invalid_value, names_in
 from db import queries, sweeps
@@ -85,13 +87,14 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     with sessions.read() as session:
         job, epochs = queries.find(session, job_id), queries.epochs(session, job_id)
     title = f"{job.activation}, seed {job.spec['seed']}"
+    own = looks.look(job.activation)
     panels = [
         Panel(
             xlabel="epoch",
             ylabel=axis,
             lines=[
-                line("training", epochs, METRICS[name], name),
-                line("validation", epochs, METRICS[f"val_{name}"], f"val_{name}"),
+                replace(line("training", epochs, METRICS[name], name, looks.dotted(own)), hollow=True),
+                line("validation", epochs, METRICS[f"val_{name}"], f"val_{name}", own),
             ],
             log=METRICS[name].log,
             integers=True,
@@ -101,9 +104,7 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     return drawings.file(Drawing(title, panels), Format(kind), f"job-{job_id}")
 
 
-def line(
-    label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, name: str, look: int | None = None
-) -> Line:
+def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, name: str, look: Look) -> Line:
     """By epoch; where a layer has no such figure, it has no point."""
     found = [(row.epoch, getattr(row, name)) for row in rows if getattr(row, name) is not None]
     return Line(label, [epoch for epoch, _ in found], [metric.factor * value for _, value in found], look=look)
@@ -123,8 +124,8 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     panels = []
     for name, metric in OF_A_LAYER.items():
         lines = [
-            line(layer, [row for row in rows if row.layer == layer], metric, name, look)
-            for look, layer in enumerate(names)
+            line(layer, [row for row in rows if row.layer == layer], metric, name, looks.numbered(number))
+            for number, layer in enumerate(names)
         ]
         with_points = [drawn for drawn in lines if drawn.x]
         panels.append(Panel(xlabel="epoch", ylabel=metric.axis, lines=with_points, log=metric.log, integers=True))
@@ -217,8 +218,8 @@ def panel_of_sweep(
     spec: SweepSpec, drawn: Sequence[Configuration], metric: Metric, means: Mapping[int, Sequence[Mean]]
 ) -> Panel:
     lines = [
-        mean_line(configuration, means.get(configuration.number, []), metric, look(spec, configuration.number, place))
-        for place, configuration in enumerate(drawn)
+        mean_line(configuration, means.get(configuration.number, []), metric, look(spec, configuration))
+        for configuration in drawn
     ]
     return Panel(xlabel="epoch", ylabel=metric.axis, lines=lines, log=metric.log, integers=True)
 
@@ -240,14 +241,11 @@ def published_line(points: Sequence[Point], ours: Line, metric: Metric) -> Line:
     return Line("published", [point.epoch for point in points], y, look=ours.look, points_only=True)
 
 
-def look(spec: SweepSpec, number: int, place: int) -> int:
-    """A colour an activation and a style a point of the grid, where there are enough of both."""
-    colors, activations = len(drawings.LOOKS), len(spec.activations)
-    enough = activations <= colors and spec.points <= len(drawings.STYLES)
-    return number // activations * colors + number % activations if enough else place
+def look(spec: SweepSpec, configuration: Configuration) -> Look:
+    return looks.look(configuration.activation, variant(spec, configuration))
 
 
-def mean_line(configuration: Configuration, means: Sequence[Mean], metric: Metric, look: int) -> Line:
+def mean_line(configuration: Configuration, means: Sequence[Mean], metric: Metric, look: Look) -> Line:
     band = ([metric.factor * mean.low for mean in means], [metric.factor * mean.high for mean in means])
     return Line(
         configuration.label,

@@ -69,6 +69,11 @@ class ConfigurationOut(Out):
         description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
     )
     jobs: JobCounts = Field(description="Its jobs, one a seed.")
+    variant: int = Field(
+        description="How many configurations of the same activation come before it in the sweep: a drawing gives each "
+        "a dash and a marker of its own.",
+        examples=[0],
+    )
     job_ids: tuple[str, ...] = Field(description="In the order of `seeds`.", examples=[["0193b5c2-…"]])
     final: ValidationFigures = Field(description="After the last epoch, of the jobs that succeeded.")
     best: ValidationFigures = Field(
@@ -155,7 +160,9 @@ class SweepDetail(SweepOut):
 
     @classmethod
     def with_table(cls, record: SweepRecord, results: Sequence[Result]) -> Self:
-        return cls.model_validate({**standing(record), "best": best(results), "configurations": table(results)})
+        return cls.model_validate(
+            {**standing(record), "best": best(results), "configurations": table(record.spec, results)}
+        )
 
 
 def standing(record: SweepRecord) -> dict[str, object]:
@@ -231,7 +238,7 @@ def best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
     )
 
 
-def table(results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
+def table(spec: SweepSpec, results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
     grouped: dict[int, list[Result]] = defaultdict(list)
     for result in results:
         grouped[result.job.configuration.number].append(result)
@@ -245,6 +252,7 @@ def table(results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
     return tuple(
         row(
             configuration,
+            variant(spec, configuration),
             grouped[configuration.number],
             seconds[configuration.number],
             baselines.get(point(configuration)),
@@ -253,12 +261,18 @@ def table(results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
     )
 
 
+def variant(spec: SweepSpec, configuration: Configuration) -> int:
+    """The point of the grid: within one, each activation comes once."""
+    return configuration.number // len(spec.activations)
+
+
 def point(configuration: Configuration) -> str:
     return json.dumps(configuration.values, sort_keys=True)
 
 
 def row(
     configuration: Configuration,
+    variant: int,
     results: Sequence[Result],
     seconds: EstimateOut | None,
     baseline: EstimateOut | None,
@@ -268,6 +282,7 @@ def row(
         activation=configuration.activation,
         values=dict(configuration.values),
         jobs=JobCounts.of([result.state for result in results]),
+        variant=variant,
         job_ids=tuple(result.job.id for result in results),
         final=ValidationFigures(**figures(ValidationFigures, [result.last for result in succeeded])),
         best=ValidationFigures(**figures(ValidationFigures, [result.best for result in results])),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from rich.table import Table as Drawn
 
-from api.drawings import LOOKS
+from api import looks
 from api.formats import ColumnType, Table, to_csv
 from stack import tables
 
@@ -126,8 +126,10 @@ def losses(results: Sequence[Result], subtitle: str) -> Figure:
 
 
 def plot(axes: Axes, results: Sequence[Result], metric: str) -> None:
-    for result, (color, marker) in zip(results, LOOKS, strict=True):
-        axes.plot(result.every("epoch"), result.every(metric), color=color, marker=marker, label=result.activation)
+    for result in results:
+        own = looks.look(result.activation)
+        x, y = result.every("epoch"), result.every(metric)
+        axes.plot(x, y, color=own.color, marker=own.marker, label=result.activation)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="#dddddd", linewidth=0.6)

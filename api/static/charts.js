@@ -8,6 +8,7 @@ import { changes } from "./theme.js";
 const SOURCE = "static/vendor/plotly.min.js";
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: "reset" };
 const FINE_POINTER = matchMedia("(pointer: fine)");
+export const MOST_MARKERS = 20; // on a line
 
 let loading = null;
 
@@ -36,13 +37,20 @@ function palette() {
     line: color("line"),
     panel: color("panel"),
     accent: color("accent"),
-    looks: [0, 1, 2, 3, 4, 5].map((number) => color(`look-${number}`)),
+    looks: numbered((number) => color(`look-${number}`)),
     heat: [
       [0, color("heat-0")],
       [0.5, color("heat-1")],
       [1, color("heat-2")],
     ],
   };
+}
+
+/** As many as there are. */
+function numbered(color) {
+  const found = [];
+  while (color(found.length)) found.push(color(found.length));
+  return found;
 }
 
 /**
@@ -151,7 +159,7 @@ export function line(colors, own, { x, y, name, faint = false, markers = x.lengt
     y,
     name,
     line: { color, dash: own.dash, width: faint ? 1 : 2.25 },
-    marker: { color, symbol: own.symbol, size: 6 },
+    marker: { color, symbol: own.symbol, size: 6, maxdisplayed: MOST_MARKERS },
     opacity: faint ? 0.35 : 1,
     hoverinfo: faint ? "skip" : undefined,
     ...more,

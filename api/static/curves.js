@@ -1,6 +1,6 @@
 // Training and validation of one job, epoch by epoch.
 
-import { chart, counted, line, note } from "./charts.js";
+import { chart, counted, line, MOST_MARKERS, note } from "./charts.js";
 import { METRICS, scale } from "./metrics.js";
 
 /**
@@ -32,8 +32,8 @@ export function curves({ train, validation, title, signal }) {
         return {
           data: [
             drawn(train, {
-              line: { color: colors.looks[look.color], dash: "dot", width: 1.75 },
-              marker: { color: colors.looks[look.color], symbol: `${look.symbol}-open`, size: 6 },
+              line: { color: colors.looks[look.color], dash: look.dotted, width: 1.75 },
+              marker: { color: colors.looks[look.color], symbol: `${look.symbol}-open`, size: 6, maxdisplayed: MOST_MARKERS },
             }),
             drawn(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
           ],
@@ -44,7 +44,7 @@ export function curves({ train, validation, title, signal }) {
             annotations: rows.length ? [] : [note(colors, "The first epoch will appear here.")],
           },
           legend: [
-            { label: "training", own: { ...look, dash: "dot" } },
+            { label: "training", own: { ...look, dash: look.dotted } },
             { label: "validation", own: { ...look, dash: "solid" } },
           ],
           caption: told(rows.at(-1)),

@@ -1,33 +1,45 @@
-// What an activation looks like, in every chart: as api/drawings.py draws it. The colours are page.css's --look-0 to 5.
+// How an activation looks, in every chart: by the server's own table, which its drawings are made with.
 
-import { catalog } from "./api.js";
+import { once } from "./api.js";
 
-const COLORS = 6;
-const DASHES = ["solid", "dash", "dot", "dashdot"];
-const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
-
-/** @typedef {{color: number, dash: string, symbol: string}} Look color is a number of page.css's --look- */
-
-/** @returns {Look} */
-export const look = (number) => ({
-  color: number % COLORS,
-  dash: DASHES[Math.floor(number / COLORS) % DASHES.length],
-  symbol: SYMBOLS[number % COLORS],
-});
-
-/** By an activation's name: its place in the catalog decides. @returns {Promise<(name: string) => Look>} */
-export async function looks() {
-  const names = (await catalog()).map((activation) => activation.name);
-  return (name) => look(Math.max(0, names.indexOf(name)));
-}
+const LINE_PX = 2.25;
 
 /**
- * Each thing with its look: its activation's colour, and a dash more for each before it of the same activation.
+ * @typedef {object} Look
+ * @property {number} color of looks.css's --look-
+ * @property {string} dash as Plotly has it
+ * @property {string} dotted the dash of a line that stands beside this one, of the same thing
+ * @property {string} symbol Plotly's marker
+ */
+
+/**
+ * By an activation's name, and the number of lines of the same activation before it.
+ *
+ * @returns {Promise<(name: string, variant?: number) => Look>}
+ */
+export async function looks() {
+  const { activations, markers, dashes, dotted } = await once("static/looks.json");
+  return (name, variant = 0) => {
+    const number = Math.max(0, activations.indexOf(name));
+    return {
+      color: number,
+      dash: inPixels(dashes[variant % dashes.length]),
+      dotted: inPixels(dotted),
+      symbol: markers[(number + variant) % markers.length],
+    };
+  };
+}
+
+/** A dash is given in widths of the line. */
+const inPixels = (dash) => (dash.length ? dash.map((length) => `${(length * LINE_PX).toFixed(1)}px`).join(",") : "solid");
+
+/**
+ * Each thing with its look: its activation's colour, and another dash and marker for each before it of the same.
  *
  * @template T
  * @param {T[]} things
  * @param {(thing: T) => string} activationOf
- * @param {(name: string) => Look} look
+ * @param {(name: string, variant: number) => Look} look
  * @returns {(T & {own: Look})[]}
  */
 export function dressed(things, activationOf, look) {
@@ -36,9 +48,6 @@ export function dressed(things, activationOf, look) {
     const name = activationOf(thing);
     const nth = seen.get(name) ?? 0;
     seen.set(name, nth + 1);
-    return { ...thing, own: restyled(look(name), nth) };
+    return { ...thing, own: look(name, nth) };
   });
 }
-
-/** The same colour, with the nth dash after its own. */
-const restyled = (own, n) => ({ ...own, dash: DASHES[(DASHES.indexOf(own.dash) + n) % DASHES.length] });

@@ -125,18 +125,17 @@ export async function view({ root, query, signal, title }) {
     await load();
   }
 
-  const activationOf = (label) => label.split(/[, ]/, 1)[0];
-  const present = () => [...new Set((state.comparison?.jobs ?? []).map(({ label }) => activationOf(label)))];
+  const present = () => [...new Set((state.comparison?.jobs ?? []).map(({ activation }) => activation))];
 
   function shown() {
-    return dressed(state.comparison.jobs, ({ label }) => activationOf(label), look)
-      .filter(({ label }) => !state.excluded.has(activationOf(label)))
-      .map((job) => ({ ...job, label: labelOf(activationOf(job.label), job) }));
+    return dressed(state.comparison.jobs, ({ activation }) => activation, look)
+      .filter(({ activation }) => !state.excluded.has(activation))
+      .map((job) => ({ ...job, label: labelOf(job) }));
   }
 
   /** Where one activation stands for one job, its name says it all; the server's label tells the others apart. */
-  function labelOf(name, { label }) {
-    return state.comparison.jobs.filter((job) => activationOf(job.label) === name).length === 1 ? name : label;
+  function labelOf({ activation, label }) {
+    return state.comparison.jobs.filter((job) => job.activation === activation).length === 1 ? activation : label;
   }
 
   function draw() {
