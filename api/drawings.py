@@ -174,8 +174,8 @@ def draw(axes: "Axes", panel: Panel) -> None:
     if panel.integers and x.size:
         axes.set_xlim(np.min(x) - 0.5, np.max(x) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel(panel.xlabel)
-    axes.set_ylabel(panel.ylabel)
+    axes.set_xlabel(shortened(panel.xlabel, LONGEST_LABEL))
+    axes.set_ylabel(shortened(panel.ylabel, LONGEST_LABEL))
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
 
