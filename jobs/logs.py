@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from jobs import tracing
 from jobs.settings import Settings
+from jobs.text import visible
 
 SECRETS: dict[re.Pattern[str], str] = {
     # user:password@ of a URL, to the last @ before a slash: a password may hold one.
@@ -26,6 +27,7 @@ SECRETS: dict[re.Pattern[str], str] = {
 }
 DRAWN_BY_OTHERS = ("color_message", "data")
 """uvicorn's message once more, and Celery's arguments of a task."""
+TRACEBACKS = frozenset({"exception", "stack"})
 
 
 def start(settings: Settings, stream: IO[str]) -> None:
@@ -40,9 +42,10 @@ def start(settings: Settings, stream: IO[str]) -> None:
 
 
 def formatter(log_format: Literal["console", "json"], *, colors: bool = False) -> logging.Formatter:
-    renderer: Processor = JSONRenderer(ensure_ascii=False)
+    renderers: list[Processor] = [JSONRenderer()]  # ASCII alone: nothing steers a terminal that shows the file
     if log_format == "console":
-        renderer = ConsoleRenderer(colors=colors, pad_event_to=0, exception_formatter=plain_traceback)
+        console = ConsoleRenderer(colors=colors, pad_event_to=0, exception_formatter=plain_traceback)
+        renderers = [one_line, console]
     return ProcessorFormatter(
         foreign_pre_chain=[
             merge_contextvars,
@@ -52,7 +55,7 @@ def formatter(log_format: Literal["console", "json"], *, colors: bool = False) -
             ExtraAdder(),
             TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
         ],
-        processors=[ProcessorFormatter.remove_processors_meta, undrawn, format_exc_info, without_secrets, renderer],
+        processors=[ProcessorFormatter.remove_processors_meta, undrawn, format_exc_info, without_secrets, *renderers],
     )
 
 
@@ -70,6 +73,14 @@ def undrawn(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
 def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Also out of tracebacks, which by now are text: a driver may quote the URL that it was given."""
     return {name: masked(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What a client sent neither begins a line of its own nor steers the terminal; a traceback has its lines."""
+    return {
+        name: visible(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def masked(text: str) -> str:

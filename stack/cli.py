@@ -16,7 +16,7 @@ from jobs import settings as service_settings
 from jobs.errors import JobsError
 from jobs.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
 from stack import commands
-from stack.exits import INTERRUPTED, fail, warn
+from stack.exits import INTERRUPTED, fail, say, warn
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
@@ -43,7 +43,7 @@ def main() -> None:
         raise SystemExit(fail(f"{reason} (see {path} --help)", status=2).exit_code) from error
     except JobsError as error:
         cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
-        raise SystemExit(f"activation-lab: {error}{cause}") from error
+        raise SystemExit(fail(f"{error}{cause}").exit_code) from error
     except typer.Abort as error:
         raise SystemExit(fail("interrupted", status=INTERRUPTED).exit_code) from error
     except BrokenPipeError as error:  # whoever read stdout has seen enough, as in `activation-lab list | head`
@@ -128,10 +128,10 @@ def up(
     )
     with log_file(settings.data_dir) as log:
         logs.start(settings, log)
-        typer.echo(f"logging to {log.name}", err=True)
+        say(f"logging to {log.name}", err=True)
         try:
             with running(settings, host=host, port=port, log_to=log) as stack:
-                typer.echo(f"ready {stack.url}")
+                say(f"ready {stack.url}")
                 stack.supervise(tell=warn)
         except Stopped:
             return
@@ -233,7 +233,7 @@ def list_keys() -> None:
 
     with connect(configured().database).read() as session:
         for name in stored.names(session):
-            typer.echo(name)
+            say(name)
 
 
 @keys.command("revoke")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jobs.settings import Settings
 from jobs.sweep import ARTICLE_ACTIVATIONS
+from jobs.text import visible
 from stack import report
 from stack.client import JSON, Client
 from stack.progress import Show, outcome, shown
@@ -47,7 +48,7 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
     results = measure(settings, epochs=epochs, samples=samples, log=log, console=console)
     console.print(report.table(results))
     for path in report.write(results, output, subtitle=subtitle):
-        console.print(f"wrote {path}", soft_wrap=True)
+        console.print(f"wrote {visible(str(path))}", soft_wrap=True, markup=False, emoji=False)
 
 
 def measure(settings: Settings, *, epochs: int, samples: int, log: IO[str], console: Console) -> list[Result]:

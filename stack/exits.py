@@ -1,6 +1,8 @@
-"""How a command ends badly: one clear line on stderr and a non-zero exit status."""
+"""What a command says, a line at a time, and how it ends badly: with one on stderr and a non-zero exit status."""
 
 import typer
+
+from jobs.text import visible
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -12,4 +14,9 @@ def fail(message: object, *, status: int = 1) -> typer.Exit:
 
 
 def warn(message: object) -> None:
-    typer.echo(f"activation-lab: {' '.join(str(message).split())}", err=True)
+    say(f"activation-lab: {' '.join(str(message).split())}", err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """On a line; a control character in what a service or a file holds does nothing to the terminal."""
+    typer.echo(visible(text), err=err)

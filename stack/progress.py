@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from jobs.text import shortened, visible
 from stack.client import JSON
 from stack.events import RESET, Event
 from stack.tables import loss, percent, seconds, without_success
 
 ROOMY = 100  # columns; with fewer, the bar itself takes what is left
+LONGEST_NAME = 40  # columns beside a bar
 
 Show = Callable[[JSON, Event], None]
 """Takes a job and what happened to it."""
@@ -24,7 +26,7 @@ def shown(
     jobs: Sequence[JSON], console: Console, names: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Show]:
     """The names, by id, are what tells the jobs apart; without them each is called by its activation."""
-    called = names or {job["id"]: job["spec"]["activation"] for job in jobs}
+    called = {job["id"]: visible(names[job["id"]] if names else job["spec"]["activation"]) for job in jobs}
     return bars(jobs, console, called) if console.is_terminal else lines(console, called)
 
 
@@ -44,7 +46,8 @@ def lines(console: Console, names: Mapping[str, str]) -> Iterator[Show]:
 
 
 def print_line(console: Console, name: str, job: JSON, event: Event) -> None:
-    console.print(f"{name}  {told(job, event)}", markup=False, highlight=False, soft_wrap=True)
+    line = f"{name}  {visible(told(job, event))}"
+    console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager
@@ -58,7 +61,7 @@ def bars(jobs: Sequence[JSON], console: Console, names: Mapping[str, str]) -> It
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as progress:
-        drawn = Bars(progress, jobs, names)
+        drawn = Bars(progress, jobs, {job_id: shortened(name, LONGEST_NAME) for job_id, name in names.items()})
 
         def show(job: JSON, event: Event) -> None:
             if event.kind == "diagnosis":  # above the bars, to stay
@@ -148,7 +151,7 @@ def move(progress: Progress, bar: TaskID, event: Event) -> None:
         progress.start_task(bar)
         progress.update(bar, note="running")
     elif event.data["state"] != "succeeded":  # the figures of its last epoch say more
-        progress.update(bar, note=state(event.data))
+        progress.update(bar, note=visible(state(event.data)))
 
 
 def told(job: JSON, event: Event) -> str:

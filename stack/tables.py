@@ -8,6 +8,9 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from jobs.text import visible
 
 from jobs.words import words
 
@@ -24,17 +27,24 @@ def show(headers: Row, rows: Iterable[Row]) -> None:
         console.print(table(headers, rows))
     else:
         for row in (headers, *rows):
-            print("\t".join(row))  # noqa: T201  # what the command is for
+            print("\t".join(map(visible, row)))  # noqa: T201  # what the command is for
 
 
 def table(headers: Row, rows: Iterable[Row]) -> Table:
     """The first column names the row, the others are figures."""
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for number, header in enumerate(headers):
-        drawn.add_column(header, justify="right" if number else "left", overflow="fold", no_wrap=header in TO_BE_COPIED)
+        drawn.add_column(
+            cell(header), justify="right" if number else "left", overflow="fold", no_wrap=header in TO_BE_COPIED
+        )
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(cell, row))
     return drawn
+
+
+def cell(text: str) -> Text:
+    """Neither markup nor emoji codes: rich would read them in a string. A header of ours may have two lines."""
+    return Text(visible(text, keep="\n"))
 
 
 def of_jobs(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:

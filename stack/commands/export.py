@@ -11,7 +11,7 @@ import typer
 
 from stack.commands.arguments import LOCAL, AnyId, Url
 from stack.commands.service import service
-from stack.exits import fail
+from stack.exits import fail, say
 
 if TYPE_CHECKING:
     from stack.client import Client
@@ -95,4 +95,4 @@ def write_all(client: "Client", any_id: str, write: Write) -> None:
     for job in jobs:
         record = read(client, job["id"])
         written = write(record)
-        typer.echo(f"{'exported' if written else 'there already:'} {job['id']} ({record.job['state']})")
+        say(f"{'exported' if written else 'there already:'} {job['id']} ({record.job['state']})")

@@ -19,7 +19,7 @@ from stack.commands.service import (
     write,
 )
 from stack.commands.watching import follow
-from stack.exits import fail
+from stack.exits import fail, say
 
 app = typer.Typer()
 
@@ -57,7 +57,7 @@ def submit(
     spec = assigned(given, assignments)
     with service(url) as client:
         job = client.submit(spec)
-        print_json(job) if as_json else typer.echo(job["id"])
+        print_json(job) if as_json else say(job["id"])
         if watch:
             follow(client, job, of="jobs", as_json=as_json)
 
@@ -132,7 +132,7 @@ def cancel(any_id: AnyId, url: Url = LOCAL, as_json: AsJson = False) -> None:
     with service(url) as client:
         noun, _ = client.find(any_id)
         thing = client.cancel(any_id, of=noun)
-        print_json(thing) if as_json else typer.echo("asked to cancel" if thing["state"] == "running" else "cancelled")
+        print_json(thing) if as_json else say("asked to cancel" if thing["state"] == "running" else "cancelled")
 
 
 @app.command()
@@ -148,7 +148,7 @@ def retry(
     """
     with service(url) as client:
         job = client.retry(job_id)
-        print_json(job) if as_json else typer.echo(job["id"])
+        print_json(job) if as_json else say(job["id"])
         if watch:
             follow(client, job, of="jobs", as_json=as_json)
 
@@ -162,7 +162,7 @@ def delete(job_ids: JobIds, url: Url = LOCAL) -> None:
     with service(url) as client:
         for job_id in job_ids:
             client.delete(job_id)
-            typer.echo(f"deleted {job_id}")
+            say(f"deleted {job_id}")
 
 
 @app.command()
@@ -229,7 +229,7 @@ def plot(
             raise fail("--layers is for a job; --metric and --exclude are for a sweep")
         path = f"{client.path(any_id, noun)}{'/layers' if of_layers else ''}/plot.{kind}"
         write(client.download(path, options), file, binary=True)
-    typer.echo(f"wrote {file}")
+    say(f"wrote {file}")
 
 
 @app.command()
@@ -252,7 +252,7 @@ def compare(
     with service(url) as client:
         if output:
             write(client.download("/v1/compare", {**query, "format": kind}), output, binary=True)
-            typer.echo(f"wrote {output}")
+            say(f"wrote {output}")
             return
         answer = client.read("/v1/compare", query, holding="jobs")
         print_json(answer) if as_json else tables.show(*tables.of_curves(answer))
@@ -305,7 +305,7 @@ def checkpoints(
         path = f"{client.path(job_id)}/checkpoints"
         if file is not None:
             write(client.download(f"{path}/{epoch}"), file, binary=True)
-            typer.echo(f"wrote {file}")
+            say(f"wrote {file}")
             return
         answer = client.read(path, holding="checkpoints")
         print_json(answer) if as_json else tables.show(*tables.of_checkpoints(answer["checkpoints"]))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from jobs.text import visible
 from stack.assignments import InvalidAssignment, assign
 from stack.exits import INTERRUPTED, fail
 
@@ -43,7 +44,7 @@ def assigned(body: dict[str, Any], assignments: Iterable[str] | None) -> dict[st
 
 def print_json(*answers: "JSON") -> None:
     for answer in answers:
-        typer.echo(json.dumps(answer))
+        typer.echo(json.dumps(answer).replace("\x7f", "\\u007f"))  # the one control character that JSON leaves alone
 
 
 def table_format(file: Path | None, *, csv: bool, parquet: bool, as_json: bool) -> str | None:
@@ -90,8 +91,15 @@ def write(content: bytes, file: Path | None, *, binary: bool) -> None:
     if file is None and binary and sys.stdout.isatty():
         raise fail("Parquet is no text for a terminal; name a file")
     try:
-        sys.stdout.buffer.write(content) if file is None else file.write_bytes(content)
+        sys.stdout.buffer.write(for_stdout(content, binary=binary)) if file is None else file.write_bytes(content)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise fail(f"cannot write {file or 'to stdout'}: {error.strerror}") from error
+
+
+def for_stdout(content: bytes, *, binary: bool) -> bytes:
+    """Exactly what was sent; but on a terminal, text without what would steer it."""
+    if binary or not sys.stdout.isatty():
+        return content
+    return visible(content.decode(errors="replace"), keep="\r\n\t").encode()

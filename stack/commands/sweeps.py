@@ -9,7 +9,7 @@ from stack.commands import completion
 from stack.commands.arguments import LOCAL, AsJson, Url
 from stack.commands.service import assigned, print_json, service
 from stack.commands.watching import follow
-from stack.exits import fail
+from stack.exits import fail, say
 
 app = typer.Typer()
 
@@ -53,7 +53,7 @@ def sweep(
         body["seeds"] = values(seeds)
     with service(url) as client:
         found = client.submit_sweep(body)
-        print_json(found) if as_json else typer.echo(found["id"])
+        print_json(found) if as_json else say(found["id"])
         if watch:
             follow(client, found, of="sweeps", as_json=as_json)
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from jobs.words import words
 from stack.commands.service import print_json
-from stack.exits import INTERRUPTED, fail
+from stack.exits import INTERRUPTED, fail, say
 
 if TYPE_CHECKING:
     from stack.client import JSON, Client, Noun
@@ -29,7 +27,7 @@ def follow(client: "Client", thing: "JSON", *, of: "Noun", as_json: bool) -> Non
     if ended["state"] != "succeeded":
         raise fail(f"{noun} {ended['id']} {how}")
     if not as_json:
-        typer.echo(how)
+        say(how)
 
 
 def show(client: "Client", thing: "JSON", *, of: "Noun", as_json: bool) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 JOB_TAG = "activation_lab.job_id"
 EPOCHS_TAG = "activation_lab.epochs"  # how many the run has
 STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
+RESERVED = ("mlflow.", "activation_lab.")
 MOST_METRICS = 1000  # in one request, as MLflow's REST API has it
 
 
@@ -60,7 +61,7 @@ class Store:
         self.client.log_batch(
             run.info.run_id,
             params=[Param(name, words(value)) for name, value in flat(parameters)],
-            tags=[RunTag(name, value) for name, value in spec["metadata"].items()],
+            tags=[RunTag(tag_name(name), value) for name, value in spec["metadata"].items()],
         )
         return run
 
@@ -79,6 +80,11 @@ class Store:
             (folder / "layers.csv").write_bytes(client.download(f"{path}/layers", {"format": "csv"}))
             (folder / "plot.png").write_bytes(client.download(f"{path}/plot.png"))
             self.client.log_artifacts(run.info.run_id, name)
+
+
+def tag_name(key: str) -> str:
+    """Of a user's own word: MLflow acts on its own tags, such as mlflow.runName, and we on ours."""
+    return f"metadata.{key}" if key.startswith(RESERVED) else key
 
 
 def milliseconds(seconds: float) -> int:

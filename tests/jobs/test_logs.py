@@ -120,3 +120,22 @@ def test_what_is_no_secret_stays_as_it_is(said: str) -> None:
 def test_what_others_add_for_themselves_is_left_out(as_json: Log) -> None:
     as_json.logger.info("started", extra={"color_message": "\x1b[1mstarted", "data": {"args": object()}})
     assert set(as_json.objects()[0]) == {"event", "level", "logger", "timestamp"}
+
+
+@pytest.mark.parametrize(
+    "odd", ["\x1b[2J", "a\nERROR forged", "\x07", "\x7f", "\x9b", "\u202e", "\u2028", "\ud83d"], ids=ascii
+)
+def test_what_a_client_sent_neither_steers_a_terminal_nor_begins_a_line(either: Log, odd: str) -> None:
+    either.logger.info("asked for %s", f"{odd}.", extra={"note": f"{odd}."})
+    (line,) = either.stream.getvalue().removesuffix("\n").split("\n")
+    assert line.isprintable()
+
+
+def test_a_traceback_keeps_its_lines_on_the_console() -> None:
+    log = Log("console")
+    try:
+        refuse("\x1b[2J")
+    except OSError:
+        log.logger.exception("it failed")
+    assert len(log.lines()) > 3
+    assert "\x1b" not in log.stream.getvalue()

@@ -15,7 +15,7 @@ from jobs.text import shortened, visible, width
         ("\ud83d", r"\ud83d"),
         ("\ufffe\ufeff", r"\ufffe\ufeff"),
         ("\U000e0041", r"\U000e0041"),
-        ("👩\u200d🚀 می\u200cخواهم", "👩\u200d🚀 می\u200cخواهم"),
+        ("👩\u200d🚀 नहीं\u200c", "👩\u200d🚀 नहीं\u200c"),
     ],
 )
 def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
