@@ -317,10 +317,13 @@ def layers(
     sessions: Sessions,
     kind: HistoryFormat,
     epoch: Annotated[int | None, Query(ge=1, le=MAX_NUMBER, description="Only this epoch.", examples=[1])] = None,
+    after_epoch: Annotated[
+        int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs; ignored beside `epoch`.")
+    ] = 0,
 ) -> Response:
     """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
-        found = queries.layers(session, job_id, epoch=epoch)
+        found = queries.layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
     return tabulated(found, LAYER_COLUMNS, kind, job_id=job_id, name="layers")
 
 

@@ -100,11 +100,12 @@ def dashed(own: Look) -> Look:
 
 
 def stylesheet() -> str:
-    """The colours as the page's variables --look-0 and so on."""
+    """The colours as the page's variables --look-0 and so on, and classes that choose one."""
     light, dark = (
         "".join(f" --look-{number}: {pair[theme]};" for number, pair in enumerate(COLORS.values())) for theme in (0, 1)
     )
-    return f":root {{{light} }}\n:root[data-theme=dark] {{{dark} }}\n"
+    swatches = "".join(f".look-{number} {{ --swatch: var(--look-{number}); }}\n" for number in range(len(COLORS)))
+    return f":root {{{light} }}\n:root[data-theme=dark] {{{dark} }}\n{swatches}"
 
 
 def table() -> str:

@@ -203,14 +203,14 @@ def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude:
     return found
 
 
-def best(included: Sequence[Configuration], results: Sequence[Result]) -> list[Configuration]:
+def best(included: Sequence[Configuration], results: Sequence[Result], *, most: int = MAX_LINES) -> list[Configuration]:
     """Those with the lowest validation loss that any seed came to, in their order; those without any come last."""
     lowest = dict.fromkeys((configuration.number for configuration in included), float("inf"))
     for result in results:
         number = result.job.configuration.number
         if result.best is not None and number in lowest:
             lowest[number] = min(lowest[number], result.best["val_loss"])
-    chosen = sorted(included, key=lambda configuration: lowest[configuration.number])[:MAX_LINES]
+    chosen = sorted(included, key=lambda configuration: lowest[configuration.number])[:most]
     return sorted(chosen, key=attrgetter("number"))
 
 

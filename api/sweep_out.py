@@ -114,6 +114,7 @@ class SweepLinks(Out):
     jobs: str = Field(description="Its jobs, page by page.", examples=["/v1/jobs?sweep_id=0193…"])
     history: str = Field(description="Every epoch of every job.", examples=["/v1/sweeps/0193…/history"])
     stream: str = Field(description="The events of its jobs, live.", examples=["/v1/sweeps/0193…/stream"])
+    means: str = Field(description="Its curves, thinned.", examples=["/v1/sweeps/0193…/means"])
     plot: str = Field(description="Its curves, drawn.", examples=["/v1/sweeps/0193…/plot.svg"])
     cancel: str = Field(description="POST here to cancel it.", examples=["/v1/sweeps/0193…/cancel"])
 
@@ -186,7 +187,7 @@ def standing(record: SweepRecord) -> dict[str, object]:
             self=own,
             jobs=below(f"/v1/jobs?sweep_id={record.sweep.id}"),
             plot=f"{own}/plot.svg",
-            **{name: f"{own}/{name}" for name in ("history", "stream", "cancel")},
+            **{name: f"{own}/{name}" for name in ("history", "means", "stream", "cancel")},
         ),
     }
 

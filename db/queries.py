@@ -191,12 +191,12 @@ def curve(session: Session, job_id: str, metric: str) -> Sequence[Row[*tuple[Any
     ).all()
 
 
-def layers(session: Session, job_id: str, *, epoch: int | None = None) -> Sequence[Layer]:
+def layers(session: Session, job_id: str, *, epoch: int | None = None, after_epoch: int = 0) -> Sequence[Layer]:
     """Layer metrics by epoch, from the input to the output. Raises JobNotFound."""
     find(session, job_id)
-    of_epoch = [] if epoch is None else [Layer.epoch == epoch]
+    of_epoch = Layer.epoch > after_epoch if epoch is None else Layer.epoch == epoch
     return session.scalars(
-        select(Layer).where(Layer.job_id == job_id, *of_epoch).order_by(Layer.epoch, Layer.position)
+        select(Layer).where(Layer.job_id == job_id, of_epoch).order_by(Layer.epoch, Layer.position)
     ).all()
 
 

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.text import visible
-
 from jobs.words import words
 
 TO_BE_COPIED = frozenset({"id", "job", "sweep", "worker"})  # in one piece, also on a narrow terminal

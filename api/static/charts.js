@@ -1,7 +1,8 @@
 // Charts: Plotly, fetched when the first one is drawn, in the page's own colours.
 
 import { fill, h } from "./dom.js";
-import { number, raised } from "./format.js";
+import { extent } from "./figures.js";
+import { number, raised, shortened, visible } from "./format.js";
 import { swatch } from "./parts.js";
 import { changes } from "./theme.js";
 
@@ -58,7 +59,7 @@ function numbered(color) {
  * @property {object[]} data Plotly's traces
  * @property {object} [layout] over the page's own
  * @property {string} [caption] the same for whoever does not see it
- * @property {{label: string, own: import("./looks.js").Look}[]} [legend]
+ * @property {{label: string, own?: import("./looks.js").Look}[]} [legend]
  */
 
 /**
@@ -90,7 +91,7 @@ export function chart({ name, title, signal, size = "" }) {
     await Plotly.react(plot, picture.data, merged(basis(colors), picture.layout ?? {}), CONFIG);
     fill(
       legend,
-      (picture.legend ?? []).map(({ label, own }) => h("li", {}, swatch(own), label)),
+      (picture.legend ?? []).map(entry),
     );
     legend.hidden = !picture.legend?.length;
     caption.textContent = picture.caption ?? "";
@@ -138,6 +139,8 @@ export function chart({ name, title, signal, size = "" }) {
   };
 }
 
+const entry = ({ label, own }) => h("li", { title: label }, own && swatch(own), h("span", {}, label));
+
 /** What a chart says in place of the curves that are still to come. */
 export const note = (colors, text) => ({
   text,
@@ -148,6 +151,12 @@ export const note = (colors, text) => ({
   y: 0.5,
   font: { color: colors.faint, size: 13 },
 });
+
+const MOST_COLUMNS = 60;
+const ENTITIES = { "<": "&lt;", ">": "&gt;", "&": "&amp;", $: "&#36;", "%": "&#37;", "{": "&#123;" };
+
+/** A text that Plotly draws as it is: it would read markup, formulas and `%{x}` in it. */
+export const plain = (text) => shortened(visible(text), MOST_COLUMNS).replace(/[<>&$%{]/g, (sign) => ENTITIES[sign]);
 
 /** A line in a look. */
 export function line(colors, own, { x, y, name, faint = false, markers = x.length < 30, ...more }) {
@@ -213,10 +222,8 @@ function merged(base, over) {
  * @param {(number|null)[]} values what is drawn on it
  */
 export function decades(values) {
-  const positive = values.filter((value) => value > 0);
-  if (!positive.length) return { type: "log" };
-  const least = Math.min(...positive);
-  const most = Math.max(...positive);
+  const [least, most] = extent(values.filter((value) => value > 0));
+  if (least > most) return { type: "log" };
   const ticks = most / least < 2 ? evenly(least, most) : most / least < 100 ? within(least, most) : whole(least, most);
   return {
     type: "log",

@@ -33,7 +33,12 @@ export function curves({ train, validation, title, signal }) {
           data: [
             drawn(train, {
               line: { color: colors.looks[look.color], dash: look.dotted, width: 1.75 },
-              marker: { color: colors.looks[look.color], symbol: `${look.symbol}-open`, size: 6, maxdisplayed: MOST_MARKERS },
+              marker: {
+                color: colors.looks[look.color],
+                symbol: `${look.symbol}-open`,
+                size: 6,
+                maxdisplayed: MOST_MARKERS,
+              },
             }),
             drawn(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
           ],

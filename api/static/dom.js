@@ -1,5 +1,7 @@
 // Elements, made from a name, properties and children.
 
+import { visible } from "./format.js";
+
 /**
  * @param {string} name
  * @param {Record<string, unknown>} [properties] `onclick` and its like are listeners, `data` and `style` are objects;
@@ -19,11 +21,17 @@ function set(element, key, value) {
   if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
   else if (key === "data") Object.assign(element.dataset, value);
   else if (key === "style") for (const [name, text] of Object.entries(value)) element.style.setProperty(name, text);
-  else element.setAttribute(key, value === true ? "" : String(value));
+  else element.setAttribute(key, value === true ? "" : READ_OUT.has(key) ? visible(value) : String(value));
 }
 
+const READ_OUT = new Set(["title", "aria-label", "placeholder"]);
+
+/** Text, whoever it is from, neither turns the writing around nor hides what it holds. */
 const flat = (children) =>
-  children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+  children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (typeof child === "string" ? visible(child) : child));
 
 /** Puts other children in, and only then: what did not change keeps its focus and its place. */
 export function fill(element, ...children) {

@@ -1,8 +1,9 @@
 // A job's layers by epoch, as heat maps: where gradients vanish, what saturates, which units die.
 
 import { get } from "./api.js";
-import { chart, counted } from "./charts.js";
+import { chart, counted, decades } from "./charts.js";
 import { fill, h } from "./dom.js";
+import { extent } from "./figures.js";
 import { number } from "./format.js";
 import { drawingFiles, tableFiles } from "./parts.js";
 
@@ -15,6 +16,8 @@ const MAPS = [
   { name: "activation_variance", title: "Variance of the outputs", log: true },
 ];
 const MOST_NUMBERS = 12; // epochs whose cells still have room for their number
+const MOST_GAPS = 60; // epochs whose cells are still wider than a gap
+const GAP = { xgap: 1, ygap: 2 };
 
 /** @param {{path: string, signal: AbortSignal}} about of the job */
 export function layerMaps({ path, signal }) {
@@ -34,10 +37,14 @@ export function layerMaps({ path, signal }) {
     drawingFiles("Drawing", (format) => `${path}/layers/plot.${format}`),
   );
 
+  let layers = [];
+
+  /** What came since the last time, and the last epoch again: another attempt may have measured it anew. */
   async function load() {
-    let layers;
+    const known = Math.max(0, (layers.at(-1)?.epoch ?? 0) - 1);
     try {
-      ({ layers } = await get(`${path}/layers`, signal));
+      const found = await get(`${path}/layers?after_epoch=${known}`, signal);
+      layers = [...layers.filter(({ epoch }) => epoch <= known), ...found.layers];
     } catch {
       return; // the job's own figures say what is wrong; these come again with the next epoch
     }
@@ -69,9 +76,8 @@ function drawn(about, layers, colors) {
         text: grid.map((cells) => cells.map(({ text }) => text)),
         zmin,
         zmax,
-        xgap: 1,
-        ygap: 2,
-        showscale: false,
+        ...(epochs.length > MOST_GAPS ? { xgap: 0, ygap: 2 } : GAP),
+        ...colorbar(about, [zmin, zmax], colors),
         colorscale: colors.heat,
         hovertemplate: "%{y}, epoch %{x}: %{text}<extra></extra>",
       },
@@ -79,7 +85,7 @@ function drawn(about, layers, colors) {
     layout: {
       xaxis: { ...counted("epoch", last), showgrid: false },
       yaxis: { autorange: "reversed", showgrid: false, type: "category" },
-      margin: { l: 56, r: 4, t: 4, b: 36 },
+      margin: { l: 56, r: 60, t: 4, b: 36 },
       annotations:
         epochs.length > MOST_NUMBERS
           ? []
@@ -108,9 +114,32 @@ function cell({ name, log, fraction }, row) {
   return { z, text: fraction ? `${Math.round(100 * value)} %` : number(value, 2) };
 }
 
+/** The scale beside the map, in the figures' own unit. */
+function colorbar({ log, fraction }, [low, high], colors) {
+  const ticks = log ? decades([10 ** low, 10 ** high]) : {};
+  const within = (ticks.tickvals ?? [])
+    .map((value, index) => [Math.log10(value), ticks.ticktext[index]])
+    .filter(([at]) => at >= low - 1e-9 && at <= high + 1e-9);
+  const text = { tickfont: { size: 11, color: colors.faint }, outlinewidth: 0 };
+  return {
+    showscale: true,
+    colorbar: {
+      ...text,
+      thickness: 8,
+      len: 1,
+      lenmode: "fraction",
+      xpad: 6,
+      ypad: 0,
+      ...(within.length ? { tickvals: within.map(([at]) => at), ticktext: within.map(([, it]) => it) } : { nticks: 4 }),
+      ...(fraction ? { tickformat: ".0%" } : log ? {} : { tickformat: ".2~g" }),
+    },
+  };
+}
+
 /** One value alone lies in the middle. */
 function range(values) {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = extent(values);
+  if (low > high) return [0, 1];
   return low < high ? [low, high] : [low - 0.5, low + 0.5];
 }
 

@@ -31,7 +31,7 @@ export async function looks() {
 }
 
 /** A dash is given in widths of the line. */
-const inPixels = (dash) => (dash.length ? dash.map((length) => `${(length * LINE_PX).toFixed(1)}px`).join(",") : "solid");
+const inPixels = (dash) => dash.map((length) => `${(length * LINE_PX).toFixed(1)}px`).join(",") || "solid";
 
 /**
  * Each thing with its look: its activation's colour, and another dash and marker for each before it of the same.

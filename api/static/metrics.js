@@ -1,7 +1,8 @@
 // What is measured of an epoch, and how a chart has it.
 
 import { decades } from "./charts.js";
-import { duration, percent } from "./format.js";
+import { extent } from "./figures.js";
+import { duration, number, percent } from "./format.js";
 
 export const METRICS = {
   val_loss: "Validation loss",
@@ -18,7 +19,7 @@ export const METRICS = {
 export function scale(metric) {
   const [, kind] = KINDS.find(([pattern]) => pattern.test(metric));
   const axis = (values) => {
-    const known = values.filter((value) => value !== null);
+    const known = values.filter((value) => value !== null && value !== undefined);
     return known.length ? kind.axis(known) : UNKNOWN;
   };
   return { ...kind, axis };
@@ -29,15 +30,14 @@ const UNKNOWN = { showticklabels: false, showgrid: false };
 
 const KINDS = [
   [/accuracy/, { axis: fractions, read: (value) => percent(value), hover: ".2%" }],
-  [/loss/, { axis: decades, read: (value) => String(Number(value.toPrecision(3))), hover: ".4f" }],
+  [/loss/, { axis: decades, read: (value) => number(value, 3), hover: ".4f" }],
   [/_seconds$/, { axis: fromZero, read: duration, hover: ".4~g" }],
   [/per_second$/, { axis: fromZero, read: (value) => value.toFixed(0), hover: ".4~g" }],
 ];
 
 /** As far as the values go, and not beyond 0 and 1. */
 function fractions(values) {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const [low, high] = extent(values);
   const room = Math.max(0.005, 0.08 * (high - low));
   return { tickformat: ".1~%", range: [Math.max(-0.01, low - room), Math.min(1.005, high + room)] };
 }

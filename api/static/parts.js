@@ -40,6 +40,13 @@ export function tiles(figures) {
   );
 }
 
+/** "2 failed, 1 cancelled" of counted jobs; "" where all went well. */
+export const unlucky = (jobs) =>
+  ["failed", "cancelled"]
+    .filter((state) => jobs[state] > 0)
+    .map((state) => `${jobs[state]} ${state}`)
+    .join(", ");
+
 /** A link to a file of the API; with a key it is fetched here, because a link sends none. */
 export function fileLink(path, text, { name = "" } = {}) {
   return h(
@@ -111,7 +118,7 @@ export function confirmed({ title, text, action }) {
 /** The state of a live view's connection. */
 export function liveMark() {
   const mark = h("span", { class: "live", data: { live: "reconnecting" }, role: "status" }, "connecting");
-  const WORDS = { live: "live", reconnecting: "reconnecting", ended: "complete" };
+  const WORDS = { live: "live", reconnecting: "reconnecting", ended: "ended" };
   return {
     element: mark,
     set: (state) => {
@@ -129,8 +136,8 @@ const SWATCH_PX = 26;
 
 /** A short piece of an activation's line. */
 export function swatch({ color, dash = "solid", symbol }) {
-  const drawing = drawn("svg", { class: "swatch", width: SWATCH_PX, height: 12, viewBox: "0 0 26 12", "aria-hidden": true });
-  drawing.style.setProperty("--swatch", `var(--look-${color})`);
+  const own = color === null ? "swatch" : `swatch look-${color}`;
+  const drawing = drawn("svg", { class: own, width: SWATCH_PX, height: 12, viewBox: "0 0 26 12", "aria-hidden": true });
   const stroked = dash === "solid" ? {} : { "stroke-dasharray": dash.replaceAll("px", "") };
   drawing.append(drawn("path", { d: "M0 6H26", ...stroked }));
   if (MARKS[symbol]) drawing.append(drawn("path", { class: "mark", d: MARKS[symbol] }));

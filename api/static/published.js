@@ -48,7 +48,7 @@ function told({ verdicts, departures }) {
   const total = Object.values(verdicts).reduce((sum, number) => sum + number, 0);
   const counted = Object.entries(verdicts).map(([verdict, number]) => `${number} ${VERDICTS[verdict]}`);
   return [
-    h("p", {}, total ? `Of ${total} published figures: ${counted.join(", ")}.` : "No published figure to compare yet."),
+    h("p", {}, total ? `Of ${total} published figures: ${counted.join(", ")}.` : "No published figure to compare."),
     departures.length > 0 && h("p", { class: "hint" }, `Not quite the published experiment: ${departures.join(", ")}.`),
   ];
 }

@@ -1,58 +1,118 @@
-// A sweep's configurations as lines: the mean of their seeds, each seed faintly behind it.
+// A sweep's configurations as lines: the mean of their seeds, and a band from the lowest to the highest of them.
 
-import { counted, line, note } from "./charts.js";
+import { counted, line, note, plain } from "./charts.js";
+import { greatest } from "./figures.js";
+import { count } from "./format.js";
 import { scale } from "./metrics.js";
 
+const MOST_NAMED = 12; // entries of a legend, lines of a caption
+const MOST_BANDS = 8; // more of them hide each other
+const BEST_SAID = 3;
+
 /**
- * @typedef {object} Drawn a configuration that is shown
+ * @typedef {object} Curve of a configuration, as `v1/sweeps/…/means` has it
  * @property {string} label
+ * @property {string} point what the grid has there, "" without one
  * @property {import("./looks.js").Look} own
+ * @property {number} variant
  * @property {string} activation
- * @property {string[]} job_ids
+ * @property {number[]} epoch
+ * @property {(number|null)[]} mean
+ * @property {(number|null)[]} low
+ * @property {(number|null)[]} high
  */
 
 /**
- * @param {Drawn[]} configurations
- * @param {Map<string, Map<number, object>>} histories by job, its epochs by number
+ * @param {Curve[]} curves
  * @param {string} metric
- * @param {Map<string, object>|null} published the article's runs by activation, to be drawn as rings
+ * @param {object} more
+ * @param {boolean} more.banded whether there are several seeds
+ * @param {Map<string, object>|null} more.published the article's runs by activation, to be drawn as rings
  * @returns {(colors: object) => import("./charts.js").Picture}
  */
-export function picture(configurations, histories, metric, published) {
+export function picture(curves, metric, { banded, published }) {
   const { axis, read, hover } = scale(metric);
-  const lines = configurations.map((configuration) => ({
-    ...configuration,
-    runs: configuration.job_ids.map((job) => run(histories.get(job), metric)).filter(({ x }) => x.length),
-  }));
-  const begun = lines.filter(({ runs }) => runs.length);
-  const longest = Math.max(2, ...begun.flatMap(({ runs }) => runs.flatMap(({ x }) => x)));
-  const rings = published ? begun.flatMap((one) => ring(one, published.get(one.activation)?.[metric], longest)) : [];
-  const ys = [...begun.flatMap(({ runs }) => runs), ...rings].flatMap(({ y }) => y);
+  const begun = curves.filter(({ epoch }) => epoch.length);
+  const longest = greatest(
+    begun.map(({ epoch }) => epoch.at(-1)),
+    2,
+  );
+  const last = Math.max(2, longest);
+  const rings = published ? begun.flatMap((one) => ring(one, published.get(one.activation)?.[metric], last)) : [];
+  const bands = banded && begun.length <= MOST_BANDS ? begun : [];
+  const ys = [...begun.map(({ mean }) => mean), ...bands.flatMap(({ low, high }) => [low, high])];
   return (colors) => ({
     data: [
-      ...begun.flatMap((one) => drawn(colors, one, hover)),
+      ...bands.flatMap((one) => band(colors, one)),
+      ...begun.map(({ own, label, epoch, mean }) =>
+        line(colors, own, {
+          x: epoch,
+          y: mean,
+          name: plain(label),
+          markers: true,
+          hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${plain(label)}</extra>`,
+          ...(begun.length > MOST_NAMED ? thin(colors, own) : {}),
+        }),
+      ),
       ...rings.map(({ own, ...points }) => line(colors, own, { ...points, ...ringed(colors, own, hover) })),
     ],
     layout: {
-      xaxis: { ...counted("epoch", longest), range: [0.7, longest + 0.3] },
-      yaxis: axis(ys),
-      uirevision: `${metric} ${longest}`,
+      xaxis: { ...counted("epoch", last), range: [0.7, last + 0.3] },
+      yaxis: axis([...ys.flat(), ...rings.flatMap(({ y }) => y)]),
+      uirevision: `${metric} ${last}`,
       annotations: begun.length ? [] : [note(colors, "The first epoch will appear here.")],
     },
-    legend: lines,
-    caption: begun.map((one) => told(one, read)).join("; "),
+    legend: legend(curves),
+    caption: caption(begun, metric, read),
   });
 }
 
-function drawn(colors, { own, label, runs }, hover) {
-  const hovertemplate = `epoch %{x}: %{y:${hover}}<extra>${label}</extra>`;
-  const faint = runs.length > 1 ? runs.map((one) => line(colors, own, { ...one, name: label, faint: true })) : [];
-  return [...faint, line(colors, own, { ...mean(runs), name: label, hovertemplate })];
+const thin = (colors, own) => ({ line: { color: colors.looks[own.color], dash: own.dash, width: 1.5 } });
+
+/** A band is what lies between a line of the lowest and one of the highest. */
+function band(colors, { own, label, epoch, low, high }) {
+  const edge = {
+    type: "scatter",
+    mode: "lines",
+    x: epoch,
+    name: plain(label),
+    hoverinfo: "skip",
+    line: { width: 0, color: colors.looks[own.color] },
+  };
+  return [
+    { ...edge, y: low },
+    { ...edge, y: high, fill: "tonexty", fillcolor: `${colors.looks[own.color]}26` },
+  ];
 }
 
-function told({ label, runs }, read) {
-  const { x, y } = mean(runs);
-  return `${label} ${read(y.at(-1) ?? Number.NaN)} after epoch ${x.at(-1)}`;
+/** Of many lines, the colours of the activations and the dashes of the grid's points: each once. */
+function legend(curves) {
+  const variants = new Set(curves.map(({ variant }) => variant));
+  if (curves.length <= MOST_NAMED || variants.size < 2) return curves;
+  const byColor = [...curves].sort((a, b) => a.own.color - b.own.color);
+  const activations = new Map(byColor.map(({ activation, own }) => [activation, { label: activation, own: bare(own) }]));
+  const points = new Map(curves.map(({ variant, point, own }) => [variant, { label: point, own: grey(own) }]));
+  const dashes = [...points].sort(([a], [b]) => a - b).map(([, point]) => point);
+  const rest = dashes.length - MOST_NAMED;
+  return [
+    ...activations.values(),
+    ...dashes.slice(0, MOST_NAMED),
+    ...(rest > 0 ? [{ label: `and ${rest} more: point at a line to read its name` }] : []),
+  ];
+}
+
+const grey = (own) => ({ ...own, color: null, symbol: null });
+const bare = (own) => ({ ...own, dash: "solid", symbol: null });
+
+function caption(begun, metric, read) {
+  const last = begun.map((one) => ({ ...one, value: one.mean.at(-1) ?? Number.NaN }));
+  const told = ({ label, value, epoch }) => `${label} ${read(value)} after epoch ${epoch.at(-1)}`;
+  if (last.length <= MOST_NAMED) return last.map(told).join("; ");
+  const known = last.filter(({ value }) => !Number.isNaN(value));
+  const better = /accuracy|per_second/.test(metric) ? -1 : 1;
+  const best = known.sort((a, b) => better * (a.value - b.value)).slice(0, BEST_SAID);
+  const which = better < 0 ? "highest" : "lowest";
+  return `${count(last.length)} lines. The ${which} at their last epoch: ${best.map(told).join("; ")}.`;
 }
 
 /** The published points of the epochs that are drawn; none where the figure shows none. */
@@ -67,20 +127,3 @@ const ringed = (colors, own, hover) => ({
   marker: { color: colors.looks[own.color], symbol: "circle-open", size: 11, line: { width: 2 } },
   hovertemplate: `epoch %{x}: %{y:${hover}}<extra>%{fullData.name}</extra>`,
 });
-
-function run(history, metric) {
-  const rows = [...(history?.values() ?? [])].sort((a, b) => a.epoch - b.epoch);
-  return { x: rows.map((row) => row.epoch), y: rows.map((row) => row[metric]) };
-}
-
-/** Of the runs, epoch by epoch, as far as each has come. */
-function mean(runs) {
-  const by = new Map();
-  for (const { x, y } of runs)
-    x.forEach((epoch, index) => y[index] !== null && by.set(epoch, [...(by.get(epoch) ?? []), y[index]]));
-  const epochs = [...by.keys()].sort((a, b) => a - b);
-  return {
-    x: epochs,
-    y: epochs.map((epoch) => by.get(epoch).reduce((sum, value) => sum + value, 0) / by.get(epoch).length),
-  };
-}

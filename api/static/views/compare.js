@@ -2,9 +2,10 @@
 
 import { setQuery } from "../address.js";
 import { get, MOST_COMPARED, query as asQuery } from "../api.js";
-import { chart, counted, line } from "../charts.js";
+import { chart, counted, line, plain } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, superseding } from "../dom.js";
+import { greatest } from "../figures.js";
 import { percent, short } from "../format.js";
 import { dressed, looks } from "../looks.js";
 import { METRICS, scale } from "../metrics.js";
@@ -147,14 +148,15 @@ export async function view({ root, query, signal, title }) {
         line(colors, job.own, {
           x: job[state.x],
           y: job.value,
-          name: job.label,
-          hovertemplate: `%{y:${hover}}<extra>${job.label}</extra>`,
+          name: plain(job.label),
+          markers: true,
+          hovertemplate: `%{y:${hover}}<extra>${plain(job.label)}</extra>`,
         }),
       ),
       layout: {
         xaxis:
           state.x === "epoch"
-            ? counted("epoch", Math.max(1, ...lines.flatMap(({ epoch }) => epoch)))
+            ? counted("epoch", greatest(lines.map(({ epoch }) => epoch.at(-1)), 1))
             : { title: { text: "seconds of training and validation" }, rangemode: "tozero" },
         yaxis: scaled(lines.flatMap(({ value }) => value)),
         uirevision: `${state.metric} ${state.x}`,
@@ -164,7 +166,7 @@ export async function view({ root, query, signal, title }) {
         .map(({ label, value, epoch }) =>
           value.length
             ? `${label}: ${read(value.at(-1) ?? Number.NaN)} after epoch ${epoch.at(-1)}`
-            : `${label}: no epoch yet`,
+            : `${label}: no epoch`,
         )
         .join("; "),
     }));

@@ -4,7 +4,7 @@ import { go } from "../address.js";
 import { get, post, remove } from "../api.js";
 import { curves } from "../curves.js";
 import { fill, h, throttled } from "../dom.js";
-import { bytes, clock, duration, fixed, number, percent, short, words } from "../format.js";
+import { bytes, clock, duration, fixed, number, percent, said, short, words } from "../format.js";
 import { layerMaps } from "../layers.js";
 import { looks } from "../looks.js";
 import {
@@ -243,14 +243,26 @@ function facts(job) {
     [
       "Epoch",
       `${job.progress.epoch} of ${job.progress.epochs}`,
-      job.finished_at ? null : job.eta_seconds === null ? "no epoch yet" : `${duration(job.eta_seconds)} left`,
+      left(job),
     ],
     ["Best validation loss", number(best?.val_loss, 4), best && `after epoch ${best.epoch}`],
-    ["Validation accuracy", percent(best?.val_accuracy), latest && `now ${percent(latest.val_accuracy)}`],
+    ["Validation accuracy", percent(best?.val_accuracy), best && latest && `after epoch ${best.epoch}; ${last(job)}`],
     ["Test accuracy", percent(test?.accuracy), test && `loss ${number(test.loss, 3)}`],
-    ["An epoch takes", duration(latest?.epoch_seconds), latest && `${fixed(latest.images_per_second, 0)} images/s`],
+    [
+      "The last epoch took",
+      duration(latest?.epoch_seconds),
+      latest && `${fixed(latest.images_per_second, 0)} images/s in training, validation aside`,
+    ],
   ];
 }
+
+function left({ finished_at: finished, eta_seconds: eta, progress }) {
+  if (finished) return progress.epoch < progress.epochs ? "it ended before the last" : null;
+  if (eta !== null) return `${duration(eta)} left`;
+  return progress.epoch ? null : "no epoch yet";
+}
+
+const last = ({ latest, finished_at: ended }) => `${ended ? "at the end" : "now"} ${percent(latest.val_accuracy)}`;
 
 function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, thresholds, non_finite: marks }) {
   const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
@@ -287,7 +299,7 @@ function timeline({ created_at: created, transitions }) {
 }
 
 function specification(spec) {
-  return pairs(flat(spec).map(([path, value]) => [words(path), value === null ? "–" : String(value)]));
+  return pairs(flat(spec).map(([path, value]) => [words(path), value === null ? "–" : said(value)]));
 }
 
 /** Nested objects as dotted names. */

@@ -1,12 +1,12 @@
 // A sweep: its configurations side by side, live.
 
 import { setQuery } from "../address.js";
-import { get, MOST_COMPARED, post } from "../api.js";
+import { get, MOST_COMPARED, post, query as asQuery } from "../api.js";
 import { chart } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
-import { fill, h, refill, throttled } from "../dom.js";
-import { count, described, duration, fixed, number, percent, short, words } from "../format.js";
-import { dressed, looks } from "../looks.js";
+import { fill, h, refill, superseding, throttled } from "../dom.js";
+import { count, described, duration, fixed, number, percent, said, short, words } from "../format.js";
+import { looks } from "../looks.js";
 import { METRICS } from "../metrics.js";
 import {
   badge,
@@ -20,14 +20,20 @@ import {
   table,
   tableFiles,
   tiles,
+  unlucky,
 } from "../parts.js";
 import { besidePublished, METRICS as PUBLISHED } from "../published.js";
 import { follow } from "../stream.js";
+import { order, sorted } from "../sorting.js";
 import { picture } from "../sweep_lines.js";
 
 const AGAIN_MS = 1200;
 const OTHERWISE = "val_accuracy";
 const FIGURES = ["Final val. loss", "Final val. accuracy", "Test accuracy", "Seconds an epoch", "Times relu"];
+const MOST = 24; // lines and rows before somebody asks for all: as many lines as the server draws
+const POINTS = { few: 200, all: 60 }; // of a line
+const MOST_EPOCHS_FOLLOWED = 5000; // of all jobs: the stream begins with every event there was
+const LOOK_EVERY_MS = 5000; // where it is not followed
 
 export async function view({ root, id, query, signal, title }) {
   const path = `v1/sweeps/${encodeURIComponent(id)}`;
@@ -36,8 +42,9 @@ export async function view({ root, id, query, signal, title }) {
   const { activations } = first.spec;
   let sweep = first;
   const excluded = new Set((query.get("exclude") ?? "").split(",").filter((name) => activations.includes(name)));
-  /** By job, its epochs by number. */
-  const histories = new Map();
+  let means = { total: 0, configurations: [] };
+  let [everyLine, everyRow] = [false, false];
+  const next = superseding(signal);
   const wanted = query.get("metric") in METRICS ? query.get("metric") : OTHERWISE;
   const metric = select({ name: "metric", onchange: chosen }, Object.entries(METRICS), wanted);
   const figure = chart({ name: wanted, title: METRICS[wanted], signal, size: "tall" });
@@ -56,6 +63,8 @@ export async function view({ root, id, query, signal, title }) {
   const buttons = h("div", { class: "actions" });
   const [bar, figures, wrong, rows] = [h("div"), h("div"), h("div"), h("div")];
   const links = h("div", { class: "stack" });
+  const [more, moreRows] = [h("div", { class: "row" }), h("div", { class: "row" })];
+  const sorting = order(Object.keys(first.spec.grid).length ? [...SORTED, ...GRID_SORTED] : SORTED, () => show(sweep));
 
   fill(
     root,
@@ -68,10 +77,17 @@ export async function view({ root, id, query, signal, title }) {
       { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "row end" }, h("div", {}, labelled("Metric", metric)), toggles.element, beside.toggle),
       figure.element,
+      more,
       beside.said,
       links,
     ),
-    h("section", { class: "panel", "aria-label": "Configurations" }, h("h2", {}, "Configurations"), rows),
+    h(
+      "section",
+      { class: "panel stack", "aria-label": "Configurations" },
+      h("div", { class: "heading" }, h("h2", {}, "Configurations"), sorting.element),
+      rows,
+      moreRows,
+    ),
   );
 
   function chosen() {
@@ -82,7 +98,7 @@ export async function view({ root, id, query, signal, title }) {
     });
     figure.rename(metric.value, METRICS[metric.value]);
     link();
-    draw();
+    load();
   }
 
   function link() {
@@ -100,14 +116,62 @@ export async function view({ root, id, query, signal, title }) {
     );
   }
 
-  /** Configurations that are shown, each with its look: an activation's colour, and a dash a point of the grid. */
-  function shown() {
-    return dressed(sweep.configurations, ({ activation }) => activation, look)
-      .filter(({ activation }) => !excluded.has(activation))
-      .map((configuration) => ({ ...configuration, label: labelOf(configuration) }));
+  async function fetchMeans() {
+    const mine = next();
+    if (excluded.size === activations.length) return draw({ total: 0, configurations: [] });
+    const asked = {
+      metric: metric.value,
+      exclude: [...excluded].join(","),
+      lines: everyLine ? null : MOST,
+      points: everyLine ? POINTS.all : POINTS.few,
+    };
+    if (everyLine) asked.lines = first.configurations.length || MOST;
+    try {
+      const found = await get(`${path}/means${asQuery(asked)}`, mine);
+      if (!mine.aborted) draw(found);
+    } catch (error) {
+      if (!mine.aborted && error.status === 404) fill(wrong, problem(error));
+    }
   }
+  const load = throttled(AGAIN_MS / 2, signal, fetchMeans);
 
-  const draw = throttled(120, signal, () => figure.draw(picture(shown(), histories, metric.value, beside.runs())));
+  function draw(found) {
+    means = found;
+    const curves = means.configurations.map((one) => ({
+      ...one,
+      label: labelOf(one),
+      point: pointOf(one),
+      own: look(one.activation, one.variant),
+    }));
+    const { length } = curves;
+    refill(
+      more,
+      means.total > MOST && [
+        h(
+          "small",
+          {},
+          length < means.total
+            ? `${length} of ${means.total} configurations are drawn: those of the lowest validation loss.`
+            : `All ${means.total} configurations are drawn, up to ${POINTS.all} epochs of each.`,
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            data: { place: "every-line" },
+            onclick: () => {
+              everyLine = !everyLine;
+              load();
+            },
+          },
+          everyLine ? `Draw ${MOST}` : `Draw all ${means.total}`,
+        ),
+      ],
+    );
+    const seeds = first.spec.seeds.length;
+    return figure.draw(picture(curves, means.metric ?? metric.value, { banded: seeds > 1, published: beside.runs() }));
+  }
 
   const renew = throttled(AGAIN_MS, signal, async () => {
     try {
@@ -125,18 +189,38 @@ export async function view({ root, id, query, signal, title }) {
     fill(figures, tiles(facts(sweep)));
     showButtons();
     const grid = Object.keys(sweep.spec.grid);
-    const columns = ["Activation", ...grid, "Jobs", ...FIGURES.map((figure) => ({ figure }))];
+    const columns = ["Activation", ...grid, "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
     const jobs = (ids, activation) => {
       if (ids.length === 1) return `#/jobs/${ids[0]}`;
       if (ids.length <= MOST_COMPARED) return `#/compare?jobs=${ids.join(",")}`;
       return `#/jobs?sweep_id=${id}&activation=${activation}`;
     };
-    const made = sweep.configurations.map((configuration) => {
-      const { activation, job_ids: ids } = configuration;
-      return row(configuration, { grid, own: look(activation), link: jobs(ids, activation) });
+    const all = sorted(sweep.configurations, sorting.chosen());
+    const made = (everyRow ? all : all.slice(0, MOST)).map((configuration) => {
+      const { activation, variant, job_ids: ids } = configuration;
+      return row(configuration, { grid, own: look(activation, variant), link: jobs(ids, activation) });
     });
     refill(rows, table("Table of configurations", columns, made));
-    draw();
+    sorting.element.hidden = all.length < 2;
+    refill(
+      moreRows,
+      all.length > MOST && [
+        h("small", {}, `${made.length} of ${all.length} rows`),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            data: { place: "every-row" },
+            onclick: () => {
+              everyRow = !everyRow;
+              show(sweep);
+            },
+          },
+          everyRow ? `Show ${MOST}` : `Show all ${all.length}`,
+        ),
+      ],
+    );
   }
 
   let shownFor = null;
@@ -159,21 +243,12 @@ export async function view({ root, id, query, signal, title }) {
     );
   }
 
-  function keep(job, epoch) {
-    if (!histories.has(job)) histories.set(job, new Map());
-    histories.get(job).set(epoch.epoch, epoch);
-  }
-
   show(first);
   toggles.show(activations);
   if (beside.pressed()) await beside.renew();
   chosen();
-  if (first.finished_at) {
-    live.set("ended");
-    const { jobs } = await get(`${path}/history`, signal);
-    for (const job of jobs) for (const epoch of job.epochs) keep(job.job_id, epoch);
-    return draw();
-  }
+  if (first.finished_at) return live.set("ended");
+  if (first.progress.epochs > MOST_EPOCHS_FOLLOWED) return lookAgain();
   follow(`${path}/stream`, {
     until: "sweep_end",
     signal,
@@ -181,42 +256,75 @@ export async function view({ root, id, query, signal, title }) {
       live.set(now);
       if (now !== "reconnecting") renew();
     },
-    onEvent: ({ kind, data }) => {
-      if (kind === "reset") {
-        histories.clear();
-        draw();
-      } else if (kind === "epoch") {
-        keep(data.job_id, data);
-        draw();
-      }
+    onEvent: ({ kind }) => {
+      if (kind === "epoch" || kind === "reset") load();
       renew();
     },
   }).catch((error) => {
     if (!signal.aborted) fill(wrong, problem(error));
   });
+
+  /** A large sweep: how it stands, every few seconds. */
+  function lookAgain() {
+    live.set(sweep.finished_at ? "ended" : "live");
+    if (sweep.finished_at) return;
+    const timer = setTimeout(async () => {
+      if (!document.hidden) {
+        const before = sweep.progress.epoch;
+        await get(path, signal).then(show, () => live.set("reconnecting"));
+        if (sweep.progress.epoch !== before) load();
+      }
+      if (!signal.aborted) lookAgain();
+    }, LOOK_EVERY_MS);
+    signal.addEventListener("abort", () => clearTimeout(timer));
+  }
 }
 
-function facts({ jobs, finished_at: finished, eta_seconds: eta, configurations }) {
-  const done = jobs.succeeded + jobs.failed + jobs.cancelled;
+function facts(sweep) {
+  const { jobs, spec, best, finished_at: finished, eta_seconds: eta, state, progress: done } = sweep;
+  const ended = jobs.succeeded + jobs.failed + jobs.cancelled;
+  const waits = done.epoch ? null : "no epoch yet";
   return [
-    ["Jobs done", `${count(done)} of ${count(jobs.total)}`, `${jobs.running} running, ${jobs.queued} queued`],
-    ["Time left", finished ? "–" : duration(eta), finished ? "complete" : null],
-    ["Best validation accuracy", ...bestOf(configurations, "val_accuracy", Math.max, percent)],
-    ["Best validation loss", ...bestOf(configurations, "val_loss", Math.min, (value) => number(value, 3))],
+    ["Jobs ended", `${count(ended)} of ${count(jobs.total)}`, standing(jobs, spec)],
+    ["Time left", finished ? "–" : duration(eta), finished ? state : eta === null ? waits : null],
+    ["Best validation accuracy", ...bestOf(best?.val_accuracy, spec, percent)],
+    ["Best validation loss", ...bestOf(best?.val_loss, spec, (value) => number(value, 3))],
   ];
 }
 
-function bestOf(configurations, name, pick, read) {
-  const known = configurations.filter(({ final }) => typeof final[name]?.mean === "number");
-  if (!known.length) return ["–", null];
-  const value = pick(...known.map(({ final }) => final[name].mean));
-  return [read(value), labelOf(known.find(({ final }) => final[name].mean === value))];
+const STATES = ["succeeded", "failed", "cancelled", "running", "queued"];
+
+/** "3 succeeded, 1 failed, 2 queued; 1 deleted": all of them, and none that there is not. */
+function standing(jobs, { activations, seeds, grid }) {
+  const submitted = [activations, seeds, ...Object.values(grid)].reduce((product, { length }) => product * length, 1);
+  const told = STATES.filter((state) => jobs[state] > 0).map((state) => `${count(jobs[state])} ${state}`);
+  const deleted = submitted - jobs.total;
+  return [told.join(", "), deleted > 0 && `${count(deleted)} deleted`].filter(Boolean).join("; ");
 }
 
-const labelOf = ({ activation, values }) =>
-  [activation, ...Object.entries(values).map(([path, value]) => `${words(path.split(".").at(-1))} ${value}`)].join(
-    ", ",
-  );
+/** Of all jobs, whatever became of them: what the chart shows. */
+function bestOf(figure, { seeds }, read) {
+  if (!figure) return ["–", null];
+  const label = labelOf(figure);
+  return [read(figure.value), seeds.length > 1 ? `${label}, seed ${figure.seed}` : label];
+}
+
+const pointOf = ({ values }) =>
+  Object.entries(values)
+    .map(([path, value]) => `${words(path.split(".").at(-1))} ${said(value)}`)
+    .join(", ");
+
+const labelOf = (one) => [one.activation, pointOf(one)].filter(Boolean).join(", ");
+
+const of = (name) => (configuration) => configuration.final[name]?.mean ?? null;
+const SORTED = [
+  ["In the sweep’s order", null],
+  ["Final validation accuracy", of("val_accuracy"), -1],
+  ["Final validation loss", of("val_loss"), 1],
+  ["Test accuracy", ({ test }) => test.accuracy?.mean ?? null, -1],
+  ["Seconds an epoch", ({ epoch_seconds: seconds }) => seconds?.mean ?? null, 1],
+];
+const GRID_SORTED = [["Activation", ({ activation }) => activation, 1]];
 
 function row(configuration, { grid, own, link }) {
   const { activation, values, jobs, final, test, epoch_seconds: seconds, ratio_to_relu: ratio } = configuration;
@@ -225,10 +333,10 @@ function row(configuration, { grid, own, link }) {
     "tr",
     {},
     cells.name(named(own, activation)),
-    grid.map((path) => cells.number(String(values[path]))),
+    grid.map((path) => cells.number(said(values[path]))),
     cells.any(
       h("a", { href: link, data: { place: link } }, `${jobs.succeeded} of ${jobs.total}`),
-      jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`),
+      unlucky(jobs) && h("small", {}, unlucky(jobs)),
     ),
     estimate(
       final.val_loss,

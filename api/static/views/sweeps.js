@@ -4,7 +4,7 @@ import { get, query as asQuery } from "../api.js";
 import { fill, h, refill } from "../dom.js";
 import { count, described, duration, short } from "../format.js";
 import { pages } from "../pages.js";
-import { badge, cells, empty, heading, problem, progress, table, time } from "../parts.js";
+import { badge, cells, empty, heading, problem, progress, table, time, unlucky } from "../parts.js";
 
 const EVERY_MS = 2500;
 const COLUMNS = ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"];
@@ -61,7 +61,7 @@ function row(sweep) {
     cells.number(sweep.finished_at ? "" : duration(sweep.eta_seconds)),
     cells.number(
       `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`,
-      jobs.failed > 0 && h("small", {}, `${jobs.failed} failed`),
+      unlucky(jobs) && h("small", {}, unlucky(jobs)),
     ),
     cells.any(time(sweep.created_at)),
   );
