@@ -59,6 +59,7 @@ function numbered(color) {
  * @property {object[]} data Plotly's traces
  * @property {object} [layout] over the page's own
  * @property {string} [caption] the same for whoever does not see it
+ * @property {{low: string, high: string, log?: boolean}|null} [scale] what the colours of a heat map mean
  * @property {{label: string, own?: import("./looks.js").Look}[]} [legend]
  */
 
@@ -75,8 +76,9 @@ export function chart({ name, title, signal, size = "" }) {
   const plot = h("div", { class: `plot ${size}`, data: { chart: name } }, h("div", { class: "skeleton" }));
   const legend = h("ul", { class: "legend", hidden: true });
   const caption = h("figcaption");
+  const scale = h("div");
   const heading = h("h2", { class: "title" }, title);
-  const figure = h("figure", { "aria-label": title }, heading, legend, plot, caption);
+  const figure = h("figure", { "aria-label": title }, heading, legend, plot, scale, caption);
   let latest = null;
   let drawing = null; // drawings wait for each other: Plotly makes a new one in a step of its own
   let drawn = false;
@@ -94,6 +96,7 @@ export function chart({ name, title, signal, size = "" }) {
       (picture.legend ?? []).map(entry),
     );
     legend.hidden = !picture.legend?.length;
+    fill(scale, picture.scale && scaled(picture.scale));
     caption.textContent = picture.caption ?? "";
     if (!drawn) {
       drawn = true;
@@ -139,9 +142,23 @@ export function chart({ name, title, signal, size = "" }) {
   };
 }
 
+/** The colours from the lowest to the highest value. */
+const scaled = ({ low, high, log }) =>
+  h(
+    "p",
+    { class: "heat-scale" },
+    h("span", {}, low),
+    h("i", { "aria-hidden": "true" }),
+    h("span", {}, high),
+    log && h("span", {}, "(logarithmic)"),
+  );
+
 const entry = ({ label, own }) => h("li", { title: label }, own && swatch(own), h("span", {}, label));
 
-/** What a chart says in place of the curves that are still to come. */
+export const FIRST = "The first epoch will appear here.";
+export const NONE = "No epoch was recorded.";
+
+/** What a chart says in place of curves. */
 export const note = (colors, text) => ({
   text,
   showarrow: false,

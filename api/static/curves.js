@@ -1,12 +1,12 @@
 // Training and validation of one job, epoch by epoch.
 
-import { chart, counted, line, MOST_MARKERS, note } from "./charts.js";
+import { chart, counted, FIRST, line, MOST_MARKERS, NONE, note } from "./charts.js";
 import { METRICS, scale } from "./metrics.js";
 
 /**
  * @param {{train: string, validation: string, title: string, signal: AbortSignal}} about
- * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./looks.js").Look, epochs: number) =>
- *   Promise<void>}}
+ * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./looks.js").Look, epochs: number,
+ *   ended: boolean) => Promise<void>}}
  */
 export function curves({ train, validation, title, signal }) {
   const { axis, read, hover } = scale(validation);
@@ -14,11 +14,11 @@ export function curves({ train, validation, title, signal }) {
   const told = (row) =>
     row
       ? `After epoch ${row.epoch}: training ${said(row[train])}, validation ${said(row[validation])}.`
-      : "No epoch is recorded yet.";
+      : "No epoch is recorded.";
   const figure = chart({ name: validation, title, signal, size: "tall" });
   return {
     element: figure.element,
-    draw: (rows, look, epochs) =>
+    draw: (rows, look, epochs, ended) =>
       figure.draw((colors) => {
         const x = rows.map((row) => row.epoch);
         const drawn = (metric, more) =>
@@ -46,7 +46,7 @@ export function curves({ train, validation, title, signal }) {
             xaxis: { ...counted("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] },
             yaxis: axis(rows.flatMap((row) => [row[train], row[validation]])),
             uirevision: epochs,
-            annotations: rows.length ? [] : [note(colors, "The first epoch will appear here.")],
+            annotations: rows.length ? [] : [note(colors, ended ? NONE : FIRST)],
           },
           legend: [
             { label: "training", own: { ...look, dash: look.dotted } },

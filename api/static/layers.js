@@ -1,7 +1,7 @@
 // A job's layers by epoch, as heat maps: where gradients vanish, what saturates, which units die.
 
 import { get } from "./api.js";
-import { chart, counted, decades } from "./charts.js";
+import { chart, counted } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { extent } from "./figures.js";
 import { number } from "./format.js";
@@ -64,7 +64,8 @@ function drawn(about, layers, colors) {
   const epochs = [...new Set(layers.map(({ epoch }) => epoch))];
   const rows = new Map(layers.map((row) => [`${row.layer} ${row.epoch}`, row]));
   const grid = names.map((layer) => epochs.map((epoch) => cell(about, rows.get(`${layer} ${epoch}`))));
-  const [zmin, zmax] = about.fraction ? [0, 1] : range(grid.flat().flatMap(({ z }) => z ?? []));
+  const values = grid.flat().flatMap(({ z }) => z ?? []);
+  const [zmin, zmax] = about.fraction ? [0, 1] : range(values);
   const last = epochs.at(-1);
   return {
     data: [
@@ -77,7 +78,7 @@ function drawn(about, layers, colors) {
         zmin,
         zmax,
         ...(epochs.length > MOST_GAPS ? { xgap: 0, ygap: 2 } : GAP),
-        ...colorbar(about, [zmin, zmax], colors),
+        showscale: false,
         colorscale: colors.heat,
         hovertemplate: "%{y}, epoch %{x}: %{text}<extra></extra>",
       },
@@ -85,7 +86,7 @@ function drawn(about, layers, colors) {
     layout: {
       xaxis: { ...counted("epoch", last), showgrid: false },
       yaxis: { autorange: "reversed", showgrid: false, type: "category" },
-      margin: { l: 56, r: 60, t: 4, b: 36 },
+      margin: { l: 56, r: 4, t: 4, b: 36 },
       annotations:
         epochs.length > MOST_NUMBERS
           ? []
@@ -99,6 +100,7 @@ function drawn(about, layers, colors) {
               })),
             ),
     },
+    scale: ends(about, values, about.fraction ? [0, 1] : extent(values)),
     caption: `${names.map((layer, y) => `${layer} ${grid[y].at(-1).text || "–"}`).join(", ")} after epoch ${last}.`,
   };
 }
@@ -114,26 +116,11 @@ function cell({ name, log, fraction }, row) {
   return { z, text: fraction ? `${Math.round(100 * value)} %` : number(value, 2) };
 }
 
-/** The scale beside the map, in the figures' own unit. */
-function colorbar({ log, fraction }, [low, high], colors) {
-  const ticks = log ? decades([10 ** low, 10 ** high]) : {};
-  const within = (ticks.tickvals ?? [])
-    .map((value, index) => [Math.log10(value), ticks.ticktext[index]])
-    .filter(([at]) => at >= low - 1e-9 && at <= high + 1e-9);
-  const text = { tickfont: { size: 11, color: colors.faint }, outlinewidth: 0 };
-  return {
-    showscale: true,
-    colorbar: {
-      ...text,
-      thickness: 8,
-      len: 1,
-      lenmode: "fraction",
-      xpad: 6,
-      ypad: 0,
-      ...(within.length ? { tickvals: within.map(([at]) => at), ticktext: within.map(([, it]) => it) } : { nticks: 4 }),
-      ...(fraction ? { tickformat: ".0%" } : log ? {} : { tickformat: ".2~g" }),
-    },
-  };
+/** What the ends of the colours mean; Plotly's own scale is styled inline, which the page's policy forbids. */
+function ends({ log, fraction }, values, [low, high]) {
+  if (!values.length) return null;
+  const read = (value) => (fraction ? `${Math.round(100 * value)} %` : number(log ? 10 ** value : value, 2));
+  return low < high ? { low: read(low), high: read(high), log } : null;
 }
 
 /** One value alone lies in the middle. */

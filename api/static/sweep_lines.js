@@ -1,6 +1,6 @@
 // A sweep's configurations as lines: the mean of their seeds, and a band from the lowest to the highest of them.
 
-import { counted, line, note, plain } from "./charts.js";
+import { counted, FIRST, line, NONE, note, plain } from "./charts.js";
 import { greatest } from "./figures.js";
 import { count } from "./format.js";
 import { scale } from "./metrics.js";
@@ -27,10 +27,11 @@ const BEST_SAID = 3;
  * @param {string} metric
  * @param {object} more
  * @param {boolean} more.banded whether there are several seeds
+ * @param {boolean} more.ended whether there is none to come
  * @param {Map<string, object>|null} more.published the article's runs by activation, to be drawn as rings
  * @returns {(colors: object) => import("./charts.js").Picture}
  */
-export function picture(curves, metric, { banded, published }) {
+export function picture(curves, metric, { banded, ended, published }) {
   const { axis, read, hover } = scale(metric);
   const begun = curves.filter(({ epoch }) => epoch.length);
   const longest = greatest(
@@ -60,7 +61,7 @@ export function picture(curves, metric, { banded, published }) {
       xaxis: { ...counted("epoch", last), range: [0.7, last + 0.3] },
       yaxis: axis([...ys.flat(), ...rings.flatMap(({ y }) => y)]),
       uirevision: `${metric} ${last}`,
-      annotations: begun.length ? [] : [note(colors, "The first epoch will appear here.")],
+      annotations: begun.length ? [] : [note(colors, ended ? NONE : FIRST)],
     },
     legend: legend(curves),
     caption: caption(begun, metric, read),
@@ -90,7 +91,8 @@ function legend(curves) {
   const variants = new Set(curves.map(({ variant }) => variant));
   if (curves.length <= MOST_NAMED || variants.size < 2) return curves;
   const byColor = [...curves].sort((a, b) => a.own.color - b.own.color);
-  const activations = new Map(byColor.map(({ activation, own }) => [activation, { label: activation, own: bare(own) }]));
+  const named = ({ activation, own }) => [activation, { label: activation, own: bare(own) }];
+  const activations = new Map(byColor.map(named));
   const points = new Map(curves.map(({ variant, point, own }) => [variant, { label: point, own: grey(own) }]));
   const dashes = [...points].sort(([a], [b]) => a - b).map(([, point]) => point);
   const rest = dashes.length - MOST_NAMED;

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import uvicorn
 from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
 
 from api.main import create_app
 from db import schema
@@ -20,6 +21,7 @@ from db.models import Epoch, Event, Job, Layer
 from db.session import Sessions, connect
 from jobs.settings import Settings
 
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 LAYERS = ("conv1", "conv2", "dense1", "dense2", "output")
 
 
@@ -40,49 +42,48 @@ class Canned:
 
     def play(self, job_id: str, *, epochs: int, state: str, rate: float = 1.0, layers: bool = False) -> None:
         """As if it had been trained so far, and ended or goes on in this state."""
-        at, ended = datetime.now(UTC), state in {"succeeded", "failed", "cancelled"}
         rows = [epoch(job_id, number, rate) for number in range(1, epochs + 1)]
-        accuracies = [row["val_accuracy"] for row in rows]
-        values: dict[str, Any] = {
-            "state": state,
-            "epochs_done": epochs,
-            "attempt": 1,
-            "started_at": at,
-            "finished_at": at if ended else None,
-        }
-        if rows:
-            values |= {
-                "epoch_seconds": rows[-1]["epoch_seconds"],
-                "best_epoch": epochs,
-                "best_val_loss": rows[-1]["val_loss"],
-                "best_val_accuracy": max(accuracies),
-            }
-        if state == "succeeded":
-            values |= {"test_loss": 0.1, "test_accuracy": accuracies[-1], "test_binary_accuracy": 0.99}
-        if state == "failed":
-            values |= {"error_code": "diverged", "error_message": "the loss became nan"}
-        if state == "running":
-            values |= {"lease_owner": "worker/1", "lease_expires_at": at.replace(year=at.year + 1)}
+        events: list[tuple[str, dict[str, Any]]] = [("epoch", {"epoch": row["epoch"]}) for row in rows]
+        if state in ENDED:
+            events += [("state", {"state": state, "reason": "canned", "attempt": 1}), ("end", {"state": state})]
         with self.sessions.begin() as session:
-            if rows:
-                session.execute(insert(Epoch), rows)
+            seq = session.scalar(select(Job.event_seq).where(Job.id == job_id)) or 0
+            self.write(session, Epoch, rows)
+            self.write(
+                session, Event, [event(job_id, seq + place, *each) for place, each in enumerate(events, start=1)]
+            )
             if layers:
-                session.execute(
-                    insert(Layer), [row for number in range(1, epochs + 1) for row in layer_rows(job_id, number)]
-                )
-            sequence = session.scalar(select(Job.event_seq).where(Job.id == job_id)) or 0
-            if ended:
-                data = {"state": state, "reason": "canned", "attempt": 1}
-                events = [("state", data), ("end", {"state": state})]
-                session.execute(
-                    insert(Event),
-                    [
-                        {"job_id": job_id, "seq": sequence + place, "kind": kind, "data": given, "at": at}
-                        for place, (kind, given) in enumerate(events, start=1)
-                    ],
-                )
-                values["event_seq"] = sequence + len(events)
+                self.write(session, Layer, [layer for row in rows for layer in layer_rows(job_id, row["epoch"])])
+            values = {**standing(state, rows), "event_seq": seq + len(events)}
             session.execute(update(Job).where(Job.id == job_id).values(**values))
+
+    @staticmethod
+    def write(session: Session, model: type[Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            session.execute(insert(model), rows)
+
+
+def standing(state: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The columns of its job."""
+    at = datetime.now(UTC)
+    values: dict[str, Any] = {"state": state, "epochs_done": len(rows), "attempt": 1, "started_at": at}
+    if state in ENDED:
+        values["finished_at"] = at
+    if rows:
+        best = min(rows, key=lambda row: row["val_loss"])
+        values |= {"epoch_seconds": rows[-1]["epoch_seconds"], "best_epoch": best["epoch"]}
+        values |= {f"best_{name}": best[name] for name in ("val_loss", "val_accuracy")}
+    if state == "succeeded":
+        values |= {"test_loss": 0.1, "test_accuracy": rows[-1]["val_accuracy"], "test_binary_accuracy": 0.99}
+    if state == "failed":
+        values |= {"error_code": "diverged", "error_message": "the loss became nan"}
+    if state == "running":
+        values |= {"lease_owner": "worker/1", "lease_expires_at": at + timedelta(days=1)}
+    return values
+
+
+def event(job_id: str, seq: int, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"job_id": job_id, "seq": seq, "kind": kind, "data": data, "at": datetime.now(UTC)}
 
 
 def epoch(job_id: str, number: int, rate: float) -> dict[str, Any]:

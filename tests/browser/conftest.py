@@ -4,13 +4,16 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from service import Service, service_on
 
 from bench.browser import found, launched
+from browser.canned import Canned, canned
 from browser.tab import ARTEFACTS, SECONDS, WIDE, OpenTab, Tab
 from browser.views import routes
 
@@ -62,15 +65,35 @@ def links(stack: Service, trained: str, swept: str) -> Mapping[str, str]:
     return routes(job_id=trained, sweep_id=swept, job_ids=[job["id"] for job in jobs])
 
 
+@pytest.fixture(scope="package")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canned]:  # noqa: ARG001  # as above
+    """A service with histories that nobody trained."""
+    with canned(tmp_path_factory.mktemp("canned")) as running:
+        yield running
+
+
 @pytest.fixture
 def open_tab(browser: Browser, stack: Service, request: pytest.FixtureRequest) -> Iterator[OpenTab]:
     """Opens tabs on the module's stack. None may ask another host, or complain of what the test does not expect."""
+    with opening(browser, stack.http, request) as open_tab:
+        yield open_tab
+
+
+@pytest.fixture
+def open_canned(browser: Browser, lab: Canned, request: pytest.FixtureRequest) -> Iterator[OpenTab]:
+    """The same, on histories that nobody trained."""
+    with opening(browser, lab.http, request) as open_tab:
+        yield open_tab
+
+
+@contextmanager
+def opening(browser: Browser, http: httpx.Client, request: pytest.FixtureRequest) -> Iterator[OpenTab]:
     tabs: list[Tab] = []
 
     def open_tab(**options: Any) -> Tab:
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
         context.set_default_timeout(SECONDS * 1000)
-        tabs.append(Tab(context.new_page(), str(stack.http.base_url).rstrip("/")))
+        tabs.append(Tab(context.new_page(), str(http.base_url).rstrip("/")))
         return tabs[-1]
 
     yield open_tab

@@ -32,6 +32,7 @@ export async function view({ root, id, signal, title }) {
   const { activation } = first.spec;
   title(`${activation} ${short(id)}`);
   const epochs = new Map();
+  let ended = false;
   const own = look(activation);
   const [loss, accuracy] = [
     curves({ train: "loss", validation: "val_loss", title: "Loss", signal }),
@@ -73,8 +74,7 @@ export async function view({ root, id, signal, title }) {
 
   const draw = throttled(60, signal, () => {
     const rows = [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
-    loss.draw(rows, own, first.progress.epochs);
-    accuracy.draw(rows, own, first.progress.epochs);
+    for (const figure of [loss, accuracy]) figure.draw(rows, own, first.progress.epochs, ended);
   });
 
   const renew = throttled(AGAIN_MS, signal, async () => {
@@ -89,6 +89,10 @@ export async function view({ root, id, signal, title }) {
   signal.addEventListener("abort", () => clearTimeout(timer));
 
   function show(job) {
+    if (ended !== (job.finished_at !== null)) {
+      ended = job.finished_at !== null;
+      draw();
+    }
     fill(
       status,
       badge(job.state),

@@ -170,7 +170,8 @@ export async function view({ root, id, query, signal, title }) {
       ],
     );
     const seeds = first.spec.seeds.length;
-    return figure.draw(picture(curves, means.metric ?? metric.value, { banded: seeds > 1, published: beside.runs() }));
+    const how = { banded: seeds > 1, ended: sweep.finished_at !== null, published: beside.runs() };
+    return figure.draw(picture(curves, means.metric ?? metric.value, how));
   }
 
   const renew = throttled(AGAIN_MS, signal, async () => {
