@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # only a drawing pays for matplotlib
     from matplotlib.figure import Figure
 
 MAX_LINES = 24
-LONGEST_LABEL = 60  # columns; a Chinese character takes two
+LONGEST_LABEL = 80  # columns; a Chinese character takes two
 LONGEST_TITLE = 90
 MARKERS = 20  # at most so many on a line
 LINE_POINTS = 1.6

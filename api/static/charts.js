@@ -169,7 +169,7 @@ export const note = (colors, text) => ({
   font: { color: colors.faint, size: 13 },
 });
 
-const MOST_COLUMNS = 60;
+const MOST_COLUMNS = 80;
 const ENTITIES = { "<": "&lt;", ">": "&gt;", "&": "&amp;", $: "&#36;", "%": "&#37;", "{": "&#123;" };
 
 /** A text that Plotly draws as it is: it would read markup, formulas and `%{x}` in it. */

@@ -444,7 +444,7 @@ def test_the_types_of_a_grid_survive_in_every_format(client: TestClient, hand: A
     ]  # fmt: skip
     assert table["values.train_samples"].to_pylist() == [found["train_samples"] for found in asked]
     drawn = client.get(f"/v1/sweeps/{sweep['id']}/plot.svg").text
-    assert "relu, batch_size 64, train_samples null, optimizer.learning_rate 1, diagnostics false" in drawn
+    assert "relu, batch_size 64, train_samples null" in drawn  # what follows is cut: it is too long for a legend
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "ndjson", "parquet"])
