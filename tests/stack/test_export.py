@@ -15,6 +15,7 @@ from db import store
 from jobs.errors import Diverged
 from jobs.metrics import Evaluation, LayerMetrics
 from stack.cli import app
+from stack.exports.mlflow import tag_name
 
 LAYER = LayerMetrics(
     epoch=1,
@@ -236,3 +237,11 @@ def test_the_export_of_an_unknown_id_says_so(lab: Lab, tmp_path: Path):
     unknown = "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"
     said = lab("export", unknown, "--to", "tensorboard", "--output", str(tmp_path))
     assert (said.exit_code, said.stderr) == (1, f"activation-lab: there is no job or sweep {unknown}\n")
+
+
+def test_a_word_of_a_user_is_no_tag_of_mlflows_or_ours():
+    assert [*map(tag_name, ("note", "mlflow.runName", "activation_lab.job_id"))] == [
+        "note",
+        "metadata.mlflow.runName",
+        "metadata.activation_lab.job_id",
+    ]
