@@ -201,3 +201,14 @@ def test_a_layer_map_has_a_color_for_every_epoch_and_a_scale(tab: Tab, lab: Cann
     assert drawn[:2] == [epochs, 5 * epochs]
     assert drawn[2] < width / epochs / 2, "gaps leave less than half of a cell"
     expect(tab.page.locator("figure").filter(has=chart).locator(".heat-scale")).to_be_visible()
+
+
+def test_a_deleted_job_is_said_and_the_others_are_compared(tab: Tab, lab: Canned) -> None:
+    ids = [lab.job(activation=name, epochs=2) for name in ("relu", "gelu")]
+    for job_id in ids:
+        lab.play(job_id, epochs=2, state="succeeded")
+    lab.http.delete(f"/v1/jobs/{ids[0]}").raise_for_status()
+    tab.expect_complaint("404")
+    tab.open(f"#/compare?jobs={','.join(ids)}")
+    tab.until(lambda: [*of_the_page(tab, "val_loss")] == ["gelu"])
+    expect(tab.page.get_by_text("1 of the jobs asked for is deleted.")).to_be_visible()

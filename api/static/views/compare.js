@@ -28,6 +28,7 @@ export async function view({ root, query, signal, title }) {
     excluded: new Set((query.get("exclude") ?? "").split(",").filter(Boolean)),
     comparison: null,
     recent: [],
+    deleted: 0,
   };
   const next = superseding(signal);
   const figure = chart({ name: state.metric, title: METRICS[state.metric], signal, size: "tall" });
@@ -192,11 +193,20 @@ export async function view({ root, query, signal, title }) {
     const others = await Promise.all(
       chosen
         .filter((id) => !known.has(id))
-        .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch(() => null)),
+        .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch((error) => forget(id, error))),
     );
     const all = [...others.filter(Boolean), ...state.recent];
     refill(picker, all.length ? table("Table of jobs", COLUMNS, all.map(row)) : nobody());
     limit();
+  }
+
+  /** A deleted job: the others are compared without it. */
+  function forget(id, { status }) {
+    if (status === 404) {
+      chosen.splice(chosen.indexOf(id), 1);
+      state.deleted += 1;
+    }
+    return null;
   }
 
   function row({ id, spec, state: now, progress, best }) {
@@ -235,7 +245,12 @@ export async function view({ root, query, signal, title }) {
   function limit() {
     const full = chosen.length >= MOST_COMPARED;
     for (const box of picker.querySelectorAll("input")) box.disabled = full && !box.checked;
-    fill(enough, full && `${MOST_COMPARED} jobs are compared at most: take one out to add another.`);
+    const { deleted } = state;
+    fill(
+      enough,
+      deleted > 0 && `${deleted} of the jobs asked for ${deleted === 1 ? "is" : "are"} deleted. `,
+      full && `${MOST_COMPARED} jobs are compared at most: take one out to add another.`,
+    );
   }
 
   fill(picker, h("div", { class: "skeleton page-skeleton" }));
