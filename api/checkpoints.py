@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
 
 from api import conditional
-from api.dependencies import Sessions
+from api.dependencies import Sessions, Settings
 from api.errors import declared
 from api.formats import BINARY
 from api.jobs import MAX_NUMBER, UNCHANGED, JobId
@@ -68,6 +68,7 @@ def download(
     epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="After which epoch.", examples=[3])],
     request: Request,
     sessions: Sessions,
+    settings: Settings,
     wanted: Annotated[  # noqa: ARG001  # read with If-Range, by api.conditional
         str | None,
         Header(
@@ -89,16 +90,16 @@ def download(
         return unmodified
     part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
     start, end = part or (0, size)
-    content = content_of(checkpoint, start, end)
+    content = content_of(checkpoint, start, end, folder_url=settings.checkpoints)
     if end - start == size:
         return Response(content, 200, headers, "application/octet-stream")
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return Response(content, 206, headers, "application/octet-stream")
 
 
-def content_of(checkpoint: Checkpoint, start: int, end: int) -> bytes:
+def content_of(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
     try:
-        return files.read(checkpoint.url, start=start, end=end)
+        return files.read(files.below(folder_url, checkpoint.path), start=start, end=end)
     except FileNotFoundError as error:
         raise CheckpointNotFound("the file of this checkpoint is gone") from error
     except OSError as error:

@@ -285,7 +285,7 @@ def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settin
 
 def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
     try:
-        files.delete_folder(files.job_folder(checkpoints_url, job_id))
+        files.delete_folder(files.below(checkpoints_url, job_id))
     except OSError as error:
         raise StorageUnavailable from error
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import fsspec
 from fsspec.asyn import AsyncFileSystem
@@ -14,9 +15,16 @@ TRANSFER_SECONDS = 30.0  # a checkpoint of 15 MB over 4 Mbit/s
 REQUEST_SECONDS = 10.0  # the API holds a transaction while it deletes
 
 
-def job_folder(checkpoints_url: str, job_id: str) -> str:
-    """Where all checkpoints of a job lie."""
-    return f"{checkpoints_url.rstrip('/')}/{job_id}"
+def below(folder_url: str, path: str) -> str:
+    """The URL of what has this path, as SQL stores it, relative to the folder.
+
+    Raises:
+        FileNotFoundError: the path is absolute or leads out of the folder, so nothing of ours lies there.
+    """
+    names = path.split("/")
+    if not all(names) or not {".", ".."}.isdisjoint(names):
+        raise FileNotFoundError(f"{path!r} names nothing below {folder_url}")
+    return f"{folder_url.rstrip('/')}/{quote(path) if folder_url.startswith(LOCAL) else path}"
 
 
 def write(url: str, content: bytes) -> None:
@@ -26,7 +34,7 @@ def write(url: str, content: bytes) -> None:
         OSError: the disk is full, the server is away or takes too long, ...
     """
     if url.startswith(LOCAL):
-        write_atomically(Path(url.removeprefix(LOCAL)), content)
+        write_atomically(local_path(url), content)
     else:  # an object store shows an object whole or not at all
         ask("pipe_file", url, content, seconds=TRANSFER_SECONDS)
 
@@ -43,7 +51,7 @@ def read(url: str, *, start: int | None = None, end: int | None = None) -> bytes
 
 
 def delete(url: str) -> None:
-    """Delete the file; that it is gone already is as good. Raises OSError when it is still there."""
+    """Delete the file; one that is missing is fine. Raises OSError when it is still there."""
     with suppress(FileNotFoundError):
         ask("rm_file", url, seconds=REQUEST_SECONDS)
 
@@ -74,7 +82,8 @@ def ask(method: str, url: str, *arguments: Any, seconds: float, **named: Any) ->
     try:
         filesystem = filesystem_of(url.partition("://")[0])
         deadline = {"timeout": seconds} if isinstance(filesystem, AsyncFileSystem) else {}
-        return getattr(filesystem, method)(url, *arguments, **named, **deadline)
+        place = str(local_path(url)) if url.startswith(LOCAL) else url
+        return getattr(filesystem, method)(place, *arguments, **named, **deadline)
     except TimeoutError as error:
         raise TimeoutError(f"{url}: no answer within {seconds:.0f} s") from error
     except OSError:
@@ -90,6 +99,11 @@ def filesystem_of(scheme: str) -> Any:  # noqa: ANN401  # fsspec has no types
     Others write there too, so what was listed before is no answer.
     """
     return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False)
+
+
+def local_path(url: str) -> Path:
+    """The path of a file:// URL, in which %20 stands for a blank (RFC 8089); fsspec takes it literally."""
+    return Path(os.fsdecode(unquote_to_bytes(url.removeprefix(LOCAL))))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -256,7 +256,8 @@ class Checkpoint(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
-    url: Mapped[str]
+    path: Mapped[str]
+    """Relative to CHECKPOINTS_URL, so that the folder may be moved: <job id>/<name>."""
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
     created_at: Mapped[datetime]

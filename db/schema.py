@@ -10,7 +10,7 @@ from db.session import Sessions, ensure_folder, outages_named
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "0007"
+VERSION = "0008"
 """The newest migration. Written here so that the API can check it without importing Alembic."""
 
 ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))
@@ -34,7 +34,7 @@ def configuration(url: str) -> "Config":
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(files("migrations")))
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))  # of an INI file
     config.attributes["url"] = url
     return config
 

@@ -68,7 +68,8 @@ class Claim:
 class CheckpointFile:
     epoch: int
     attempt: int
-    url: str
+    path: str
+    """Relative to CHECKPOINTS_URL."""
     sha256: str
     size_bytes: int
 
@@ -507,13 +508,13 @@ def checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
 
 
 def forget_stale_checkpoints(session: Session, lease: Lease) -> list[str]:
-    """Forget all checkpoints but the last two and the best; the URLs of the files to delete after the commit."""
+    """Forget all checkpoints but the last two and the best; the paths of the files to delete after the commit."""
     rows = checkpoints(session, lease)
     best = session.scalar(select(Job.best_epoch).where(Job.id == lease.job_id))
     stale = [row for row in rows[CHECKPOINTS_KEPT:] if row.epoch != best]
     for row in stale:
         session.delete(row)
-    return [row.url for row in stale]
+    return [row.path for row in stale]
 
 
 def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:

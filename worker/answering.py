@@ -22,7 +22,7 @@ MakeClassifier = Callable[[JobSpec, Any], Classify]
 class Checkpoints(Protocol):
     """What is needed of a store of checkpoints; worker/checkpoint.py has the real one."""
 
-    def load(self, url: str, sha256: str) -> Any: ...  # noqa: ANN401  # of torch, which this module does not know
+    def load(self, path: str, sha256: str) -> Any: ...  # noqa: ANN401  # of torch, which this module does not know
 
 
 class Answering:
@@ -80,9 +80,9 @@ class Answering:
         raise NoCheckpoint
 
     def _classifier(self, spec: JobSpec, checkpoint: Checkpoint) -> Classify:
-        if self._last is None or self._last[0] != checkpoint.url:
-            tensors = self._checkpoints.load(checkpoint.url, checkpoint.sha256)
-            self._last = checkpoint.url, self._make_classifier(spec, tensors)
+        if self._last is None or self._last[0] != checkpoint.path:
+            tensors = self._checkpoints.load(checkpoint.path, checkpoint.sha256)
+            self._last = checkpoint.path, self._make_classifier(spec, tensors)
         return self._last[1]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import safetensors.torch
@@ -27,11 +28,11 @@ class Checkpoints:
             OSError: the disk is full, the server is away, ...
         """
         content = safetensors.torch.save(dict(tensors))
-        url = f"{files.job_folder(self.url, job_id)}/epoch-{epoch:04}-attempt-{attempt}.safetensors"
-        files.write(url, content)
-        return CheckpointFile(epoch, attempt, url, hashlib.sha256(content).hexdigest(), len(content))
+        path = f"{job_id}/epoch-{epoch:04}-attempt-{attempt}.safetensors"
+        files.write(files.below(self.url, path), content)
+        return CheckpointFile(epoch, attempt, path, hashlib.sha256(content).hexdigest(), len(content))
 
-    def load(self, url: str, sha256: str) -> dict[str, Tensor]:
+    def load(self, path: str, sha256: str) -> dict[str, Tensor]:
         """The tensors of a checkpoint.
 
         Raises:
@@ -39,13 +40,14 @@ class Checkpoints:
             OSError: the storage could not be asked.
         """
         try:
-            content = files.read(url)
+            content = files.read(files.below(self.url, path))
         except FileNotFoundError as error:
-            raise CheckpointDamaged(f"{url} is missing") from error
+            raise CheckpointDamaged(f"{path} is missing below {self.url}") from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise CheckpointDamaged(f"{url} does not hold the bytes that were saved")
+            raise CheckpointDamaged(f"{path} does not hold the bytes that were saved")
         return safetensors.torch.load(content)
 
-    def delete(self, url: str) -> None:
+    def delete(self, path: str) -> None:
         """Delete a checkpoint; one that is gone already is fine."""
-        files.delete(url)
+        with suppress(FileNotFoundError):  # of a path that leads out of the folder
+            files.delete(files.below(self.url, path))

@@ -72,12 +72,12 @@ class Journal:
                 )
                 stale = store.forget_stale_checkpoints(session, self._lease) if entry.checkpoint else []
             self._entries.popleft()
-            for url in stale:
-                self._forget(url)
+            for path in stale:
+                self._forget(path)
 
-    def _forget(self, url: str) -> None:
+    def _forget(self, path: str) -> None:
         try:
-            self._delete(url)
+            self._delete(path)
         except OSError:
             # It lies there until the job is deleted, with the folder it lies in.
-            log.exception("job %s: %s could not be deleted", self._lease.job_id, url)
+            log.exception("job %s: %s could not be deleted", self._lease.job_id, path)

@@ -51,8 +51,8 @@ class Checkpoints(Protocol):
     """What is needed of a store of checkpoints; worker/checkpoint.py has the real one."""
 
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Tensors) -> CheckpointFile: ...
-    def load(self, url: str, sha256: str) -> Tensors: ...
-    def delete(self, url: str) -> None: ...
+    def load(self, path: str, sha256: str) -> Tensors: ...
+    def delete(self, path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Run:
         """Load the newest checkpoint that is whole; with none, training starts from its seed and comes to the same."""
         for checkpoint in self.persist(store.checkpoints):
             try:
-                training.load_state_dict(self.load(checkpoint.url, checkpoint.sha256))
+                training.load_state_dict(self.load(checkpoint.path, checkpoint.sha256))
             except CheckpointDamaged as error:
                 log.warning("job %s: %s; going back one", self.claim.lease.job_id, error)
             except OSError:
@@ -199,7 +199,7 @@ class Run:
             else:
                 return
 
-    def load(self, url: str, sha256: str) -> Tensors:
+    def load(self, path: str, sha256: str) -> Tensors:
         """Storage that is away is waited for: to train all those epochs again would take longer."""
         for attempt in Retrying(
             retry=retry_if_exception_type(OSError),
@@ -210,7 +210,7 @@ class Run:
         ):
             with attempt:
                 self.pulse.check()
-                tensors = self.runner.checkpoints.load(url, sha256)
+                tensors = self.runner.checkpoints.load(path, sha256)
         return tensors
 
     def between_batches(self) -> None:

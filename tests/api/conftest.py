@@ -84,7 +84,7 @@ class Hand:
 
     def checkpoint(self, lease: Lease, epoch: int) -> None:
         metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        file = CheckpointFile(epoch, lease.attempt, f"file:///nowhere/{epoch}", "0" * 64, 1)
+        file = CheckpointFile(epoch, lease.attempt, f"{lease.job_id}/{epoch}", "0" * 64, 1)
         with self.sessions.begin() as session:
             store.record_epoch(session, lease, metrics, checkpoint=file)
 

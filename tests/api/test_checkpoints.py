@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from db import files, store
+from db.models import Checkpoint
 from db.store import CheckpointFile
 from jobs.metrics import EpochMetrics
 from stack.up import free_port
@@ -17,16 +19,17 @@ CONTENT = bytes(range(100))
 
 @pytest.fixture
 def stored(file_url: str) -> str:
-    """The URL of a checkpoint's file."""
-    files.write(f"{file_url}/file", CONTENT)
-    return f"{file_url}/file"
+    """The URL of the checkpoints, where `job/file` is one."""
+    files.write(f"{file_url}/job/file", CONTENT)
+    return file_url
 
 
 @pytest.fixture
 def url(client: TestClient, hand: Any, app: FastAPI, stored: str) -> str:
     """Of the checkpoints of a job that has one, after its first epoch."""
     lease = hand.claim(client.post("/v1/jobs", json={"activation": "relu"}).json()["id"])
-    saved = CheckpointFile(1, 1, stored, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    app.state.settings = app.state.settings.model_copy(update={"checkpoints_url": stored})
+    saved = CheckpointFile(1, 1, "job/file", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     with app.state.sessions.begin() as session:
         metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         store.record_epoch(session, lease, metrics, checkpoint=saved)
@@ -80,7 +83,20 @@ def test_an_epoch_without_a_checkpoint_and_a_file_that_is_gone_are_not_found(
     client: TestClient, url: str, stored: str
 ) -> None:
     assert client.get(f"{url}/2").json()["code"] == "checkpoint_not_found"
-    files.delete(stored)
+    files.delete(f"{stored}/job/file")
+    response = client.get(f"{url}/1")
+    assert (response.status_code, response.json()["code"]) == (404, "checkpoint_not_found")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../secret", "job/../../secret", "%2e%2e/secret", "file:///etc/passwd"]
+)
+def test_a_row_cannot_lead_out_of_the_folder(
+    client: TestClient, app: FastAPI, url: str, stored: str, path: str
+) -> None:
+    files.write(stored.replace("/checkpoints", "/secret"), CONTENT)
+    with app.state.sessions.begin() as session:
+        session.execute(update(Checkpoint).values(path=path))
     response = client.get(f"{url}/1")
     assert (response.status_code, response.json()["code"]) == (404, "checkpoint_not_found")
 
@@ -95,7 +111,7 @@ def nobody(aws: Callable[[Mapping[str, str]], None]) -> None:
 class TestStorageThatIsAway:
     @pytest.fixture
     def stored(self) -> str:
-        return "s3://bucket/file"
+        return "s3://bucket"
 
     def test_a_download_is_to_be_tried_again(self, client: TestClient, url: str) -> None:
         response = client.get(f"{url}/1")

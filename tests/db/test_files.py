@@ -12,6 +12,7 @@ from time import monotonic
 
 import fsspec
 import pytest
+from names import NAMES
 
 from db import files
 
@@ -56,6 +57,27 @@ def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path):
     files.delete_folder(f"{tmp_path.as_uri()}/job")
 
     assert not (tmp_path / "job").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_of_any_name_holds_files(name: str, tmp_path: Path):
+    folder_url = (tmp_path / name).as_uri()
+    files.write(files.below(folder_url, "job/file"), b"content")
+
+    assert (tmp_path / name / "job" / "file").read_bytes() == b"content"
+    assert files.read(files.below(folder_url, "job/file")) == b"content"
+    files.delete_folder(files.below(folder_url, "job"))
+    assert [*(tmp_path / name).iterdir()] == []
+
+
+@pytest.mark.parametrize("path", ["/job", "../job", "job/../../x", "job//file", "./job", "job/", "", "file:///x"])
+def test_a_path_that_leads_elsewhere_names_nothing(path: str, checkpoints_url: str):
+    with pytest.raises(FileNotFoundError, match="names nothing below"):
+        files.below(checkpoints_url, path)
+
+
+def test_a_path_is_taken_literally(file_url: str):
+    assert files.local_path(files.below(file_url, "%2e%2e/x")) == files.local_path(file_url) / "%2e%2e" / "x"
 
 
 def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str):

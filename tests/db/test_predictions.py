@@ -28,7 +28,7 @@ def job_id(sessions: Sessions) -> str:
         assert claimed is not None
         for epoch in (1, 2):
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-            file = CheckpointFile(epoch, 1, f"file:///{epoch}", "0" * 64, 1)
+            file = CheckpointFile(epoch, 1, f"{job.id}/{epoch}", "0" * 64, 1)
             store.record_epoch(session, claimed.lease, metrics, checkpoint=file)
     return job.id
 

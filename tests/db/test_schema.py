@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Inspector, create_engine, inspect, text
+from sqlalchemy import Engine, Inspector, create_engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
 from db import schema, store, sweeps
-from db.models import Base
+from db.models import Base, Checkpoint
 from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable, IdempotencyConflict
 from jobs.spec import JobSpec
 from jobs.sweep import SweepSpec
 
 BEFORE_IDEMPOTENCY_KEYS = "0005"
+BEFORE_PATHS = "0007"
 JOB_OF_0005 = (
     "INSERT INTO jobs (id, state, spec, activation, sweep_id, sweep_position, idempotency_key, request_sha256, "
     "created_at, run_after, attempt, crashes, crashes_without_progress, event_seq, epochs_total, epochs_done) "
@@ -134,3 +135,37 @@ def test_a_database_that_does_not_answer_is_named_so() -> None:
     with pytest.raises(DatabaseUnavailable), sessions.read() as session:
         session.execute(text("SELECT 1"))
     sessions.close()
+
+
+@pytest.mark.parametrize(
+    ("stored", "now"),
+    [
+        ("file:///old/place/{job}/epoch-0001-attempt-1.safetensors", "{job}/epoch-0001-attempt-1.safetensors"),
+        (
+            "file:///50%25/{job}/checkpoints/{job}/epoch-0001-attempt-1.safetensors",
+            "{job}/epoch-0001-attempt-1.safetensors",
+        ),
+        ("s3://bucket/{job}/epoch-0001-attempt-1.safetensors", "{job}/epoch-0001-attempt-1.safetensors"),
+        (
+            "file:///old/another/epoch-0001-attempt-1.safetensors",
+            "file:///old/another/epoch-0001-attempt-1.safetensors",
+        ),
+        ("file:///etc/{job}/", "file:///etc/{job}/"),
+    ],
+)
+def test_stored_checkpoints_are_found_by_the_end_of_their_url(
+    stored: str, now: str, sessions: Sessions, database_url: str
+) -> None:
+    with sessions.begin() as session:
+        job = store.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
+    command.downgrade(schema.configuration(database_url), BEFORE_PATHS)
+    with sessions.begin() as session:
+        session.execute(
+            text("INSERT INTO checkpoints VALUES (:job, 1, 1, :url, '', 1, '2026-01-01 00:00:00')"),
+            {"job": job, "url": stored.format(job=job)},
+        )
+
+    schema.migrate(database_url)
+
+    with sessions.read() as session:
+        assert session.scalar(select(Checkpoint.path)) == now.format(job=job)

@@ -229,10 +229,10 @@ def test_all_checkpoints_but_the_last_two_and_the_best_are_forgotten(sessions: S
     lease = running(sessions, JobSpec(activation="relu", epochs=5))
     for epoch, val_loss in enumerate([0.9, 0.1, 0.5, 0.5, 0.5], start=1):
         with sessions.begin() as session:
-            checkpoint = CheckpointFile(epoch, 1, f"file:///{epoch}", "0" * 64, 10)
+            checkpoint = CheckpointFile(epoch, 1, f"{lease.job_id}/{epoch}", "0" * 64, 10)
             store.record_epoch(session, lease, metrics(epoch, val_loss=val_loss), checkpoint=checkpoint)
     with sessions.begin() as session:
-        assert sorted(store.forget_stale_checkpoints(session, lease)) == ["file:///1", "file:///3"]
+        assert sorted(store.forget_stale_checkpoints(session, lease)) == [f"{lease.job_id}/{epoch}" for epoch in (1, 3)]
     with sessions.read() as session:
         assert [row.epoch for row in store.checkpoints(session, lease)] == [5, 4, 2]
 
@@ -421,7 +421,9 @@ def test_a_lost_job_whose_client_cancelled_is_not_trained_again(sessions: Sessio
 def test_an_ended_job_is_deleted_with_everything_of_it(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.record_epoch(session, lease, metrics(1), checkpoint=CheckpointFile(1, 1, "file:///1", "0" * 64, 10))
+        store.record_epoch(
+            session, lease, metrics(1), checkpoint=CheckpointFile(1, 1, f"{lease.job_id}/1", "0" * 64, 10)
+        )
         store.cancel(session, lease)
     with sessions.begin() as session:
         store.remove(session, lease.job_id)

@@ -1,4 +1,5 @@
 import hashlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def save(checkpoints: Checkpoints, *, epoch: int = 7, attempt: int = 2) -> Check
 def test_what_is_saved_is_loaded(checkpoints: Checkpoints):
     saved = save(checkpoints)
 
-    loaded = checkpoints.load(saved.url, saved.sha256)
+    loaded = checkpoints.load(saved.path, saved.sha256)
 
     assert loaded.keys() == TENSORS.keys()
     assert all(torch.equal(loaded[name], TENSORS[name]) for name in TENSORS)
@@ -32,41 +33,59 @@ def test_what_is_saved_is_loaded(checkpoints: Checkpoints):
 def test_digest_and_size_are_those_of_the_file(checkpoints: Checkpoints):
     saved = save(checkpoints)
 
-    content = files.read(saved.url)
+    content = files.read(files.below(checkpoints.url, saved.path))
 
     assert saved.sha256 == hashlib.sha256(content).hexdigest()
     assert saved.size_bytes == len(content)
 
 
 def test_epochs_and_attempts_have_files_of_their_own(checkpoints: Checkpoints):
-    urls = {save(checkpoints, epoch=epoch, attempt=attempt).url for epoch in (1, 2) for attempt in (1, 2)}
+    paths = {save(checkpoints, epoch=epoch, attempt=attempt).path for epoch in (1, 2) for attempt in (1, 2)}
 
-    assert len(urls) == 4
+    assert len(paths) == 4
 
 
 def test_a_missing_checkpoint_is_damaged(checkpoints: Checkpoints):
     with pytest.raises(CheckpointDamaged, match="missing"):
-        checkpoints.load(f"{checkpoints.url}/job/none.safetensors", "0" * 64)
+        checkpoints.load("job/none.safetensors", "0" * 64)
 
 
 def test_a_truncated_checkpoint_is_damaged(checkpoints: Checkpoints):
     saved = save(checkpoints)
-    files.write(saved.url, files.read(saved.url)[:-1])
+    url = files.below(checkpoints.url, saved.path)
+    files.write(url, files.read(url)[:-1])
 
     with pytest.raises(CheckpointDamaged, match="the bytes that were saved"):
-        checkpoints.load(saved.url, saved.sha256)
+        checkpoints.load(saved.path, saved.sha256)
 
 
 def test_another_digest_is_damaged(checkpoints: Checkpoints):
     with pytest.raises(CheckpointDamaged):
-        checkpoints.load(save(checkpoints).url, "0" * 64)
+        checkpoints.load(save(checkpoints).path, "0" * 64)
 
 
 def test_deleting_twice_is_fine(checkpoints: Checkpoints):
     saved = save(checkpoints)
 
-    checkpoints.delete(saved.url)
-    checkpoints.delete(saved.url)
+    checkpoints.delete(saved.path)
+    checkpoints.delete(saved.path)
 
     with pytest.raises(CheckpointDamaged):
-        checkpoints.load(saved.url, saved.sha256)
+        checkpoints.load(saved.path, saved.sha256)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../job", "job/../../job", "file:///etc/passwd", "s3://other/job", ""])
+def test_what_lies_elsewhere_is_neither_read_nor_deleted(path: str, checkpoints: Checkpoints):
+    with pytest.raises(CheckpointDamaged, match="missing"):
+        checkpoints.load(path, "0" * 64)
+
+    checkpoints.delete(path)
+
+
+def test_a_moved_folder_keeps_its_checkpoints(tmp_path: Path):
+    saved = save(Checkpoints((tmp_path / "here").as_uri()))
+    (tmp_path / "here").rename(tmp_path / "there")
+
+    loaded = Checkpoints((tmp_path / "there").as_uri()).load(saved.path, saved.sha256)
+
+    assert loaded.keys() == TENSORS.keys()

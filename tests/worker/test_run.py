@@ -65,22 +65,22 @@ class FakeCheckpoints:
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:
         if self.full:
             raise OSError(28, "No space left on device")
-        url = f"memory://{job_id}/{epoch}-{attempt}"
-        self.files[url] = tensors
-        return CheckpointFile(epoch, attempt, url, "0" * 64, 1)
+        path = f"{job_id}/{epoch}-{attempt}"
+        self.files[path] = tensors
+        return CheckpointFile(epoch, attempt, path, "0" * 64, 1)
 
-    def load(self, url: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
+    def load(self, path: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
         if self.unreadable > 0:
             self.unreadable -= 1
-            raise ConnectionRefusedError(url)
-        if url in self.damaged or url not in self.files:
-            raise CheckpointDamaged(url)
-        return self.files[url]
+            raise ConnectionRefusedError(path)
+        if path in self.damaged or path not in self.files:
+            raise CheckpointDamaged(path)
+        return self.files[path]
 
-    def delete(self, url: str) -> None:
+    def delete(self, path: str) -> None:
         if self.undeletable:
-            raise PermissionError(url)
-        del self.files[url]
+            raise PermissionError(path)
+        del self.files[path]
 
 
 class Scene:
@@ -257,13 +257,13 @@ def test_storage_that_is_away_is_waited_for_and_then_done_without(
 def test_checkpoints_are_made_as_often_as_asked_and_after_the_last_epoch(scene: Scene) -> None:
     job_id = scene.submit(epochs=5, checkpoint_every=3)
     scene.run(job_id)
-    assert sorted(scene.checkpoints.files) == [f"memory://{job_id}/3-1", f"memory://{job_id}/5-1"]
+    assert sorted(scene.checkpoints.files) == [f"{job_id}/3-1", f"{job_id}/5-1"]
 
 
 def test_old_checkpoints_are_deleted(scene: Scene) -> None:
     job_id = scene.submit(epochs=5)
     scene.run(job_id)
-    kept = [f"memory://{job_id}/{epoch}-1" for epoch in (1, 4, 5)]  # 1 is the best: none has a lower loss
+    kept = [f"{job_id}/{epoch}-1" for epoch in (1, 4, 5)]  # 1 is the best: none has a lower loss
     assert sorted(scene.checkpoints.files) == kept
 
 
@@ -449,7 +449,7 @@ def test_training_goes_on_while_the_database_is_away_and_every_epoch_is_written_
     assert (job.state, job.attempt) == ("succeeded", 1)
     assert scene.history(job.id) == [(epoch, 1, float(epoch)) for epoch in range(1, 7)]
     assert scene.event_numbers() == list(range(1, job.event_seq + 1))
-    assert sorted(scene.checkpoints.files) == [f"memory://{job.id}/{epoch}-1" for epoch in (1, 5, 6)]
+    assert sorted(scene.checkpoints.files) == [f"{job.id}/{epoch}-1" for epoch in (1, 5, 6)]
 
 
 @on_postgres

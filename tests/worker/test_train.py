@@ -218,7 +218,7 @@ def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
     saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
     resumed = start(**changes)
-    resumed.load_state_dict(checkpoints.load(saved.url, saved.sha256))
+    resumed.load_state_dict(checkpoints.load(saved.path, saved.sha256))
 
     assert history(resumed) == expected[1:]
     assert resumed.layers == uninterrupted.layers

@@ -1,0 +1,26 @@
+"""Names that a folder may have, each with something that a URL, a shell or a configuration takes for its own."""
+
+NAMES = [
+    "50%25",
+    "50%",
+    "a b",
+    "a#b",
+    "a?b=c&d",
+    "a+b",
+    "it's",
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "$HOME",
+    "a;b",
+    "me@host:1",
+    "a:b",
+    "-x",
+    "~",
+    "~root",
+    "[a]*",
+    "%(here)s",
+    "{a}",
+    "Füße 数",
+    "x" * 200,
+]
