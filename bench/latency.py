@@ -10,6 +10,7 @@ from statistics import median, quantiles
 import httpx
 
 from db import schema
+from jobs.settings import sqlite_url
 from stack.processes import Child
 from stack.up import answers, free_port, valkey
 
@@ -37,7 +38,7 @@ def measure(folder: Path, *, jobs: int) -> list[float]:
             "ACTIVATION_LAB_DATA_DIR": str(folder),
             "ACTIVATION_LAB_BROKER_URL": broker.url,
         }
-        schema.migrate(f"sqlite:///{folder / 'activation-lab.db'}")
+        schema.migrate(sqlite_url(folder / "activation-lab.db"))
         commands = {"api": ["-m", "stack", "api", "--port", str(port)], "worker": ["-c", WORKER]}
         parts = [Child(name, [sys.executable, *words], environment, log) for name, words in commands.items()]
         for part in parts:

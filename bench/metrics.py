@@ -12,6 +12,7 @@ from bench.stored import store_epochs
 from db import schema, store
 from db.session import Sessions, connect
 from jobs.metrics import EpochMetrics
+from jobs.settings import sqlite_url
 from jobs.spec import JobSpec
 
 SCRAPES = 20
@@ -39,7 +40,7 @@ def main() -> None:
         store_epochs(server, "metrics", stored)
         measure(connect(server.url("metrics")), f"PostgreSQL, {stored:,} epochs stored")
     with TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'metrics.db'}"
+        url = sqlite_url(Path(folder) / "metrics.db")
         schema.migrate(url)
         measure(connect(url), "SQLite, nothing stored")
 

@@ -17,6 +17,7 @@ from broker.reconciler import dispatch
 from db import queries, schema, store
 from db.models import Job
 from db.session import Sessions, connect
+from jobs.settings import sqlite_url
 from jobs.spec import JobSpec
 from stack.processes import Child
 from stack.up import Valkey, valkey
@@ -40,7 +41,7 @@ class Scene:
         environment = {
             **os.environ,
             "ACTIVATION_LAB_DATA_DIR": str(folder),
-            "ACTIVATION_LAB_DATABASE_URL": f"sqlite:///{self.folder / 'activation-lab.db'}",
+            "ACTIVATION_LAB_DATABASE_URL": sqlite_url(self.folder / "activation-lab.db"),
             "ACTIVATION_LAB_CHECKPOINTS_URL": (self.folder / "checkpoints").as_uri(),
             "ACTIVATION_LAB_BROKER_URL": self.broker.url,
         }
@@ -102,8 +103,8 @@ def tell_to_stop_and_restart(worker: Child, _: psutil.Process) -> None:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Scene]:
-    schema.migrate(f"sqlite:///{folder / 'activation-lab.db'}")
-    sessions = connect(f"sqlite:///{folder / 'activation-lab.db'}")
+    schema.migrate(sqlite_url(folder / "activation-lab.db"))
+    sessions = connect(sqlite_url(folder / "activation-lab.db"))
     with (folder / "log").open("w") as log:
         broker = valkey(folder, log)
         broker.start()

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from db import schema
+from jobs.settings import sqlite_url
 from stack.up import free_port
 
 RUNS = 5
@@ -53,7 +54,7 @@ def running_api(data_dir: str | None = None) -> Iterator[Api]:
     with tempfile.TemporaryDirectory() as own:
         folder = data_dir or own
         environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
-        schema.migrate(f"sqlite:///{Path(folder) / 'activation-lab.db'}")
+        schema.migrate(sqlite_url(Path(folder) / "activation-lab.db"))
         port = free_port()
         started = monotonic()
         process = subprocess.Popen(

@@ -2,22 +2,29 @@
 
 import os
 import re
+from collections.abc import Iterable, MutableMapping
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import quote
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "ACTIVATION_LAB_"
+DATABASE_FILE = "activation-lab.db"
 CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """OpenTelemetry's own variable, for those who set it for all their services."""
 ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
-CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?")
+CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?", re.DOTALL)
+LONGEST_SQLITE_PATH = 500
+"""Bytes; SQLite's unix VFS takes 512, and names two more files after the database."""
+ALSO_READ = ("AWS_", "OTEL_")
+"""Prefixes of the variables that are read by libraries."""
 
 
 class InvalidSettings(ValueError):
@@ -83,6 +90,17 @@ class Settings(BaseSettings):
         description="Base URL of an OpenTelemetry collector, such as http://127.0.0.1:4318; empty = no traces.",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def is_text(cls, value: object) -> object:
+        """Without the carriage return that a line of a file from Windows ends with."""
+        text = os.fspath(value) if isinstance(value, Path) else value
+        if not isinstance(text, str):
+            return value
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise PydanticCustomError("not_utf8", "is not UTF-8")
+        return text.rstrip("\r")
+
     @field_validator("checkpoints_url")
     @classmethod
     def names_a_storage(cls, url: str) -> str:
@@ -128,18 +146,38 @@ class Settings(BaseSettings):
             )
         return url
 
+    @model_validator(mode="after")
+    def fits_sqlite(self) -> Self:
+        """SQLite would only say that it cannot open the file."""
+        try:
+            length = len(os.fsencode(self.data_dir.resolve() / DATABASE_FILE))
+        except RuntimeError as error:
+            raise PydanticCustomError("data_dir", "is a symbolic link that leads to itself") from error
+        if not self.database_url and length > LONGEST_SQLITE_PATH:
+            raise PydanticCustomError(
+                "data_dir",
+                "is too long: the path of the database in it has {length} bytes, SQLite takes {most}",
+                {"length": length, "most": LONGEST_SQLITE_PATH},
+            )
+        return self
+
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'activation-lab.db'}"
+        return self.database_url or sqlite_url(self.data_dir.resolve() / DATABASE_FILE)
 
     @property
     def checkpoints(self) -> str:
-        return self.checkpoints_url or f"file://{self.data_dir.resolve() / 'checkpoints'}"
+        return self.checkpoints_url or (self.data_dir.resolve() / "checkpoints").as_uri()
 
     @property
     def threads(self) -> int:
         """CPU threads for one training process: fixed, because a history depends on it to the last bit."""
         return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def sqlite_url(path: Path) -> str:
+    """SQLAlchemy's URL of a SQLite file, whatever characters its path has: make_url takes %XX for a byte of it."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 def installed(module: str) -> bool:
@@ -149,21 +187,37 @@ def installed(module: str) -> bool:
         return False
 
 
-def read() -> Settings:
-    """The settings of this process.
+def read(**chosen: object) -> Settings:
+    """The settings of this process: those of the environment, and in their place those that are given here.
 
     Raises:
-        InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or its value is refused.
+        InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or a value is refused.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise InvalidSettings(f"unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
+    refuse_unknown(os.environ)
     try:
-        settings = Settings()
+        settings = Settings(**chosen)  # type: ignore[arg-type]  # they are validated
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidSettings(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}") from error
+        name = str(first["loc"][0]) if first["loc"] else first["type"]
+        raise InvalidSettings(f"{PREFIX}{name.upper()}: {first['msg']}") from error
     if settings.heartbeat_seconds * 2 > settings.lease_seconds:
         raise InvalidSettings(f"{PREFIX}HEARTBEAT_SECONDS must be at most half of {PREFIX}LEASE_SECONDS")
     return settings
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raises InvalidSettings also for a name that differs from a setting's by what cannot be seen."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
+    for name in sorted(names):
+        seen = "".join(filter(str.isprintable, name)).strip().upper()
+        if seen.startswith(PREFIX) and name.upper() not in known:
+            if seen in known:
+                raise InvalidSettings(f"{name!r} is not {seen}: remove what cannot be seen, such as a byte order mark")
+            raise InvalidSettings(f"unknown setting {seen}; known: {', '.join(sorted(known))}")
+
+
+def without_line_ends(environment: MutableMapping[str, str]) -> None:
+    """Take the carriage return, which a file from Windows leaves there, from each value read here or by a library."""
+    for name, value in environment.items():
+        if name.startswith((PREFIX, *ALSO_READ)) and value.endswith("\r"):
+            environment[name] = value.rstrip("\r")

@@ -26,6 +26,16 @@ app = typer.Typer(
 app.add_typer(commands.app)
 
 
+@app.callback()
+def prepare() -> None:
+    """Before a command, whose options may come from the environment too."""
+    service_settings.without_line_ends(os.environ)
+    try:
+        service_settings.refuse_unknown(os.environ)
+    except InvalidSettings as error:
+        raise fail(error) from error
+
+
 UsageError: Any = typer.BadParameter.__base__  # which typer itself does not export
 
 
@@ -49,7 +59,8 @@ def main() -> None:
     except BrokenPipeError as error:  # whoever read stdout has seen enough, as in `activation-lab list | head`
         raise without_stdout(typer.Exit(1)) from error
     except OSError as error:
-        raise without_stdout(fail(f"cannot write: {error.strerror or error}")) from error
+        file = f" {error.filename}" if error.filename else ""
+        raise without_stdout(fail(f"cannot write{file}: {error.strerror or error}")) from error
     raise SystemExit(status)
 
 
@@ -62,11 +73,9 @@ def without_stdout(end: typer.Exit) -> SystemExit:
 def chosen_settings(**chosen: object) -> Settings:
     """The settings of the environment, with those that the command line chose in their place."""
     try:
-        settings = service_settings.read()
+        return service_settings.read(**{name: value for name, value in chosen.items() if value is not None})
     except InvalidSettings as error:
         raise fail(error) from error
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return settings.model_copy(update=given)
 
 
 def configured(**chosen: object) -> Settings:

@@ -44,7 +44,7 @@ class Client:
         timeout_seconds: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = url.strip().rstrip("/")
         wait = wait_exponential_jitter(multiplier=backoff_seconds, max=MAX_BACKOFF_SECONDS, jitter=backoff_seconds)
         self._retrying = Retrying(
             retry=retry_if_exception(passing), wait=wait, stop=stop_after_attempt(attempts), reraise=True
@@ -209,6 +209,7 @@ class Client:
 
 
 def authorization(api_key: str | None) -> dict[str, str]:
+    api_key = (api_key or "").strip()
     if not api_key:
         return {}
     if not (api_key.isascii() and api_key.isprintable()):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import IO
 
@@ -23,6 +24,8 @@ class Child:
     log: IO[str]
     stdin_text: str = ""
     pass_fds: Sequence[int] = ()
+    folder: Path | None = None
+    """In which it works; None = that of its parent."""
     process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -34,6 +37,7 @@ class Child:
             stderr=self.log,
             text=True,
             pass_fds=self.pass_fds,
+            cwd=self.folder,
             start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
             preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it takes no lock that a thread may hold
         )

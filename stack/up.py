@@ -1,5 +1,6 @@
 """The whole service on one machine: Valkey, the API and a worker, as children of this process."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -75,7 +76,7 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
         cleanup.callback(stop, children)
         for child in children:
             child.start()
-        stack = Stack("http://{}:{}".format(*listener.getsockname()[:2]), children, stopping, Path(log_to.name))
+        stack = Stack(f"http://{at(*listener.getsockname()[:2])}", children, stopping, Path(log_to.name))
         wait_until_ready(stack, log_name=log_to.name)
         yield stack
 
@@ -96,11 +97,34 @@ def exclusive(folder: Path) -> Iterator[None]:
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Listen here and let the API inherit the socket: then its port is known, and outlives a restart of the API."""
     try:
-        listener = socket.create_server((host, port), backlog=2048)
+        listener = listen(host.removeprefix("[").removesuffix("]"), port)
+    except UnicodeError as error:
+        raise CannotStart(f"cannot listen on {host!r}: that is no name of a host") from error
     except OSError as error:
-        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise CannotStart(f"cannot listen on {at(host, port)}: {why_not(error)}") from error
     with listener:
         yield listener
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """At the first address that the host's name stands for; `::` takes what comes to an IPv4 address too."""
+    flags = socket.AI_PASSIVE
+    family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)[0]
+    both = address[0] == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
+
+
+def why_not(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program has this port; choose another with --port, or 0 for a free one"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine does not have that address"
+    return error.strerror or str(error)
+
+
+def at(host: str, port: int) -> str:
+    """As in a URL, where an IPv6 address stands in brackets."""
+    return f"[{host.replace('%', '%25')}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 @contextmanager
@@ -160,7 +184,6 @@ def valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
         bind 127.0.0.1
         port {port}
         requirepass {password}
-        dir "{folder}"
         appendonly yes
         loglevel warning
     """
@@ -170,6 +193,7 @@ def valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
         os.environ,
         log_to,
         stdin_text=configuration,
+        folder=folder,  # where its files go; its configuration would have to quote the name
         url=f"redis://:{password}@127.0.0.1:{port}/0",
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobs.settings import sqlite_url
 from stack.commands.arguments import LOCAL, AnyId, Url
 from stack.commands.service import service
 from stack.exits import fail, say
@@ -64,7 +65,7 @@ def to_tensorboard(client: "Client", any_id: str, output: Path) -> None:
     from stack.exports import tensorboard
 
     try:
-        write_all(client, any_id, lambda record: tensorboard.write(record, output))
+        write_all(client, any_id, lambda record: tensorboard.write(record, output.resolve()))
     except (OSError, ValueError) as error:
         raise fail(f"cannot write to {output}: {error}") from error
 
@@ -79,7 +80,7 @@ def to_mlflow(client: "Client", any_id: str, output: Path | None, tracking_uri: 
     try:
         if output:
             output.mkdir(parents=True, exist_ok=True)
-            store = Store(f"sqlite:///{output / 'mlflow.db'}", experiment, artifacts=(output / "artifacts").as_uri())
+            store = Store(sqlite_url(output / "mlflow.db"), experiment, artifacts=(output / "artifacts").as_uri())
         else:
             store = Store(str(tracking_uri), experiment)
         write_all(client, any_id, lambda record: store.write(record, client))

@@ -1,6 +1,7 @@
 """A user's day: submit, watch, cancel, read, break things."""
 
 import csv
+import hashlib
 import io
 import os
 import signal
@@ -242,6 +243,24 @@ def test_a_stack_told_to_stop_gives_its_job_back_and_the_next_carries_on(tmp_pat
         assert (job["state"], job["attempt"]) == ("succeeded", 2)
         assert "the worker shuts down" in [transition["reason"] for transition in job["transitions"]]
         assert service.history(job_id) == reference
+
+
+def test_a_moved_data_folder_of_any_name_keeps_its_jobs_and_their_checkpoints(tmp_path: Path) -> None:
+    here, there = tmp_path / '50%25 "here"#?', tmp_path / "50% there;\n"
+    with service_on(here) as service:
+        job_id = service.submit(epochs=2)
+        service.ended(job_id)
+    assert [path.name for path in tmp_path.iterdir()] == [here.name], "all of it lies in the folder"
+    here.rename(there)
+    with service_on(there) as service:
+        image = [[0] * 28] * 28
+        answer = service.http.post(f"/v1/jobs/{job_id}/predict", json={"image": image})
+        assert (answer.status_code, answer.json()["epoch"]) == (200, 2), answer.text
+        file = service.http.get(f"/v1/jobs/{job_id}/checkpoints/2")
+        [newest, _] = service.http.get(f"/v1/jobs/{job_id}/checkpoints").json()["checkpoints"]
+        assert hashlib.sha256(file.content).hexdigest() == newest["sha256"]
+        assert service.http.delete(f"/v1/jobs/{job_id}").status_code == 204
+    assert [*tmp_path.rglob("*.safetensors")] == []
 
 
 def test_ctrl_c_stops_the_stack_without_a_traceback(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy import func, select
 from bench.postgres import running
 from db import schema
 from db.models import Epoch, Event, Job
+from jobs.settings import sqlite_url
 from jobs.state import JobState
 
 SETTLED_WITHIN_SECONDS = 600
@@ -55,7 +56,7 @@ def ground_on(database: str) -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="activation-lab-faults-") as name:
         folder = Path(name)
         if database == "sqlite":
-            yield from fought_over(Ground(folder, f"sqlite:///{folder / 'activation-lab.db'}", None))
+            yield from fought_over(Ground(folder, sqlite_url(folder / "activation-lab.db"), None))
             return
         with running() as postgres:
             yield from fought_over(Ground(folder, postgres.url("postgres"), postgres))

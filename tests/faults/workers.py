@@ -41,7 +41,7 @@ def worker(
         "ACTIVATION_LAB_DATA_DIR": str(folder),
         "ACTIVATION_LAB_DATABASE_URL": url,
         "ACTIVATION_LAB_BROKER_URL": broker.url,
-        "ACTIVATION_LAB_CHECKPOINTS_URL": f"file://{folder.parent / 'checkpoints'}",
+        "ACTIVATION_LAB_CHECKPOINTS_URL": (folder.parent / "checkpoints").as_uri(),
         "ACTIVATION_LAB_RECONCILE_SECONDS": "0.5",
         "ACTIVATION_LAB_LEASE_SECONDS": str(LEASE_SECONDS),
         "ACTIVATION_LAB_HEARTBEAT_SECONDS": "1",

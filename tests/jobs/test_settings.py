@@ -2,7 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
+from names import NAMES
+from sqlalchemy import make_url
 
+from db import files
 from jobs import settings
 from jobs.settings import InvalidSettings, Settings
 
@@ -88,6 +91,63 @@ def test_the_database_and_the_checkpoints_lie_in_the_data_folder_by_default(tmp_
     chosen = Settings(data_dir=tmp_path)
     assert chosen.database == f"sqlite:///{tmp_path}/activation-lab.db"
     assert chosen.checkpoints == f"file://{tmp_path}/checkpoints"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_its_name_everything_lies_in_the_data_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_DATA_DIR", name)
+    monkeypatch.chdir(tmp_path)
+    chosen = settings.read()
+    folder = tmp_path.resolve() / name
+    assert make_url(chosen.database).database == str(folder / "activation-lab.db")
+    assert files.local_path(chosen.checkpoints) == folder / "checkpoints"
+
+
+def test_a_value_from_a_windows_file_is_read_without_its_carriage_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "DATA_DIR": "lab",
+        "AUTH": "keys",
+        "WORKER_PROCESSES": "2",
+        "BROKER_URL": "redis://x/0",
+    }.items():
+        monkeypatch.setenv(f"ACTIVATION_LAB_{name}", f"{value}\r")
+    chosen = settings.read()
+    assert (chosen.data_dir, chosen.auth, chosen.worker_processes) == (Path("lab"), "keys", 2)
+    assert chosen.broker_url == "redis://x/0"
+
+
+def test_so_are_the_variables_of_the_client_and_of_libraries() -> None:
+    given = {"ACTIVATION_LAB_URL": "http://x\r", "AWS_ENDPOINT_URL": "http://y\r", "HOME": "/z\r"}
+    settings.without_line_ends(given)
+    assert given == {"ACTIVATION_LAB_URL": "http://x", "AWS_ENDPOINT_URL": "http://y", "HOME": "/z\r"}
+
+
+@pytest.mark.parametrize("name", ["\ufeffACTIVATION_LAB_AUTH", "ACTIVATION_LAB_AUTH ", "activation_lab_colour"])
+def test_a_name_that_only_looks_like_a_setting_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "keys")
+    with pytest.raises(InvalidSettings, match=f"ACTIVATION_LAB_{name.strip().rpartition('_')[2].upper()}"):
+        settings.read()
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"), [("x/" * 240, "SQLite takes 500"), ("\udcff", "is not UTF-8"), ("loop", "leads to itself")]
+)
+def test_a_data_folder_that_sqlite_cannot_open_is_refused(
+    folder: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    with pytest.raises(InvalidSettings, match=f"ACTIVATION_LAB_DATA_DIR: .*{says}"):
+        settings.read(data_dir=Path(folder))
+
+
+def test_what_is_chosen_is_validated_and_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIVATION_LAB_WORKER_PROCESSES", "2")
+    assert settings.read(worker_processes=3).worker_processes == 3
+    with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_WORKER_PROCESSES"):
+        settings.read(worker_processes=65)
 
 
 def test_the_readme_lists_every_setting() -> None:

@@ -4,8 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
+from names import NAMES
+from service import wait_for
+
+from stack.up import valkey
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -39,6 +44,32 @@ def test_an_unknown_setting_is_refused_by_name(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "ACTIVATION_LAB_COLOUR" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_valkey_keeps_its_files_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with (tmp_path / "log").open("w") as log:
+        server = valkey(folder, log)
+        server.start()
+        wait_for((folder / "valkey" / "appendonlydir").exists, seconds=30)
+        assert server.alive
+        server.ask_to_stop()
+        server.stop_by(monotonic() + 10)
+
+
+def test_an_environment_of_a_windows_file_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    result = run("migrate", ACTIVATION_LAB_DATA_DIR=f"{tmp_path / 'lab'}\r")
+    assert (result.returncode, [path.name for path in tmp_path.iterdir()]) == (0, ["lab"])
+    result = run("list", ACTIVATION_LAB_URL="http://127.0.0.1:1\r", ACTIVATION_LAB_API_KEY="al_x\r")
+    assert "no answer from http://127.0.0.1:1 (" in result.stderr
+
+
+def test_the_mark_of_a_file_from_windows_does_not_hide_a_setting(tmp_path: Path) -> None:
+    names = {"\ufeffACTIVATION_LAB_AUTH": "keys", "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    for command in ("migrate", "list"):
+        assert "is not ACTIVATION_LAB_AUTH" in run(command, **names).stderr
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:

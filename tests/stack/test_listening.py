@@ -1,0 +1,72 @@
+"""Where `up` listens: at the address that was named, IPv4 or IPv6."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from service import start
+from typer.testing import CliRunner
+
+from stack.cli import app
+from stack.up import CannotStart, at, listening
+
+IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").read_text(), reason="this machine has no IPv6")
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return at(host, port).removesuffix(f":{port}")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "reached"),
+    [
+        ("127.0.0.1", "127.0.0.1", ["127.0.0.1"]),
+        ("localhost", "127.0.0.1", ["127.0.0.1"]),
+        ("0.0.0.0", "0.0.0.0", ["127.0.0.1"]),
+        pytest.param("::1", "[::1]", ["::1"], marks=IPV6),
+        pytest.param("[::1]", "[::1]", ["::1"], marks=IPV6),
+        pytest.param("::", "[::]", ["::1", "127.0.0.1"], marks=IPV6),
+    ],
+)
+def test_it_listens_where_it_was_told_to(host: str, shown: str, reached: list[str]) -> None:
+    with listening(host, 0) as listener:
+        assert url_of(listener) == shown
+        for address in reached:
+            socket.create_connection((address, listener.getsockname()[1]), timeout=10).close()
+
+
+def test_a_port_that_is_taken_is_told_plainly() -> None:
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"127.0.0.1:{port}: another program has this port.*--port"):
+            listening("127.0.0.1", port).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("192.0.2.1", r"192.0.2.1:0: this machine does not have that address"),
+        pytest.param("2001:db8::1", r"\[2001:db8::1\]:0: this machine does not have that address", marks=IPV6),
+        ("nowhere.invalid", "nowhere.invalid:0: "),
+        ("x" * 70, "that is no name of a host"),
+    ],
+)
+def test_a_host_that_is_not_here_is_told_plainly(host: str, says: str) -> None:
+    with pytest.raises(CannotStart, match=says):
+        listening(host, 0).__enter__()
+
+
+@IPV6
+@pytest.mark.timeout(240)
+def test_a_stack_on_ipv6_is_used_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start(tmp_path, "--host", "::1")
+    try:
+        port = service.http.base_url.port
+        assert str(service.http.base_url) == f"http://[::1]:{port}"
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+        result = CliRunner().invoke(app, ["activations", "--url", f"http://[::1]:{port}"])
+        assert result.exit_code == 0, result.output
+        assert "gelu" in result.output
+    finally:
+        service.stop()
