@@ -4,6 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+TEXTS = "metadata."
+"""Where every value is text. The other fields that take text know a few words, and none of them is JSON."""
+
 
 class InvalidAssignment(ValueError):
     """It is not of the form path=value, or its path leads through a value."""
@@ -17,7 +20,7 @@ def assign(body: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
-        *parents, name = path.split(".")
+        *parents, name = names(path)
         if not (separator and name and all(parents)):
             raise InvalidAssignment(f"{assignment!r} is not of the form path=value, such as clip.threshold=1")
         parent = body
@@ -25,11 +28,22 @@ def assign(body: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
             parent = parent.setdefault(key, {})
             if not isinstance(parent, dict):
                 raise InvalidAssignment(f"{assignment!r}: {key} is set to {json.dumps(parent)} already")
-        parent[name] = value(text)
+        parent[name] = value(text, path)
     return body
 
 
-def value(text: str) -> Any:  # noqa: ANN401  # any JSON
+def names(path: str) -> list[str]:
+    """Those of the fields that lead there; a key of metadata may hold dots."""
+    return path.split(".", maxsplit=1) if path.startswith(TEXTS) else path.split(".")
+
+
+def value(text: str, path: str) -> Any:  # noqa: ANN401  # any JSON
+    """What the field at the path takes: where that is text, 2024 is text too."""
+    found = json_or_word(text)
+    return found if isinstance(found, str) or not path.startswith(TEXTS) else text
+
+
+def json_or_word(text: str) -> Any:  # noqa: ANN401  # any JSON
     """JSON, or else the text itself: `gelu` need not be quoted twice."""
     try:
         return json.loads(text, parse_constant=refuse)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stack.assignments import value
+from stack.assignments import json_or_word, value
 from stack.commands import completion
 from stack.commands.arguments import LOCAL, AsJson, Url
 from stack.commands.service import assigned, print_json, service
@@ -50,7 +50,7 @@ def sweep(
     if activations is not None:
         body["activations"] = [word.strip() for word in activations.split(",")]
     if seeds is not None:
-        body["seeds"] = values(seeds)
+        body["seeds"] = values(seeds, "seeds")
     with service(url) as client:
         found = client.submit_sweep(body)
         print_json(found) if as_json else say(found["id"])
@@ -80,10 +80,10 @@ def axis(text: str) -> tuple[str, list[Any]]:
     path, separator, given = text.partition("=")
     if not (path and separator and given):
         raise fail(f"--grid {text!r} is not of the form path=v1,v2, such as dropout.dense=0.2,0.5")
-    return path, values(given)
+    return path, values(given, path)
 
 
-def values(text: str) -> list[Any]:
-    """A list in JSON, or what stands between commas."""
-    whole = value(text)
-    return whole if isinstance(whole, list) else [value(word) for word in text.split(",")]
+def values(text: str, path: str) -> list[Any]:
+    """A list in JSON, or what stands between commas, for the field at the path."""
+    whole = json_or_word(text)
+    return whole if isinstance(whole, list) else [value(word, path) for word in text.split(",")]

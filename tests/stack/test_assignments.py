@@ -1,6 +1,11 @@
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
+from jobs.spec import JobSpec
 from stack.assignments import InvalidAssignment, assign
+from stack.commands.sweeps import values
 
 
 @pytest.mark.parametrize(
@@ -12,6 +17,11 @@ from stack.assignments import InvalidAssignment, assign
         ('metadata.run="7"', {"metadata": {"run": "7"}}),
         ("metadata.formula=a=b", {"metadata": {"formula": "a=b"}}),
         ("metadata.note=", {"metadata": {"note": ""}}),
+        ("metadata.note=2024", {"metadata": {"note": "2024"}}),
+        ("metadata.note=null", {"metadata": {"note": "null"}}),
+        ("metadata.note=[1, 2]", {"metadata": {"note": "[1, 2]"}}),
+        ("metadata.v1.2=true", {"metadata": {"v1.2": "true"}}),
+        ('metadata={"note": "7"}', {"metadata": {"note": "7"}}),
         ("seed=NaN", {"seed": "NaN"}),
         ("seed=" + "[" * 100_000, {"seed": "[" * 100_000}),
     ],
@@ -36,3 +46,29 @@ def test_what_is_no_assignment_is_named(assignment: str):
 def test_a_path_cannot_lead_through_a_value():
     with pytest.raises(InvalidAssignment, match="clip is set to null already"):
         assign({}, ["clip=null", "clip.threshold=1"])
+
+
+def test_text_is_taken_nowhere_else():
+    """But for these: a name of the catalog, and words that an activation knows. None of them is JSON."""
+    schema = JobSpec.model_json_schema()
+    free = [path for path, field in leaves(schema, schema["properties"]) if is_free_text(field)]
+    assert free == ["activation", "parameters.*", "metadata.*"]
+
+
+def test_a_grid_over_texts_has_texts():
+    assert values("1,true,a", "metadata.note") == ["1", "true", "a"]
+    assert values("1,true,a", "epochs") == [1, True, "a"]
+
+
+def leaves(schema: dict[str, Any], fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in fields.items():
+        for branch in field.get("anyOf", field.get("oneOf", [field])):
+            found = schema["$defs"][branch["$ref"].rpartition("/")[2]] if "$ref" in branch else branch
+            inner = found.get("properties", {})
+            for rest in (found.get("additionalProperties"), *found.get("patternProperties", {}).values()):
+                inner |= {"*": rest} if isinstance(rest, dict) else {}
+            yield from leaves(schema, inner, f"{prefix}{name}.") if inner else [(prefix + name, found)]
+
+
+def is_free_text(field: dict[str, Any]) -> bool:
+    return field.get("type") == "string" and not {"enum", "const"} & field.keys()
