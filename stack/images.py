@@ -3,12 +3,16 @@
 import io
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image as Picture
 
 SIDE = 28
 LARGEST_BYTES = 1_000_000
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+SEPARATOR_LINE = re.compile(r"\A\s*\"?sep=.\"?\s*$", re.MULTILINE)
+"""The first line that Excel writes, or reads, to name what separates the cells."""
 PNG = b"\x89PNG\r\n\x1a\n"
 
 Image = list[list[float]]
@@ -43,8 +47,10 @@ def pixels(content: bytes, path: Path) -> Image:
 
 
 def numbers(content: bytes, path: Path) -> Image:
+    if content.startswith(UTF16) or b"\0" in content:
+        raise NotADigit(f"{path} is UTF-16 text or no text at all; save it as CSV in UTF-8")
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # spreadsheets write a byte order mark
         found = flat(json.loads(text)) if text.lstrip().startswith(("[", "{")) else listed(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise NotADigit(f"{path} is neither a PNG nor numbers") from error
@@ -54,7 +60,17 @@ def numbers(content: bytes, path: Path) -> Image:
 
 
 def listed(text: str) -> list[float]:
-    return [float(word) for word in re.split(r"[,;\s]+", text) if word]
+    """Between commas, semicolons or blanks; with semicolons a comma may also be the decimal point of a spreadsheet."""
+    words = re.sub(SEPARATOR_LINE, "", text).replace('"', " ")
+    found = separated(words, r"[,;\s]+")
+    if len(found) != SIDE * SIDE and ";" in words:
+        with suppress(ValueError):
+            return separated(words.replace(",", "."), r"[;\s]+")
+    return found
+
+
+def separated(text: str, separator: str) -> list[float]:
+    return [float(word) for word in re.split(separator, text) if word]
 
 
 def flat(found: object) -> list[float]:

@@ -20,10 +20,38 @@ def lines(separator: str) -> str:
     [lines(","), lines(" "), lines(";"), json.dumps(DIGIT), json.dumps({"image": DIGIT}), json.dumps([*chain(*DIGIT)])],
     ids=["csv", "blanks", "semicolons", "json", "a request", "one list"],
 )
-def test_text_of_784_numbers_is_an_image(text: str, tmp_path: Path):
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
+def test_text_of_784_numbers_is_an_image(text: str, mark: str, tmp_path: Path):
     path = tmp_path / "digit"
-    path.write_text(text)
+    path.write_text(mark + text + "\n\n")
     assert images.read(path) == DIGIT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        lines(",").replace("\n", "\r\n") + "\r\n",
+        lines("\t"),
+        "\n".join(f"{line};" for line in lines(";").splitlines()),
+        "sep=;\n" + lines(";"),
+        "\n".join(",".join(f'"{level:g}"' for level in row) for row in DIGIT),
+        "\n".join(";".join(f"{level:.1f}".replace(".", ",") for level in row) for row in DIGIT),
+        lines(",").replace("\n", "\r"),
+    ],
+    ids=["CRLF", "tabs", "an empty last cell", "sep=", "quoted", "decimal commas", "CR"],
+)
+def test_what_a_spreadsheet_saves_is_an_image(text: str, tmp_path: Path):
+    path = tmp_path / "digit.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert images.read(path) == DIGIT
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_named(encoding: str, tmp_path: Path):
+    path = tmp_path / "digit.csv"
+    path.write_bytes(lines(",").encode(encoding))
+    with pytest.raises(images.NotADigit, match="is UTF-16 text or no text at all; save it as CSV in UTF-8"):
+        images.read(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "1"])
@@ -42,7 +70,8 @@ def test_a_png_is_an_image_whatever_its_colours(mode: str, tmp_path: Path):
         (b"[true]", "is neither a PNG nor numbers"),
         (b"{}", "holds 0 numbers"),
         (b"[" * 100_000, "is neither a PNG nor numbers"),
-        (b"\xff\xfe", "is neither a PNG nor numbers"),
+        (b"\xff", "is neither a PNG nor numbers"),
+        (b"1;2,5;3", "holds 3 numbers"),
         (BLANK_PNG, "is no PNG that can be read"),
         (b"0" * 1_000_001, "is too large"),
     ],
