@@ -12,6 +12,14 @@ from db.clock import now
 from db.models import ApiKey
 from jobs.errors import JobsError
 
+LONGEST_NAME = 64
+
+
+class InvalidKeyName(JobsError):
+    """A key's name has 1 to 64 characters, none of which is a control character."""
+
+    code = "invalid_key_name"
+
 
 class KeyExists(JobsError):
     """There is a key of this name already."""
@@ -20,7 +28,9 @@ class KeyExists(JobsError):
 
 
 def create(session: Session, name: str) -> str:
-    """Make a key and return it, for the only time. Raises KeyExists."""
+    """Make a key and return it, for the only time. Raises InvalidKeyName or KeyExists."""
+    if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
+        raise InvalidKeyName
     key = f"al_{secrets.token_urlsafe(32)}"
     try:
         session.execute(insert(ApiKey).values(name=name, sha256=digest(key), created_at=now()))
@@ -40,6 +50,8 @@ def names(session: Session) -> Sequence[str]:
 
 def revoke(session: Session, name: str) -> bool:
     """True when there was such a key."""
+    if not name.isprintable():
+        return False
     return session.execute(delete(ApiKey).where(ApiKey.name == name).returning(ApiKey.name)).one_or_none() is not None
 
 

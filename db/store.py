@@ -18,6 +18,7 @@ from db import idempotency, queries
 from db.clock import after, now
 from db.idempotency import NOBODY, Request
 from db.models import Checkpoint, Epoch, Event, IdempotencyKey, Job, JobMetadata, Layer, LostLease, Sweep
+from db.text import storable
 from jobs import diagnosis
 from jobs.errors import (
     DatabaseUnavailable,
@@ -446,7 +447,7 @@ def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
 
 def fail(session: Session, lease: Lease, error: TrainingError) -> None:
     """End the job as failed; its epochs so far stay. Raises Fenced when the lease is lost."""
-    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=str(error))
+    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=storable(str(error)))
 
 
 def cancel(session: Session, lease: Lease) -> None:

@@ -5,12 +5,15 @@ from sqlalchemy.orm import Session
 
 from db.clock import after, now
 from db.models import Worker
+from db.text import storable
 
 FORGOTTEN_AFTER_SECONDS = 3600.0
+LONGEST_DEVICE = 255
 
 
 def report(session: Session, worker_id: str, *, device: str, job_id: str | None) -> None:
     """Say that the worker lives and what it trains; the first report makes it known."""
+    device = storable(device, longest=LONGEST_DEVICE)
     seen = update(Worker).where(Worker.id == worker_id).values(device=device, job_id=job_id, last_seen_at=now())
     if session.execute(seen.returning(Worker.id)).one_or_none() is None:
         values = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "last_seen_at": now()}

@@ -23,6 +23,9 @@ from worker.causes import Causes
 
 log = logging.getLogger(__name__)
 
+LONGEST_HOST = 200
+"""Characters of the machine's name: SQL keeps 255 of a worker's with its process."""
+
 
 def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
     """Run until SIGTERM or SIGINT: then jobs in training are given back at the next batch.
@@ -66,7 +69,7 @@ def name_in(lock: IO[str]) -> str:
     lock.seek(0)
     name = lock.read()
     if not name:
-        name = f"worker-{uuid4().hex[:8]}@{socket.gethostname()}"
+        name = f"worker-{uuid4().hex[:8]}@{socket.gethostname()[:LONGEST_HOST]}"
         lock.write(name)
         lock.flush()
     return name

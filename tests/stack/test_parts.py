@@ -80,6 +80,9 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert run("keys", "list", **there).stdout == "me\n"
     assert run("keys", "revoke", "me", **there).returncode == 0
     assert run("keys", "revoke", "me", **there).returncode == 1
+    refused = run("keys", "create", "x" * 65, **there)
+    assert (refused.returncode, "1 to 64 characters" in refused.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr
 
 
 def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(tmp_path: Path) -> None:
