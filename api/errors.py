@@ -38,6 +38,8 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
     errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    errors.DiskFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -98,7 +100,8 @@ class Problem(BaseModel):
 def declared(*declarations: int | type[errors.JobsError]) -> dict[int | str, dict[str, Any]]:
     """For an endpoint's `responses`: these errors, with an example a code; a status is the framework's own error."""
     found: dict[int | str, dict[str, Any]] = {}
-    for error in declarations:
+    kinds = (errors.DiskFull, errors.DiskFailed) if errors.DatabaseUnavailable in declarations else ()
+    for error in (*declarations, *kinds):
         status = error if isinstance(error, int) else STATUS[error]
         code, detail = (CODES[error], DETAILS[error]) if isinstance(error, int) else (error.code, str(error()))
         response = found.setdefault(int(status), described(status))

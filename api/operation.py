@@ -12,7 +12,7 @@ from api.out import Out
 from api.routing import Route
 from api.times import Time
 from db import queries, schema
-from jobs.errors import BrokerUnavailable, DatabaseUnavailable
+from jobs.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
 
 router = APIRouter(tags=["operation"])
 workers_router = APIRouter(tags=["operation"], route_class=Route)
@@ -43,7 +43,7 @@ def healthz() -> Alive:
 
 @router.get("/readyz", responses=declared(503), response_model=Alive)
 def readyz(request: Request, sessions: Sessions, queue: Hints) -> Response:
-    """SQL and the broker answer, and the schema is this version's; else 503 says what is wrong."""
+    """SQL and the broker answer, have room, and the schema is this version's; else 503 says what is wrong."""
     wrong = [*database_problems(sessions), *broker_problems(queue)]
     if wrong:
         return problem(request, 503, "; ".join(wrong), code="not_ready", headers={"Retry-After": "5"})
@@ -55,6 +55,8 @@ def database_problems(sessions: Sessions) -> list[str]:
         version = schema.current(sessions)
     except DatabaseUnavailable as error:
         return [str(error)]
+    if sessions.disk.full():
+        return [str(DiskFull())]
     if version == schema.VERSION:
         return []
     return [f"the database's schema is {version}, this service needs {schema.VERSION}"]

@@ -24,7 +24,7 @@ class Queue(Protocol):
         """Send a hint for a prediction; where it is lost, only processes that train will find it."""
 
     def length(self) -> int:
-        """How many hints for jobs wait for a worker. Raises BrokerUnavailable."""
+        """How many hints for jobs wait for a worker. Raises BrokerUnavailable, also where it takes no hints."""
 
 
 class CeleryQueue:
@@ -52,7 +52,10 @@ class CeleryQueue:
 
     def length(self) -> int:
         try:
+            self._redis.ping()  # an error while it cannot write to its disk
             waiting = self._redis.llen(QUEUE)
+        except redis.ResponseError as error:
+            raise BrokerUnavailable(f"the broker takes no hints: {error}") from error
         except (redis.RedisError, OSError) as error:
             raise BrokerUnavailable(f"the broker cannot be reached: {error}") from error
         return int(waiting)

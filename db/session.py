@@ -13,8 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from db.turns import FirstTurns, OrderedTurns, Turns
+from db.outages import Disk, named
 from jobs import tracing
-from jobs.errors import DatabaseUnavailable, InvalidDatabaseUrl
+from jobs.errors import InvalidDatabaseUrl
 
 POSTGRESQL_DRIVER = "postgresql+psycopg"
 POSTGRESQL = {
@@ -38,12 +39,13 @@ class Sessions:
     Both commit at the end of the block and roll back on an exception.
 
     Raises:
-        DatabaseUnavailable: from either, when the database does not answer.
+        DatabaseUnavailable: from either, when the database does not answer; DiskFull where its disk is the cause.
     """
 
     def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
         self.engine = engine
         self._turns = turns
+        self.disk = Disk(engine)
         self._reader = engine.execution_options(read_only=True)
 
     def begin(self) -> AbstractContextManager[Session]:
@@ -75,11 +77,11 @@ def taking(turns: Turns, held: ExitStack) -> Callable[[], float]:
 
 @contextmanager
 def outages_named() -> Iterator[None]:
-    """Every way in which a database can fail to answer is DatabaseUnavailable."""
+    """Every way in which a database can fail to answer is DatabaseUnavailable, or a kind of it."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise DatabaseUnavailable from error
+        raise named(error) from error
 
 
 def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessions:

@@ -11,7 +11,9 @@ JobsError
 ├── IdempotencyConflict             422
 ├── TooManyJobs                     429
 ├── DatabaseUnavailable             503
-│   └── DatabaseBusy                503
+│   ├── DatabaseBusy                503
+│   ├── DiskFull                    507
+│   └── DiskFailed                  503
 ├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
 ├── StorageUnavailable              503 from the API alone: a worker trains on without it
@@ -115,6 +117,18 @@ class DatabaseUnavailable(JobsError):
 
 class DatabaseBusy(DatabaseUnavailable):
     """More clients write at once than the database can serve; try again soon."""
+
+
+class DiskFull(DatabaseUnavailable):
+    """The disk of the database is full; nothing can be stored until there is room on it."""
+
+    code = "disk_full"
+
+
+class DiskFailed(DatabaseUnavailable):
+    """The disk of the database cannot be read or written; the service's log has the details."""
+
+    code = "disk_failed"
 
 
 class InvalidDatabaseUrl(JobsError):

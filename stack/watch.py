@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from db.outages import is_full
 from stack.processes import Child
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,22 @@ PATIENCE = 3
 """Early deaths in a row that may be bad luck: the next start comes as soon as ever."""
 EARLY_SECONDS = 10.0
 """A child that lives no longer than this may be one that cannot live."""
+
+
+@dataclass(slots=True)
+class DiskWatch:
+    """Tells when the disk of a folder is full, and when there is room again."""
+
+    folder: Path
+    tell: Callable[[str], None]
+    full: bool = False
+
+    def look(self) -> None:
+        was, self.full = self.full, is_full(self.folder)
+        if self.full and not was:
+            self.tell(f"the disk of {self.folder} is full; nothing can be stored until there is room on it")
+        elif was and not self.full:
+            self.tell(f"the disk of {self.folder} has room again")
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -81,12 +81,13 @@ class Service:
         return psutil.Process(self.process.pid).children(recursive=True)
 
 
-def start(data_dir: Path, *options: str, **settings: str) -> Service:
+def start(data_dir: Path, *options: str, stderr: IO[str] | None = None, **settings: str) -> Service:
     """Run `up` on this folder, with settings such as `lease_seconds`, and wait until it is ready."""
     command = [sys.executable, "-m", "stack", "up", "--port", "0", "--data-dir", str(data_dir), *options]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ACTIVATION_LAB_")}
     environment = {f"ACTIVATION_LAB_{name.upper()}": value for name, value in settings.items()}
-    process = subprocess.Popen(command, env={**inherited, **environment}, stdout=subprocess.PIPE, text=True)
+    environment = {**inherited, **environment}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.startswith("ready http://"):

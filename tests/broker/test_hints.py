@@ -2,12 +2,17 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
 
 import pytest
+from disk import small_disk
+from service import wait_for
 
 from broker.hints import CeleryQueue
 from jobs.errors import BrokerUnavailable
 from stack.up import Valkey, free_port
+from stack.up import valkey as start_valkey
 
 
 @pytest.fixture
@@ -39,6 +44,34 @@ def test_without_a_broker_every_hint_is_reported_unsent() -> None:
     with pytest.raises(BrokerUnavailable):
         queue.length()
     queue.close()
+
+
+def test_a_broker_on_a_full_disk_is_not_ready(tmp_path: Path) -> None:
+    with small_disk(megabytes=4) as disk, (tmp_path / "log").open("w") as log:
+        server = start_valkey(disk.folder, log)
+        server.start()
+        queue = CeleryQueue(server.url)
+        wait_for(lambda: not refusal(queue), seconds=30)
+        disk.fill()
+
+        def refuses() -> bool:
+            queue.send(["a" * 1000])
+            return "takes no hints" in refusal(queue)
+
+        wait_for(refuses, seconds=60)
+        assert "No space left on device" in refusal(queue)
+        disk.make_room()
+        wait_for(lambda: not refusal(queue), seconds=60)
+        queue.close()
+        server.stop_by(monotonic())
+
+
+def refusal(queue: CeleryQueue) -> str:
+    try:
+        queue.length()
+    except BrokerUnavailable as error:
+        return str(error)
+    return ""
 
 
 def test_a_broker_that_accepts_but_never_answers_is_given_up_on() -> None:

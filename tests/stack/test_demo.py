@@ -14,7 +14,7 @@ from stack.up import Stack, set_by_signals
 
 @pytest.fixture
 def stack() -> Stack:
-    return Stack("", [], threading.Event(), Path(os.devnull))
+    return Stack("", [], threading.Event(), Path(os.devnull), Path())
 
 
 def test_the_stack_is_supervised_until_the_work_is_done(stack: Stack):
