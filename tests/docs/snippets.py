@@ -10,6 +10,7 @@ RUN = frozenset({"sh", "python", "console"})
 SHOWN = frozenset({"text", "nginx"})  # what is no program
 FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- not run: (.+) -->\n$")
+OWN_TERMINAL = "<!-- in a terminal of its own -->\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Snippet:
     text: str
     not_run: str | None
     """Why, in the words of the comment before it."""
+    in_its_own_terminal: bool
+    """It stays until Ctrl-C, beside the others."""
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}"
@@ -35,4 +38,5 @@ def snippets(path: Path) -> Iterator[Snippet]:
         before = text[: match.start()]
         mark = MARK.search(before)
         line = before.count("\n") + 1
-        yield Snippet(str(path.relative_to(ROOT)), line, match[1], match[2], mark[1] if mark else None)
+        not_run, own = mark[1] if mark else None, before.endswith(OWN_TERMINAL)
+        yield Snippet(str(path.relative_to(ROOT)), line, match[1], match[2], not_run, own)

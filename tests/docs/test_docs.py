@@ -5,19 +5,20 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from service import Service, service_on
+from service import service_on
 from snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
+from terminal import Terminal, copy, install, network
 from typer import Typer
 from typer.models import CommandInfo
 
 from stack.cli import app
 from stack.commands import app as client_commands
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 WHY_NOT = frozenset(
     {
@@ -34,68 +35,74 @@ WITH_SNIPPETS = [path for path in documents() if any(s.language in RUN and not s
 WRITTEN_URL = "http://127.0.0.1:8000"
 EXAMPLE_ID = "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"
 SMALL = "--set train_samples=128 --set validation.fraction=0.001"
-SPARE = "SPARE=$(activation-lab submit --activation relu --epochs 500)"
-PRELUDE = "set -euo pipefail; set -a; [ -f .state ] && . ./.state\n"  # set -a: what a block sets, later ones have
-AFTERWORD = "\ndeclare -px | grep -E ' (JOB|SWEEP|SPARE)=' > .state || true"
+CANCEL_ALL = f"""
+import httpx
+with httpx.Client(base_url="{WRITTEN_URL}/v1", timeout=60) as lab:
+    for state in ("queued", "running"):
+        for job in lab.get("/jobs", params={{"state": state, "limit": 200}}).raise_for_status().json()["data"]:
+            lab.post("/jobs/" + job["id"] + "/cancel")
+"""
+PROGRAM = re.compile(r"# (\w+\.py)\n")
+"""The first line of a block of Python: under which name it is saved."""
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with service_on(tmp_path_factory.mktemp("stack"), worker_processes="2") as running:
-        running.ended(running.submit(epochs=1))  # whoever makes a backup has something to back up
-        yield running
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("newcomer") / "activation-lab"
+    copy(ROOT, folder)
+    install(folder)
+    return folder
 
 
-def data_of(service: Service) -> Path:
-    return Path(service.part("worker").environ()["ACTIVATION_LAB_DATA_DIR"])
+@pytest.fixture(scope="module")
+def machine(project: Path) -> Iterator[Callable[[], Terminal]]:
+    """Opens terminals on a machine where the service runs, as the documents say."""
+    opened: list[Terminal] = []
 
+    def open_terminal() -> Terminal:
+        opened.append(Terminal(project, project.parent / "home", own))
+        return opened[-1]
 
-@pytest.fixture
-def folder(tmp_path: Path, service: Service) -> Path:
-    """Where a reader sits who called `up` here: `activation-lab` is on the path."""
-    (tmp_path / ".activation-lab").symlink_to(data_of(service))
-    command = tmp_path / "bin" / "activation-lab"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m stack "$@"\n')
-    command.chmod(0o755)
-    return tmp_path
-
-
-def run(snippet: Snippet, service: Service, folder: Path, *, script: str | None = None) -> str:
-    text = (script or snippet.text).replace(WRITTEN_URL, str(service.http.base_url).rstrip("/"))
-    environment = {
-        **os.environ,
-        "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "ACTIVATION_LAB_URL": str(service.http.base_url),
-        "MPLBACKEND": "agg",
-    }
-    (folder / "block.py").write_text(text)
-    body = f"{sys.executable} block.py" if snippet.language == "python" else text
-    result = subprocess.run(
-        ["bash", "-c", PRELUDE + body + AFTERWORD],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, f"{snippet}: {result.stdout[-2000:]}\n{result.stderr[-2000:]}"
-    return result.stdout
+    with network() as own:
+        [service] = {snippet.text for snippet in ALL if snippet.in_its_own_terminal}
+        open_terminal().start(service, until=f"ready {WRITTEN_URL}")
+        yield open_terminal
+        for terminal in reversed(opened):  # the service last
+            terminal.close()
 
 
 @pytest.mark.parametrize("path", WITH_SNIPPETS, ids=lambda path: path.name)
-def test_every_snippet_does_what_its_document_says(path: Path, service: Service, folder: Path) -> None:
+def test_a_document_typed_in_as_it_is_printed_does_what_it_says(
+    path: Path, machine: Callable[[], Terminal], project: Path
+) -> None:
+    terminal = machine()
     for snippet in snippets(path):
-        if snippet.not_run or snippet.language not in RUN:
+        if snippet.not_run or snippet.in_its_own_terminal or snippet.language not in RUN:
             continue
-        if snippet.language == "console":
-            for command, expected in conversation(snippet):
-                said = run(snippet, service, folder, script=command)
-                assert expected.fullmatch(said.strip()), f"{snippet}: {command}\n{said}"
-        else:
-            run(snippet, service, folder)
-    leave_nothing_running(service)
+        for command, expected in commands(snippet, project):
+            said = terminal.type(command)
+            assert said.status == 0, f"{snippet}: {command}\n{said}"
+            assert expected is None or expected.fullmatch(said.stdout.strip()), f"{snippet}: {command}\n{said}"
+    leave_nothing_running(machine())
+
+
+def commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
+    """What is typed, and what it then prints, where the document says that."""
+    if snippet.language == "console":
+        yield from conversation(snippet)
+    elif snippet.language == "python":
+        name = PROGRAM.match(snippet.text)
+        assert name, f"{snippet}: under which name is it saved?"
+        (project / name[1]).write_text(snippet.text)
+        yield f"python {name[1]}", None
+    else:
+        yield snippet.text, None
+
+
+def leave_nothing_running(terminal: Terminal) -> None:
+    """For the reader of the next document, who would wait for it."""
+    said = terminal.type(f".venv/bin/python -c '{CANCEL_ALL}'")
+    assert said.status == 0, said
 
 
 def conversation(snippet: Snippet) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -104,12 +111,6 @@ def conversation(snippet: Snippet) -> Iterator[tuple[str, re.Pattern[str]]]:
         command, _, said = part.partition("\n")
         pattern = ".*".join(re.escape(piece) for piece in re.split(r"\.\.\.|…", said.strip()))
         yield command, re.compile(pattern, re.DOTALL)
-
-
-def leave_nothing_running(service: Service) -> None:
-    for state in ("queued", "running"):
-        for job in service.http.get(f"/v1/jobs?state={state}&limit=200").json()["data"]:
-            service.http.post(f"/v1/jobs/{job['id']}/cancel")
 
 
 def test_every_block_is_run_or_says_why_not() -> None:
@@ -173,29 +174,44 @@ def examples() -> list[str]:
     return [line for command in clients for line in re.findall(r"Example: (activation-lab .+)", command.__doc__ or "")]
 
 
-def test_every_example_of_the_help_works(service: Service, folder: Path) -> None:
-    shown = [Snippet("--help", number, "sh", text, None) for number, text in enumerate(examples(), start=1)]
-    assert len(shown) > 18
-    first = Snippet("--help", 0, "sh", f"JOB=$(activation-lab submit --activation relu --epochs 2 {SMALL})", None)
-    run(first, service, folder)
-    run(first, service, folder, script="activation-lab watch $JOB; activation-lab checkpoints $JOB")
-    (folder / "seven.png").write_bytes(drawn_digit())
-    for snippet in shown:
-        run(snippet, service, folder, script=tried(snippet.text))
-        leave_nothing_running(service)
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Runs a line with `activation-lab` on the path and a service to talk to; returns what it printed."""
+    command = tmp_path / "bin" / "activation-lab"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m stack "$@"\n')
+    command.chmod(0o755)
+    with service_on(tmp_path / "stack", worker_processes="2") as service:
+        environment = {
+            **os.environ,
+            "PATH": f"{command.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "ACTIVATION_LAB_URL": str(service.http.base_url),
+        }
+
+        def run(line: str) -> str:
+            shell = ["bash", "-euo", "pipefail", "-c", line]
+            done = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{line}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+            return done.stdout.strip()
+
+        yield run
 
 
-def tried(example: str) -> str:
-    """The example on a job of the test's own, as small as it can be."""
-    command, text = example.split()[1], example.replace(EXAMPLE_ID, "$JOB")
-    if command in {"submit", "sweep"}:
-        return f"{text} --epochs 1 {SMALL}"
-    if command == "cancel":
-        return f"{SPARE}\n{text.replace('$JOB', '$SPARE')}"
-    if command == "delete":
-        ended = "activation-lab cancel $SPARE\nactivation-lab watch $SPARE || true"
-        return f"{SPARE}\n{ended}\n{text.replace('$JOB', '$SPARE')}"
-    return text
+def test_every_example_of_the_help_works(lab: Callable[[str], str], tmp_path: Path) -> None:
+    assert len(examples()) > 18
+    job_id = lab(f"activation-lab submit --activation relu --epochs 2 {SMALL}")
+    lab(f"activation-lab watch {job_id}; activation-lab checkpoints {job_id}")
+    (tmp_path / "seven.png").write_bytes(drawn_digit())
+    for example in examples():
+        command = example.split()[1]
+        spare = (
+            lab("activation-lab submit --activation relu --epochs 500") if command in {"cancel", "delete"} else job_id
+        )
+        if command == "delete":
+            lab(f"activation-lab cancel {spare}; activation-lab watch {spare} || true")
+        small = f" --epochs 1 {SMALL}" if command in {"submit", "sweep"} else ""
+        lab(example.replace(EXAMPLE_ID, spare) + small)
 
 
 def drawn_digit() -> bytes:
