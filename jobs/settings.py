@@ -176,8 +176,12 @@ class Settings(BaseSettings):
 
 
 def sqlite_url(path: Path) -> str:
-    """SQLAlchemy's URL of a SQLite file, whatever characters its path has: make_url takes %XX for a byte of it."""
-    return f"sqlite:///{quote(str(path))}"
+    """SQLAlchemy's URL of a SQLite file, whatever characters its path has: make_url takes %XX for a byte of it.
+
+    No more than it needs is written so: MLflow, which takes such a URL too, makes a folder of its text as it stands.
+    """
+    text = (quote(one) if one in "%?#" or not one.isprintable() else one for one in str(path))
+    return f"sqlite:///{''.join(text)}"
 
 
 def installed(module: str) -> bool:

@@ -114,7 +114,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the 
 
 @app.command()
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address or name to listen on; :: = every address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 = a free one.")] = 8000,
     data_dir: DataDir = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Jobs trained at once.")] = None,

@@ -1,7 +1,7 @@
 """A newcomer's machine: a fresh copy of the project with what `make install` leaves in it, and terminals to type into.
 
-Nothing is set that a reader does not set: a terminal is a bash that has read no file, in the copy's folder. All are in a
-network of their own, where that is allowed: port 8000 is free there, and nobody else answers.
+Nothing is set that a reader does not set: a terminal is a bash that has read no file, in the copy's folder. All are in
+a network of their own, where that is allowed: port 8000 is free there, and nobody else answers.
 """
 
 import os

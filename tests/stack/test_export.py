@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from db import store
 from jobs.errors import Diverged
 from jobs.metrics import Evaluation, LayerMetrics
+from jobs.settings import sqlite_url
 from stack.cli import app
 from stack.exports.mlflow import tag_name
 
@@ -122,6 +124,22 @@ def test_tensorboard_compares_hyperparameters(lab: Lab, service: Service, job_id
     assert session.hparams["protocol"].string_value == "null"
     assert session.hparams["diagnostics"].bool_value is True
     assert ("test_accuracy", 2, pytest.approx(0.9601)) in scalars(tmp_path / f"relu-{job_id}")
+
+
+@pytest.mark.filterwarnings("ignore")  # as below
+@pytest.mark.parametrize("to", ["mlflow", "tensorboard"])
+def test_a_folder_of_any_name_is_written_to(to: str, lab: Lab, service: Service, job_id: str, tmp_path: Path):
+    trained(service, job_id)
+    name = "s3:$a \"b'\\;&é"
+    with chdir(tmp_path):
+        assert lab("export", job_id, "--to", to, "--output", name).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [name]
+    if to == "mlflow":
+        client, run = run_of(sqlite_url(tmp_path / name / "mlflow.db"))
+        assert len(client.list_artifacts(run.info.run_id)) == 4
+        assert [*(tmp_path / name / "artifacts").rglob("job.json")]
+    else:
+        assert [*(tmp_path / name / f"relu-{job_id}").rglob("events.out.*")]
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow uses what SQLAlchemy 2.1 deprecates
