@@ -78,6 +78,8 @@ def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Ite
         listener = cleanup.enter_context(listening(host, port))
         stopping = cleanup.enter_context(set_by_signals())
         schema.migrate(settings.database)
+        if not settings.checkpoints_url:
+            (settings.data_dir / "checkpoints").mkdir(exist_ok=True)  # whoever makes a backup early finds it
         children = parts(settings, listener, log_to)
         cleanup.callback(stop, children)
         for child in children:

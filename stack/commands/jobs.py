@@ -39,7 +39,11 @@ def submit(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Any other field of the job; VALUE is JSON or else a word."),
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Any other field; VALUE is JSON or a word, below metadata text.",
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay until the job ends.")] = False,
     url: Url = LOCAL,

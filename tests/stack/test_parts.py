@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from disk import small_disk
 from names import NAMES
 from service import wait_for
 
@@ -57,6 +58,14 @@ def test_valkey_keeps_its_files_in_a_folder_of_any_name(name: str, tmp_path: Pat
         assert server.alive
         server.ask_to_stop()
         server.stop_by(monotonic() + 10)
+
+
+def test_a_full_disk_is_named_before_anything_starts() -> None:
+    with small_disk(megabytes=2) as disk:
+        disk.fill()
+        result = run("up", "--port", "0", "--data-dir", str(disk.folder / "lab"), ACTIVATION_LAB_LOG_LEVEL="error")
+    assert (result.returncode, "is full" in result.stderr) == (1, True), result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_an_environment_of_a_windows_file_is_read_as_it_was_meant(tmp_path: Path) -> None:
