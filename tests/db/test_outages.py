@@ -1,0 +1,48 @@
+"""What a database's error is called. Where nothing can be mounted, the databases say themselves that a disk is full."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db.outages import is_full
+from db.session import Sessions, connect
+from jobs.errors import DatabaseUnavailable, DiskFailed, DiskFull
+
+RAISE = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{}'; END $$"
+
+
+def meet(sessions: Sessions, sqlstate: str) -> None:
+    with sessions.begin() as session:
+        session.execute(text(RAISE.format(sqlstate)))
+
+
+def fill(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(text("PRAGMA max_page_count = 1"))
+        session.execute(text("CREATE TABLE large AS SELECT zeroblob(10000000)"))
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "error"), [("53100", DiskFull), ("58030", DiskFailed), ("53300", DatabaseUnavailable)]
+)
+def test_an_error_of_postgresql_has_its_name(sqlstate: str, error: type[Exception], postgres_url: str) -> None:
+    sessions = connect(postgres_url)
+    with pytest.raises(error) as raised:
+        meet(sessions, sqlstate)
+    assert type(raised.value) is error
+    assert sessions.disk.full() == (error is DiskFull), "what it refused is remembered for a while"
+    sessions.close()
+
+
+def test_a_full_disk_of_sqlite_has_its_name(sqlite_url: str) -> None:
+    sessions = connect(sqlite_url)
+    with pytest.raises(DiskFull, match="disk of the database is full"):
+        fill(sessions)
+    assert not sessions.disk.full(), "there is room on this machine's"
+    sessions.close()
+
+
+def test_a_folder_that_is_not_there_is_not_full(tmp_path: Path) -> None:
+    assert not is_full(tmp_path)
+    assert not is_full(tmp_path / "none")
