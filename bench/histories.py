@@ -14,6 +14,7 @@ from sqlalchemy import text
 from bench.startup import running_api
 from db import schema, sweeps
 from db.session import connect
+from jobs.settings import sqlite_url
 from jobs.sweep import SweepSpec, expand
 
 FORMATS = ("json", "csv", "ndjson", "parquet")
@@ -29,7 +30,7 @@ SUCCEEDED = """
 
 def main(*, jobs: int = 512, epochs: int = 1000) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sweep_id = stored(f"sqlite:///{Path(folder) / 'activation-lab.db'}", jobs=jobs, epochs=epochs)
+        sweep_id = stored(sqlite_url(Path(folder) / "activation-lab.db"), jobs=jobs, epochs=epochs)
         print(f"history of {jobs} jobs of {epochs} epochs")
         for kind in FORMATS:
             for clients in CLIENTS:

@@ -12,8 +12,8 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from db.turns import FirstTurns, OrderedTurns, Turns
 from db.outages import Disk, named
+from db.turns import FirstTurns, OrderedTurns, Turns
 from jobs import tracing
 from jobs.errors import InvalidDatabaseUrl
 
