@@ -27,6 +27,7 @@ from api import (
     predictions,
     published,
     stream,
+    streams,
     sweep_means,
     sweep_stream,
     sweeps,
@@ -120,7 +121,8 @@ def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.documented)], responses=ANYWHERE)
     # curves first: its plot.svg is no activation's name
     activation_routers = (curves, activations, gradients)
-    job_routers = (jobs, stream, checkpoints, predictions, sweeps, sweep_means, sweep_stream, plots, compare, published)
+    sweep_routers = (sweeps, sweep_means, sweep_stream)
+    job_routers = (jobs, stream, streams, checkpoints, predictions, *sweep_routers, plots, compare, published)
     for part in (*activation_routers, *job_routers):
         router.include_router(part.router)
     router.include_router(operation.workers_router)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, Select, and_, case, false, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -413,6 +413,23 @@ def members(session: Session, sweep_id: str) -> list[Member]:
         Member(job_id, activation, position or 0, JobState(state), seq)
         for job_id, activation, position, state, seq in rows
     ]
+
+
+def members_of_each(
+    session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]]
+) -> list[Sequence[Member]]:
+    """For each job or sweep, the jobs whose events its stream has: none where there is no such job or sweep."""
+    alone = jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"})
+    jobs = {job_id: [member] for job_id, member in alone.items()}
+    return [jobs.get(id_, []) if field == "job_id" else members(session, id_) for field, id_ in streams]
+
+
+def jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[str, Member]:
+    """Each of these jobs as the only member of a sweep; those that do not exist are missing."""
+    if not job_ids:
+        return {}
+    rows = session.execute(select(Job.id, Job.activation, Job.state, Job.event_seq).where(Job.id.in_(job_ids)))
+    return {job_id: Member(job_id, activation, 0, JobState(state), seq) for job_id, activation, state, seq in rows}
 
 
 def events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:

@@ -142,7 +142,7 @@ def test_what_comes_in_several_formats_says_so() -> None:
             assert "406" in operation["responses"], path
 
 
-@pytest.mark.parametrize("path", ["/v1/jobs/{job_id}/stream", "/v1/sweeps/{sweep_id}/stream"])
+@pytest.mark.parametrize("path", ["/v1/jobs/{job_id}/stream", "/v1/sweeps/{sweep_id}/stream", "/v1/stream"])
 def test_a_stream_shows_its_frames(path: str) -> None:
     frames = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]["example"]
     for frame in frames.strip().split("\n\n"):
