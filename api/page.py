@@ -28,8 +28,8 @@ WEEK_SECONDS = 7 * 24 * 3600
 # Heat maps are drawn as data: images; a file that is fetched with an API key is saved from a blob:, which no
 # directive governs.
 PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Swagger UI and ReDoc are started by a script in their page, and style themselves; ReDoc searches in a blob: worker.
 DOCS_POLICY = (

@@ -44,9 +44,14 @@ export async function request(path, { headers = {}, ...options } = {}) {
     const response = await reach(path, { ...options, headers: { ...headers, ...bearer(used) } });
     if (response.ok) return response;
     if (response.status !== 401) throw new ApiError(await problem(response));
-    if (key.get() === used) await askForKey(used !== null);
+    await renewKey(used);
     options.signal?.throwIfAborted();
   }
+}
+
+/** Asks for another key than the one that was refused, unless somebody has given one since. */
+export async function renewKey(used) {
+  if (key.get() === used) await askForKey(used !== null);
 }
 
 const bearer = (used) => (used === null ? {} : { Authorization: `Bearer ${used}` });

@@ -1,9 +1,9 @@
 // Charts: Plotly, fetched when the first one is drawn, in the page's own colours.
 
-import { fill, h } from "./dom.js";
+import { fill, h, refill } from "./dom.js";
 import { extent } from "./figures.js";
 import { number, raised, shortened, visible } from "./format.js";
-import { swatch } from "./parts.js";
+import { problem, swatch } from "./parts.js";
 import { changes } from "./theme.js";
 
 const SOURCE = "static/vendor/plotly.min.js";
@@ -91,7 +91,7 @@ export function chart({ name, title, signal, size = "" }) {
     const picture = latest(colors);
     if (!drawn) plot.replaceChildren();
     await Plotly.react(plot, picture.data, merged(basis(colors), picture.layout ?? {}), CONFIG);
-    fill(
+    refill(
       legend,
       (picture.legend ?? []).map(entry),
     );
@@ -121,7 +121,7 @@ export function chart({ name, title, signal, size = "" }) {
   }
 
   const failed = (error) => {
-    if (!drawn) fill(plot, h("p", { class: "empty" }, error.message));
+    if (!drawn) fill(plot, h("div", { class: "empty" }, problem(error, queue)));
   };
   changes.addEventListener("change", queue, { signal });
   signal.addEventListener("abort", () => drawn && window.Plotly.purge(plot));

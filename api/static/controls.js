@@ -3,13 +3,10 @@
 import { h, refill, uid } from "./dom.js";
 import { swatch } from "./parts.js";
 
-export function select(properties, options, chosen) {
-  return h(
-    "select",
-    properties,
-    options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
-  );
-}
+export const select = (properties, choices, chosen) => h("select", properties, options(choices, chosen));
+
+export const options = (choices, chosen) =>
+  choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
 
 export function labelled(text, control, hint) {
   const id = control.id || uid("field");

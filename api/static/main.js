@@ -1,14 +1,18 @@
 // The frame around the views: address, navigation, theme, and the key where the service wants one.
 
 import { address } from "./address.js";
-import { key, onUnauthorized } from "./api.js";
+import { key, onUnauthorized, Unreachable } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { heading, problem } from "./parts.js";
-import { route } from "./router.js";
+import { loadAll, NotLoaded, route } from "./router.js";
 import { installTheme } from "./theme.js";
+import { tellOfWorkers } from "./workers.js";
+
+const NEED_WORKERS = ["Train", "Jobs", "Sweeps", "Draw"];
 
 const main = document.getElementById("main");
 const keyPlace = document.getElementById("key");
+const notice = document.getElementById("notice");
 let lifetime = new AbortController();
 let first = true;
 
@@ -29,20 +33,37 @@ async function show() {
   const { path, query } = address();
   const found = route(path);
   mark(found?.section);
+  if (NEED_WORKERS.includes(found?.section)) tellOfWorkers(notice, signal);
+  else fill(notice);
   const root = h("div", { class: "view" }, h("div", { class: "skeleton page-skeleton", "aria-hidden": true }));
   fill(main, root);
   try {
     if (found === null) return notFound(root);
     const { view } = await found.load();
     if (signal.aborted) return;
-    await view({ root, id: found.id, path, query, signal, title });
+    await view({ root, id: found.id, path, query, signal, title: (name) => signal.aborted || title(name) });
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    title("Something is wrong");
-    fill(root, heading("Something is wrong"), problem(error, show));
+    wrong(root, error);
   } finally {
     if (!signal.aborted) arrive(root);
   }
+}
+
+function wrong(root, error) {
+  title("Something is wrong");
+  const again = error instanceof NotLoaded ? () => reload(root) : show;
+  fill(root, heading("Something is wrong"), problem(error, again));
+}
+
+/** A browser does not ask again for a module that it did not get, nor for those that this one needs. */
+async function reload(root) {
+  try {
+    await fetch("healthz", { cache: "no-store" }); // before what is left of the page goes too
+  } catch (error) {
+    return wrong(root, new NotLoaded(new Unreachable(error)));
+  }
+  location.reload();
 }
 
 function title(name) {
@@ -133,3 +154,4 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 await show();
+(globalThis.requestIdleCallback ?? setTimeout)(loadAll);

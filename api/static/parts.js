@@ -17,6 +17,10 @@ export function problem(error, again) {
   return h("div", { class: "problem", role: "alert" }, h("p", {}, error.message), retry);
 }
 
+/** Whether a job has something to answer with: its last epoch leaves a checkpoint, and so do some before. */
+export const hasCheckpoint = ({ progress: { epoch, epochs }, spec }) =>
+  epoch === epochs || epoch >= spec.checkpoint_every;
+
 export const badge = (state) => h("span", { class: "badge", data: { state } }, state);
 export const time = (at) => (at ? h("time", { datetime: at, title: clock(at) }, ago(at)) : "–");
 

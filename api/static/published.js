@@ -2,7 +2,7 @@
 
 import { get, once } from "./api.js";
 import { pressable } from "./controls.js";
-import { fill, h } from "./dom.js";
+import { fill, h, refill } from "./dom.js";
 import { fileLink, files, problem } from "./parts.js";
 
 /** What the article has a curve of. */
@@ -35,9 +35,10 @@ export function besidePublished({ path, signal, pressed, onchange }) {
     try {
       published ??= new Map((await once("v1/published")).data.map((run) => [run.activation, run]));
       const beside = await get(`${path}/published`, signal);
-      fill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
+      if (!pressed) return; // meanwhile
+      refill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
     } catch (error) {
-      if (!signal.aborted) fill(said, problem(error, renew));
+      if (!signal.aborted && pressed) fill(said, problem(error, renew));
     }
   }
 

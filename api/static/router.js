@@ -13,6 +13,16 @@ const ROUTES = [
   ["/draw", "Draw", () => import("./views/draw.js")],
 ].map(([pattern, section, load]) => ({ pattern: compiled(pattern), section, load }));
 
+/** A view's modules are not here: the service is away, or the network is. */
+export class NotLoaded extends Error {
+  constructor(cause) {
+    super("This view did not load. Is the service running?", { cause });
+  }
+}
+
+/** Loads every view before it is asked for, so that it is there when the network is not. */
+export const loadAll = () => Promise.allSettled(ROUTES.map(({ load }) => load()));
+
 function compiled(pattern) {
   return new RegExp(`^${pattern.replace(":id", "(?<id>[^/]+)")}/?$`);
 }
@@ -21,7 +31,15 @@ function compiled(pattern) {
 export function route(path) {
   for (const { pattern, section, load } of ROUTES) {
     const match = pattern.exec(path);
-    if (match) return { section, load, id: match.groups?.id };
+    if (match) return { section, load: () => loaded(load), id: match.groups?.id };
   }
   return null;
+}
+
+async function loaded(load) {
+  try {
+    return await load();
+  } catch (error) {
+    throw new NotLoaded(error);
+  }
 }

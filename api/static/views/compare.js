@@ -21,6 +21,7 @@ const COLUMNS = [{ hidden: "Compare" }, "Activation", "State", "Seed", "Epochs",
 export async function view({ root, query, signal, title }) {
   title("Compare");
   const look = await looks();
+  signal.throwIfAborted();
   const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean);
   const state = {
     metric: query.get("metric") in METRICS ? query.get("metric") : "val_loss",
@@ -112,12 +113,13 @@ export async function view({ root, query, signal, title }) {
         `v1/compare${asQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`,
         mine,
       );
-      figure.rename(state.metric, METRICS[state.metric]);
+      figure.rename(state.comparison.metric, METRICS[state.comparison.metric]);
       toggles.show(present());
       draw();
     } catch (error) {
       if (!mine.aborted) fill(wrong, problem(error, load));
     }
+    if (mine.aborted) return;
     const growing = state.recent.some((job) => chosen.includes(job.id) && job.finished_at === null);
     if (growing && !signal.aborted) timer = setTimeout(() => refresh(), EVERY_MS);
   }
@@ -142,7 +144,8 @@ export async function view({ root, query, signal, title }) {
 
   function draw() {
     if (state.comparison === null) return;
-    const { axis: scaled, read, hover } = scale(state.metric);
+    const { metric: shownMetric } = state.comparison; // another one may have been chosen, whose values are on their way
+    const { axis: scaled, read, hover } = scale(shownMetric);
     const lines = shown();
     figure.draw((colors) => ({
       data: lines.map((job) =>
@@ -160,7 +163,7 @@ export async function view({ root, query, signal, title }) {
             ? counted("epoch", greatest(lines.map(({ epoch }) => epoch.at(-1)), 1))
             : { title: { text: "seconds of training and validation" }, rangemode: "tozero" },
         yaxis: scaled(lines.flatMap(({ value }) => value)),
-        uirevision: `${state.metric} ${state.x}`,
+        uirevision: `${shownMetric} ${state.x}`,
       },
       legend: lines,
       caption: lines
@@ -179,7 +182,7 @@ export async function view({ root, query, signal, title }) {
           "These curves",
           ["csv", "png", "svg"].map((format) =>
             fileLink(
-              `v1/compare${asQuery({ jobs: ids, metric: state.metric, x: state.x, format })}`,
+              `v1/compare${asQuery({ jobs: ids, metric: shownMetric, x: state.x, format })}`,
               format.toUpperCase(),
             ),
           ),
@@ -215,8 +218,8 @@ export async function view({ root, query, signal, title }) {
       checked: chosen.includes(id),
       data: { place: id },
       "aria-label": `Compare ${spec.activation} ${short(id)}`,
-      onchange: () => {
-        if (box.checked) chosen.push(id);
+      onchange: ({ currentTarget }) => {
+        if (currentTarget.checked) chosen.push(id);
         else chosen.splice(chosen.indexOf(id), 1);
         limit();
         load();
@@ -224,7 +227,7 @@ export async function view({ root, query, signal, title }) {
     });
     return h(
       "tr",
-      {},
+      { data: { key: id } },
       cells.any(box),
       cells.name(
         named(

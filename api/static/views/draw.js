@@ -2,29 +2,34 @@
 
 import { go, setQuery } from "../address.js";
 import { get, post } from "../api.js";
-import { labelled, select } from "../controls.js";
+import { labelled, options, select } from "../controls.js";
 import { asMnist, SAMPLES, SIDE } from "../digit.js";
-import { fill, h, superseding } from "../dom.js";
+import { fill, h, pause, refill, superseding } from "../dom.js";
 import { percent, short } from "../format.js";
 import { pad } from "../pad.js";
-import { empty, heading, lede, problem } from "../parts.js";
+import { empty, hasCheckpoint, heading, lede, problem } from "../parts.js";
 
 const QUICK = { activation: "relu", epochs: 3, train_samples: 6000, metadata: { purpose: "draw" } };
+const EVERY_MS = 4000;
 
-export async function view({ root, query, signal, title }) {
+export async function view(place) {
+  const { root, query, signal, title } = place;
   title("Draw");
   const { jobs, wrong: missing } = await candidates(query.get("job"), signal);
+  signal.throwIfAborted();
   const wrong = h("div", {}, missing && problem(missing));
-  if (!jobs.length) return fill(root, heading("Draw"), wrong, nobody(wrong));
+  if (!jobs.length) {
+    fill(root, heading("Draw"), wrong, nobody(wrong));
+    every(EVERY_MS, signal, async () => {
+      const found = (await candidates(null, signal)).jobs.length > 0;
+      if (found) view(place);
+      return found;
+    });
+    return;
+  }
 
   const next = superseding(signal);
-  const names = jobs.map((job) => [
-    job.id,
-    [
-      `${job.spec.activation}, ${percent(job.best?.val_accuracy, 1)} right`,
-      `${job.progress.epoch} epochs (${short(job.id)})`,
-    ].join(", "),
-  ]);
+  let known = jobs;
   const model = select(
     {
       name: "job",
@@ -33,10 +38,10 @@ export async function view({ root, query, signal, title }) {
         ask();
       },
     },
-    names,
+    jobs.map(option),
     query.get("job") ?? jobs[0].id,
   );
-  const paper = pad({ describedby: "draw-how", onchange: look, onenter: ask });
+  const paper = pad({ describedby: "draw-how", onchange: changed, onenter: ask });
   const seen = h("canvas", {
     class: "seen",
     width: SIDE,
@@ -62,7 +67,7 @@ export async function view({ root, query, signal, title }) {
         "section",
         { class: "panel stack", "aria-label": "Your digit" },
         paper.element,
-        h("div", { class: "row" }, button, h("button", { type: "button", onclick: forget }, "Clear")),
+        h("div", { class: "row" }, button, h("button", { type: "button", onclick: () => paper.clear() }, "Clear")),
         h(
           "div",
           { class: "chips", role: "group", "aria-label": "Samples" },
@@ -90,15 +95,17 @@ export async function view({ root, query, signal, title }) {
     ),
   );
 
-  function forget() {
+  const hint = (...text) => fill(answer, h("span", { class: "hint" }, text));
+
+  /** No answer is shown but that of the chosen model to the digit that is drawn. */
+  function changed() {
     next();
-    paper.clear();
+    button.disabled = false;
     chart(null);
-    fill(answer, h("span", { class: "hint" }, "Nothing drawn yet."));
+    hint(look() === null ? "Nothing drawn yet." : "Not asked yet.");
   }
 
   function sample(digit) {
-    forget();
     paper.show(SAMPLES[digit]);
     ask();
   }
@@ -114,25 +121,31 @@ export async function view({ root, query, signal, title }) {
   }
 
   async function ask() {
+    changed();
+    fill(wrong);
     const image = look();
-    if (image === null) return fill(answer, h("span", { class: "hint" }, "Draw a digit first."));
+    if (image === null) return hint("Draw a digit first.");
     const mine = next();
+    const asked = known.find(({ id }) => id === model.value);
+    const name = `${asked.spec.activation} ${short(asked.id)}`;
     button.disabled = true;
+    hint(`Asking ${name}…`);
     try {
-      const { digit, probabilities } = await post(`v1/jobs/${model.value}/predict`, { image }, { signal: mine });
-      fill(wrong);
+      const { digit, probabilities, epoch } = await post(`v1/jobs/${asked.id}/predict`, { image }, { signal: mine });
+      if (mine.aborted) return;
       fill(
         answer,
         h("strong", {}, digit),
         " ",
-        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} of the model’s belief`),
+        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} sure: ${name}, after epoch ${epoch}`),
       );
       chart(probabilities);
     } catch (error) {
-      if (!mine.aborted) fill(wrong, problem(error, ask));
-    } finally {
-      button.disabled = false;
+      if (mine.aborted) return;
+      hint("No answer.");
+      fill(wrong, problem(error, ask));
     }
+    button.disabled = false;
   }
 
   function chart(probabilities) {
@@ -153,18 +166,44 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  forget();
+  changed();
+  every(EVERY_MS, signal, async () => {
+    const chosen = model.value;
+    const found = await candidates(chosen, signal);
+    if (model.value !== chosen || !found.jobs.length) return; // another one was chosen meanwhile
+    known = found.jobs;
+    refill(model, options(known.map(option), chosen));
+    if (model.value !== chosen) changed(); // it was deleted
+  });
 }
 
-/** Jobs that have something to answer with: the one asked for first. */
+/** A model to choose, by what it has learnt so far. */
+function option({ id, spec, best, progress: { epoch, epochs }, finished_at: finished }) {
+  const far = finished ? `${epoch} epochs` : `in training, epoch ${epoch} of ${epochs}`;
+  return [id, `${spec.activation}, ${percent(best?.val_accuracy, 1)} right, ${far} (${short(id)})`];
+}
+
+/** Again and again while somebody looks, until it is done; a service that is away is asked again. */
+async function every(milliseconds, signal, work) {
+  for (let done = false; !done; ) {
+    await pause(milliseconds, signal);
+    if (signal.aborted) return;
+    if (!document.hidden) done = await work().catch(() => false);
+  }
+}
+
+/** Jobs that have something to answer with, ended or not: the one asked for first. */
 async function candidates(wanted, signal) {
-  const [{ data }, asked] = await Promise.all([
-    get("v1/jobs?state=succeeded&limit=50", signal),
+  const [asked, ...pages] = await Promise.all([
     wanted ? get(`v1/jobs/${encodeURIComponent(wanted)}`, signal).catch((error) => error) : null,
+    get("v1/jobs?state=running&limit=50", signal),
+    get("v1/jobs?state=succeeded&limit=50", signal),
   ]);
+  signal.throwIfAborted();
   const failed = asked instanceof Error;
   const first = asked && !failed ? [asked] : [];
-  return { jobs: [...first, ...data.filter(({ id }) => id !== asked?.id)], wrong: failed ? asked : null };
+  const others = pages.flatMap(({ data }) => data).filter((job) => job.id !== asked?.id && hasCheckpoint(job));
+  return { jobs: [...first, ...others], wrong: failed ? asked : null };
 }
 
 function nobody(wrong) {

@@ -3,7 +3,7 @@
 import { go } from "../address.js";
 import { get, post, remove } from "../api.js";
 import { curves } from "../curves.js";
-import { fill, h, throttled } from "../dom.js";
+import { fill, h, refill, throttled } from "../dom.js";
 import { bytes, clock, duration, fixed, number, percent, said, short, words } from "../format.js";
 import { layerMaps } from "../layers.js";
 import { looks } from "../looks.js";
@@ -13,6 +13,7 @@ import {
   drawingFiles,
   empty,
   fileLink,
+  hasCheckpoint,
   heading,
   liveMark,
   named,
@@ -29,6 +30,7 @@ const QUEUE_MS = 3000;
 export async function view({ root, id, signal, title }) {
   const path = `v1/jobs/${encodeURIComponent(id)}`;
   const [first, look] = await Promise.all([get(path, signal), looks()]);
+  signal.throwIfAborted();
   const { activation } = first.spec;
   title(`${activation} ${short(id)}`);
   const epochs = new Map();
@@ -93,26 +95,26 @@ export async function view({ root, id, signal, title }) {
       ended = job.finished_at !== null;
       draw();
     }
-    fill(
+    refill(
       status,
       badge(job.state),
       job.cancel_requested_at && !job.finished_at && h("span", { class: "hint" }, "cancelling…"),
       job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in line`),
     );
     showButtons(job);
-    fill(bar, progress(job.progress, "Epochs", { wide: true }));
-    fill(figures, tiles(facts(job)));
-    fill(
+    refill(bar, progress(job.progress, "Epochs", { wide: true }));
+    refill(figures, tiles(facts(job)));
+    refill(
       diagnoses,
       job.diagnoses.length > 0 &&
         h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosed)),
     );
-    fill(
+    refill(
       wrong,
       job.error &&
         h("div", { class: "problem" }, h("p", {}, h("strong", {}, words(job.error.code)), ": ", job.error.message)),
     );
-    fill(
+    refill(
       details,
       panel("Timeline", timeline(job)),
       panel("What was asked", specification(job.spec)),
@@ -124,11 +126,7 @@ export async function view({ root, id, signal, title }) {
   }
 
   const retryKey = crypto.randomUUID(); // a second click makes no second job
-  let shownFor = null;
   function showButtons(job) {
-    const key = `${job.finished_at}${job.cancel_requested_at}${job.best?.epoch}`;
-    if (key === shownFor) return; // a button that has the focus keeps it
-    shownFor = key;
     const act = async (work) => {
       try {
         await work();
@@ -140,6 +138,7 @@ export async function view({ root, id, signal, title }) {
       "button",
       {
         type: "button",
+        data: { key: "cancel" },
         disabled: job.cancel_requested_at !== null,
         onclick: () => act(async () => show(await post(`${path}/cancel`))),
       },
@@ -149,6 +148,7 @@ export async function view({ root, id, signal, title }) {
       "button",
       {
         type: "button",
+        data: { key: "retry" },
         onclick: () =>
           act(async () => {
             const headers = { "Idempotency-Key": retryKey };
@@ -162,6 +162,7 @@ export async function view({ root, id, signal, title }) {
       {
         type: "button",
         class: "danger",
+        data: { key: "delete" },
         onclick: () =>
           act(async () => {
             const sure = await confirmed({
@@ -176,10 +177,10 @@ export async function view({ root, id, signal, title }) {
       },
       "Delete",
     );
-    fill(
+    refill(
       buttons,
       h("a", { class: "button", href: `#/compare?jobs=${id}` }, "Compare"),
-      job.finished_at && job.best && h("a", { class: "button", href: `#/draw?job=${id}` }, "Draw a digit"),
+      hasCheckpoint(job) && h("a", { class: "button", href: `#/draw?job=${id}` }, "Draw a digit"),
       job.finished_at ? [retry, erase] : cancel,
     );
   }
@@ -187,7 +188,7 @@ export async function view({ root, id, signal, title }) {
   async function showCheckpoints(job) {
     const { checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] }));
     if (signal.aborted) return;
-    fill(
+    refill(
       stored,
       panel(
         "Checkpoints",
@@ -215,7 +216,6 @@ export async function view({ root, id, signal, title }) {
   draw();
   layers.load();
   follow(`${path}/stream`, {
-    until: "end",
     signal,
     onState: (state) => {
       live.set(state);
@@ -272,7 +272,7 @@ function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, 
   const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
   return h(
     "details",
-    { class: until === null ? "diagnosis" : "diagnosis past", data: { diagnosis: code } },
+    { class: until === null ? "diagnosis" : "diagnosis past", data: { diagnosis: code, key: `${code} ${layer} ${epoch}` } },
     h("summary", {}, `${words(code)}${layer ? ` · ${layer}` : ""} `, h("small", {}, when)),
     h("p", {}, message),
     h(

@@ -3,7 +3,7 @@
 import { go, setQuery } from "../address.js";
 import { catalog, get, MOST_COMPARED, post, query as asQuery } from "../api.js";
 import { labelled, select } from "../controls.js";
-import { fill, h, refill } from "../dom.js";
+import { fill, h, refill, superseding } from "../dom.js";
 import { duration, number, percent, short } from "../format.js";
 import { looks } from "../looks.js";
 import { pages } from "../pages.js";
@@ -30,11 +30,13 @@ const COLUMNS = [
 export async function view({ root, query, signal, title }) {
   title("Jobs");
   const [all, look] = await Promise.all([catalog(), looks()]);
+  signal.throwIfAborted();
   const filter = Object.fromEntries(
     ["state", "activation", "sweep_id", "sort"].map((name) => [name, query.get(name) ?? ""]),
   );
   const selected = new Set();
   const turning = pages(load);
+  const next = superseding(signal);
   let shown = null; // the answer that is on the page
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
@@ -78,11 +80,12 @@ export async function view({ root, query, signal, title }) {
 
   async function load() {
     clearTimeout(timer);
+    const mine = next();
     try {
-      show(await get(`v1/jobs${asQuery({ ...filter, limit: 20, cursor: turning.cursor() })}`, signal));
+      show(await get(`v1/jobs${asQuery({ ...filter, limit: 20, cursor: turning.cursor() })}`, mine));
       fill(wrong);
     } catch (error) {
-      if (signal.aborted) return;
+      if (mine.aborted) return;
       if (shown === null) fill(list);
       fill(wrong, problem(error, load));
     }
@@ -122,7 +125,7 @@ export async function view({ root, query, signal, title }) {
     const left = job.finished_at ? "" : duration(job.eta_seconds);
     return h(
       "tr",
-      { data: { job: id } },
+      { data: { job: id, key: id } },
       cells.any(box(id, who)),
       cells.name(
         named(look(spec.activation), h("a", link, spec.activation, h("span", { class: "hidden" }, ` ${short(id)}`))),
@@ -139,14 +142,13 @@ export async function view({ root, query, signal, title }) {
   }
 
   function box(id, who) {
-    const onchange = () => {
-      if (made.checked) selected.add(id);
+    const onchange = ({ currentTarget }) => {
+      if (currentTarget.checked) selected.add(id);
       else selected.delete(id);
       limit();
     };
     const about = { type: "checkbox", checked: selected.has(id), "aria-label": `Select ${who}`, onchange };
-    const made = h("input", { ...about, data: { place: `select-${id}` } });
-    return made;
+    return h("input", { ...about, data: { place: `select-${id}` } });
   }
 
   /** As many as can be compared can be selected. */

@@ -38,6 +38,7 @@ const LOOK_EVERY_MS = 5000; // where it is not followed
 export async function view({ root, id, query, signal, title }) {
   const path = `v1/sweeps/${encodeURIComponent(id)}`;
   const [first, look] = await Promise.all([get(path, signal), looks()]);
+  signal.throwIfAborted();
   title(`Sweep ${short(id)}`);
   const { activations } = first.spec;
   let sweep = first;
@@ -185,9 +186,9 @@ export async function view({ root, id, query, signal, title }) {
 
   function show(found) {
     sweep = found;
-    fill(status, badge(sweep.state));
-    fill(bar, progress(sweep.progress, "Epochs of all jobs", { wide: true }));
-    fill(figures, tiles(facts(sweep)));
+    refill(status, badge(sweep.state));
+    refill(bar, progress(sweep.progress, "Epochs of all jobs", { wide: true }));
+    refill(figures, tiles(facts(sweep)));
     showButtons();
     const grid = Object.keys(sweep.spec.grid);
     const columns = ["Activation", ...grid, "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
@@ -224,11 +225,7 @@ export async function view({ root, id, query, signal, title }) {
     );
   }
 
-  let shownFor = null;
   function showButtons() {
-    const key = `${sweep.finished_at}`;
-    if (key === shownFor) return; // a button that has the focus keeps it
-    shownFor = key;
     const cancel = async (event) => {
       event.currentTarget.disabled = true;
       try {
@@ -237,7 +234,7 @@ export async function view({ root, id, query, signal, title }) {
         fill(wrong, problem(error));
       }
     };
-    fill(
+    refill(
       buttons,
       h("a", { class: "button", href: `#/jobs?sweep_id=${id}` }, "Its jobs"),
       sweep.finished_at === null && h("button", { type: "button", onclick: cancel }, "Cancel"),
@@ -251,7 +248,6 @@ export async function view({ root, id, query, signal, title }) {
   if (first.finished_at) return live.set("ended");
   if (first.progress.epochs > MOST_EPOCHS_FOLLOWED) return lookAgain();
   follow(`${path}/stream`, {
-    until: "sweep_end",
     signal,
     onState: (now) => {
       live.set(now);

@@ -1,7 +1,7 @@
 // Sweeps: all of them, newest first.
 
 import { get, query as asQuery } from "../api.js";
-import { fill, h, refill } from "../dom.js";
+import { fill, h, refill, superseding } from "../dom.js";
 import { count, described, duration, short } from "../format.js";
 import { pages } from "../pages.js";
 import { badge, cells, empty, heading, problem, progress, table, time, unlucky } from "../parts.js";
@@ -14,6 +14,7 @@ export async function view({ root, signal, title }) {
   const list = h("div", {}, h("div", { class: "skeleton page-skeleton" }));
   const wrong = h("div");
   const turning = pages(load);
+  const next = superseding(signal);
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
   fill(
@@ -24,18 +25,24 @@ export async function view({ root, signal, title }) {
 
   async function load() {
     clearTimeout(timer);
+    const mine = next();
     try {
-      const page = await get(`v1/sweeps${asQuery({ limit: 20, cursor: turning.cursor() })}`, signal);
+      const page = await get(`v1/sweeps${asQuery({ limit: 20, cursor: turning.cursor() })}`, mine);
       fill(wrong);
       refill(list, page.data.length ? table("Table of sweeps", COLUMNS, page.data.map(row)) : none());
       turning.show(page.next_cursor);
       const unfinished = page.data.some((sweep) => sweep.finished_at === null);
-      timer = setTimeout(load, unfinished ? EVERY_MS : 4 * EVERY_MS);
+      later(unfinished ? EVERY_MS : 4 * EVERY_MS);
     } catch (error) {
-      if (signal.aborted) return;
+      if (mine.aborted) return;
       fill(wrong, problem(error, load));
-      timer = setTimeout(load, EVERY_MS);
+      later(EVERY_MS);
     }
+  }
+
+  /** In a tab that nobody looks at, not before somebody does. */
+  function later(milliseconds) {
+    timer = setTimeout(() => (document.hidden ? later(EVERY_MS) : load()), milliseconds);
   }
 
   await load();
@@ -51,7 +58,7 @@ function row(sweep) {
   const { id, spec, jobs } = sweep;
   return h(
     "tr",
-    {},
+    { data: { key: id } },
     cells.name(
       h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)),
       h("small", { class: "id" }, ` ${short(id)}`),
