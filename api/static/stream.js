@@ -4,7 +4,7 @@ import { ApiError, key, renewKey } from "./api.js";
 import { switchboard } from "./hub.js";
 
 const HERE_MS = 20_000; // the worker gives up tabs that say nothing for longer
-const DEAF_MS = 10_000; // a worker that does not answer within this is no longer there
+const DEAF_MS = 30_000; // a worker that does not answer within this is no longer there; a busy machine takes seconds
 const WORKER = "activation-lab streams 1"; // another number when the messages change: old tabs keep theirs
 
 /**

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, ViewportSize, expect
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, Route, ViewportSize, expect
 
 SECONDS = 40
 """How long anything on the page may take: the machine may be busy training."""
@@ -53,6 +53,12 @@ class Tab:
     def missed(self) -> list[str]:
         """The complaints that were expected and did not come."""
         return [pattern for pattern in self._expected if not any(re.search(pattern, text) for text in self.complaints)]
+
+    def hold(self, pattern: str) -> list[Route]:
+        """Requests that match from now on, as they come: they wait until the test answers them."""
+        held: list[Route] = []
+        self.page.route(pattern, lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks what it is given
+        return held
 
     def open(self, route: str) -> None:
         self.page.goto(f"{self.url}/{route}")

@@ -119,3 +119,52 @@ def policy(response: httpx.Response) -> str:
 def test_the_documentation_is_drawn_without_another_host(tab: Tab, path: str, content: str) -> None:
     tab.open(path)
     expect(tab.page.get_by_text(content).first).to_be_visible()
+
+
+def test_a_view_that_did_not_load_is_there_when_it_is_tried_again(tab: Tab) -> None:
+    tab.expect_complaint("net::ERR_FAILED")
+    tab.page.route("**/static/digit.js", lambda route: route.abort())  # which the view and a module of it need
+    tab.open("#/explore")
+    expect(tab.heading("Explore")).to_be_visible()
+    tab.link("Draw").click()
+    expect(tab.page.get_by_role("alert")).to_contain_text("did not load")
+    tab.page.unroute("**/static/digit.js")
+    tab.button("Try again").click()
+    expect(tab.heading("Draw")).to_be_visible()
+
+
+def test_views_are_there_when_the_network_is_not(tab: Tab) -> None:
+    tab.expect_complaint("net::ERR_INTERNET_DISCONNECTED")
+    tab.open("#/explore")
+    tab.until(lambda: any("views/draw.js" in line for line in tab.log))
+    tab.page.wait_for_load_state("networkidle")
+    tab.page.context.set_offline(True)
+    tab.link("Jobs").click()
+    expect(tab.page.get_by_role("alert")).to_contain_text("does not answer")
+    tab.page.context.set_offline(False)
+    tab.button("Try again").click()
+    expect(tab.heading("Jobs")).to_be_visible()
+
+
+def test_a_late_answer_to_an_earlier_choice_is_not_shown(tab: Tab, trained: str) -> None:
+    held = tab.hold("**/v1/jobs?*state=cancelled*")
+    tab.open("#/jobs?activation=relu")
+    expect(tab.page.locator(f'main a[href="#/jobs/{trained}"]')).to_be_visible()
+    tab.page.get_by_label("State").select_option("cancelled")
+    tab.until(lambda: len(held) == 1)
+    tab.page.get_by_label("State").select_option("succeeded")
+    expect(tab.page.locator(f'main a[href="#/jobs/{trained}"]')).to_be_visible()
+    held[0].fulfill(json={"data": [], "next_cursor": None})
+    tab.page.wait_for_timeout(300)
+    expect(tab.page.locator(f'main a[href="#/jobs/{trained}"]')).to_be_visible()
+
+
+def test_a_page_without_a_worker_says_so_until_one_comes(tab: Tab) -> None:
+    tab.page.route("**/v1/workers", lambda route: route.fulfill(json={"data": []}))
+    notice = tab.page.get_by_text("No worker is connected")
+    for view in ("train", "jobs", "sweeps", "draw"):
+        tab.open(f"#/{view}")
+        expect(notice).to_be_visible()
+    tab.page.unroute("**/v1/workers")
+    expect(notice).to_have_count(0)
+    tab.open("#/explore")
