@@ -1,5 +1,6 @@
 """What an activation is: an elementwise function, its derivative, its parameters, and what is known about it."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,16 @@ class Reference:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A number at which a derivative is not continuous: its limits from below and above, and what it is there."""
+
+    x: float
+    below: float
+    at: float
+    above: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
     """An elementwise function, its derivative, and what to know before using it.
@@ -70,6 +81,7 @@ class Activation:
     ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
     of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
     the infimum and supremum of the value, None where there is none. ``monotonic`` holds for all parameters in bounds.
+    ``seams`` are the numbers at which pieces of the definition meet.
     """
 
     name: str
@@ -81,6 +93,7 @@ class Activation:
     parameters: tuple[Parameter, ...] = ()
     bounds: Callable[..., Range]
     monotonic: bool
+    seams: tuple[float, ...] = ()
     self_normalizing: bool = False
     advantages: tuple[str, ...]
     drawbacks: tuple[str, ...]
@@ -111,3 +124,19 @@ class Activation:
     def derivative_at_zero(self, parameters: Parameters) -> float:
         """What a backward pass takes at 0 for complete parameters: the negative branch's where there is a kink."""
         return float(self.derivative(0.0, **parameters))
+
+    def jumps(self, parameters: Parameters) -> list[Jump]:
+        """Where the derivative jumps, ascending, for complete parameters: at those seams whose two limits differ."""
+        found = []
+        for x in self.seams:
+            below, above = self._limit(x, -math.inf, parameters), self._limit(x, math.inf, parameters)
+            if not math.isclose(below, above, rel_tol=1e-12):
+                found.append(Jump(x, below, float(self.derivative(x, **parameters)), above))
+        return found
+
+    def _limit(self, x: float, side: float, parameters: Parameters) -> float:
+        """Of the derivative, coming from that side: on the line through the two nearest float64 there."""
+        near = math.nextafter(x, side)
+        return float(
+            2 * self.derivative(near, **parameters) - self.derivative(math.nextafter(near, side), **parameters)
+        )

@@ -6,7 +6,7 @@ A new activation is a pair of functions and an entry in ``ACTIVATIONS``; everyth
 from collections.abc import Mapping
 
 from activations import functions
-from activations.activation import Activation, InvalidParameter, Parameter, Parameters, Range, Reference
+from activations.activation import Activation, InvalidParameter, Jump, Parameter, Parameters, Range, Reference
 from activations.functions import SELU_ALPHA, SELU_SCALE, Array
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Activation",
     "Array",
     "InvalidParameter",
+    "Jump",
     "Parameter",
     "Parameters",
     "Range",
@@ -83,6 +84,7 @@ _ENTRIES = (
         derivative_latex=r"f'(x) = \begin{cases} 1 & x > 0 \\ 0 & x \le 0 \end{cases}",
         bounds=lambda: (0.0, None),
         monotonic=True,
+        seams=(0.0,),
         advantages=(
             "The cheapest of all: a comparison, no exponential.",
             "A slope of 1 for positive input, which neither saturates nor shrinks the gradient.",
@@ -120,6 +122,7 @@ _ENTRIES = (
         ),
         bounds=lambda alpha: (-alpha, None),
         monotonic=True,
+        seams=(0.0,),
         advantages=(
             "Negative input keeps a gradient, so units do not die.",
             "Negative outputs bring the mean closer to zero.",
@@ -157,6 +160,7 @@ _ENTRIES = (
         ),
         bounds=lambda alpha: (None if alpha else 0.0, None),
         monotonic=True,
+        seams=(0.0,),
         advantages=(
             "Negative input keeps a gradient, so units do not die.",
             "As cheap as ReLU: no exponential.",
@@ -182,6 +186,7 @@ _ENTRIES = (
         derivative_latex=r"f'(x) = \lambda \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}",
         bounds=lambda: (-SELU_SCALE * SELU_ALPHA, None),
         monotonic=True,
+        seams=(0.0,),
         self_normalizing=True,
         advantages=(
             "Self-normalizing: layer by layer it draws the mean towards 0 and the variance towards 1.",
@@ -345,6 +350,7 @@ _ENTRIES = (
         r"\end{cases}",
         bounds=lambda: (-0.375, None),
         monotonic=False,
+        seams=(-3.0, 3.0),
         advantages=(
             "SiLU's shape without an exponential: made for small devices.",
             "Exactly 0 below -3 and exactly x above 3.",
@@ -371,6 +377,7 @@ _ENTRIES = (
         derivative_latex=r"f'(x) = \begin{cases} 1 & 0 < x < 6 \\ 0 & \text{otherwise} \end{cases}",
         bounds=lambda: (0.0, 6.0),
         monotonic=True,
+        seams=(0.0, 6.0),
         advantages=(
             "Bounded: activations cannot explode, and survive low precision.",
             "As cheap as ReLU: no exponential.",
@@ -431,6 +438,7 @@ _ENTRIES = (
         ),
         bounds=lambda alpha: (-alpha, None),
         monotonic=True,
+        seams=(0.0,),
         advantages=(
             "ELU with a continuous slope for every alpha.",
             "Negative input keeps a gradient of at most 1, so units do not die.",

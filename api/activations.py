@@ -2,6 +2,7 @@
 # ruff: noqa: FAST003  # `name` reaches the endpoints as the activation it names, see known()
 
 import functools
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -146,15 +147,23 @@ def evaluate(activation: Known, wanted: Evaluate, kind: WantedFormat) -> Respons
 
 
 def tabulated(
-    activation: Activation, parameters: dict[str, float | str], x: Array, kind: Format, *, stem: str
+    activation: Activation,
+    parameters: dict[str, float | str],
+    x: Array,
+    kind: Format,
+    *,
+    stem: str,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
+    """`more` is for JSON alone."""
     columns = {
         "x": x,
         "value": activation.value(x, **parameters),
         "derivative": activation.derivative(x, **parameters),
     }
     if kind is Format.JSON:
-        return ExactJSON({"name": activation.name, "parameters": parameters, **columns}, headers={"Vary": "Accept"})
+        content = {"name": activation.name, "parameters": parameters, **columns, **(more or {})}
+        return ExactJSON(content, headers={"Vary": "Accept"})
     return formats.file(Table(COLUMNS, columns), kind, stem)
 
 

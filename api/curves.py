@@ -2,21 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import Field
 from starlette.responses import Response
 
 from activations import catalog
-from activations.catalog import Activation, Array, InvalidParameter
+from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
 from api import drawings, formats, looks
 from api.activations import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulated
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
 from api.formats import Format
 from api.numbers import DECIMAL
+from api.out import Out
 from api.plots import DRAWN, Kind
 from api.routing import Route, takes_any_parameter
 from api.validation import invalid_value, names_in
@@ -26,6 +29,25 @@ router = APIRouter(prefix="/activations", tags=["activations"], route_class=Rout
 CurveFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
 FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n", Format.SVG, Format.PNG)
 YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
+
+
+class JumpOut(Out):
+    """A number at which the derivative is not continuous."""
+
+    x: float = Field(description="Where.", examples=[0.0])
+    below: float = Field(description="The limit of f'(x) from smaller x.", examples=[0.0])
+    at: float = Field(description="f'(x) there: the branch that torch takes.", examples=[0.0])
+    above: float = Field(description="The limit of f'(x) from larger x.", examples=[1.0])
+
+
+class Curve(Evaluation):
+    """Value and derivative at each x, in float64, to a relative 1e-12, and where the derivative jumps."""
+
+    jumps: list[JumpOut] | None = Field(
+        None,
+        description="From the first x to the last: a drawing breaks off there. Absent where there is none.",
+        examples=[[{"x": 0.0, "below": 0.0, "at": 0.0, "above": 1.0}]],
+    )
 
 
 def curve_grid(
@@ -128,6 +150,7 @@ def plot(
             x.tolist(),
             getattr(activation, of)(x, **activation.complete({})).tolist(),
             look=looks.look(activation.name),
+            jumps=jumps_within(x, activation, activation.complete({})) if of == "derivative" else (),
         )
         for activation in names
     ]
@@ -138,7 +161,7 @@ def plot(
 
 @router.get(
     "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
-    response_model=Evaluation,
+    response_model=Curve,
     responses=FILES | declared(404, 406, 422),
     openapi_extra={"parameters": documented_parameters()},
 )
@@ -151,15 +174,27 @@ def curve(
     """Value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
     stem = f"{activation.name}-curve"
     if kind in {Format.JSON, Format.CSV}:
-        return tabulated(activation, parameters, x, kind, stem=stem)
+        jumps = [asdict(jump) for jump in jumps_within(x, activation, parameters)]
+        return tabulated(activation, parameters, x, kind, stem=stem, more={"jumps": jumps} if jumps else None)
     return drawings.file(drawing(activation, parameters, x), kind, stem)
+
+
+def jumps_within(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
+    return [jump for jump in activation.jumps(parameters) if x[0] <= jump.x <= x[-1]]
 
 
 def drawing(activation: Activation, parameters: Mapping[str, float | str], x: Array) -> Drawing:
     own = looks.look(activation.name)
     lines = [
         Line("f(x)", x.tolist(), activation.value(x, **parameters).tolist(), look=own),
-        Line("f'(x)", x.tolist(), activation.derivative(x, **parameters).tolist(), look=looks.dashed(own), hollow=True),
+        Line(
+            "f'(x)",
+            x.tolist(),
+            activation.derivative(x, **parameters).tolist(),
+            look=looks.dashed(own),
+            hollow=True,
+            jumps=jumps_within(x, activation, parameters),
+        ),
     ]
     chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
     title = f"{activation.title} ({chosen})" if chosen else activation.title

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from starlette.responses import Response
 
+from activations.catalog import Jump
 from activations.functions import Array
 from api import looks
 from api.formats import MEDIA_TYPES, Format
@@ -46,6 +47,8 @@ class Line:
     """None = of no activation: that of its place in the panel."""
     hollow: bool = False
     """Whether its markers are."""
+    jumps: Sequence[Jump] = ()
+    """Where it breaks off and goes on elsewhere, with a dot filled where it is, and open where it only tends to."""
     points_only: bool = False
     """Hollow markers and no line: what somebody else measured. The legend does not name it."""
 
@@ -157,9 +160,11 @@ def draw(axes: "Axes", panel: Panel) -> None:
     points = [shown(line.x, line.y, log=panel.log) for line in panel.lines]
     for place, (line, (x, y)) in enumerate(zip(panel.lines, points, strict=True)):
         own = line.look or looks.numbered(place)
-        (curve,) = axes.plot(x, y, **style(line, own, points=len(x)))
+        (curve,) = axes.plot(*broken(x, y, line.jumps), **style(line, own, points=len(x)))
         curve.set_gid(f"line-{axes.figure.axes.index(axes) + 1}-{place + 1}")
         curve.set_clip_on(not np.isfinite(y).any())  # a zero lies on the axis; a line without points lies nowhere
+        for jump in line.jumps:
+            mark(axes, jump, own.color)
         if line.band is not None:
             bounds = [shown(line.x, bound, log=panel.log)[1] for bound in line.band]
             axes.fill_between(x, *bounds, color=own.color, alpha=0.15, linewidth=0)
@@ -193,6 +198,22 @@ def style(line: Line, own: Look, *, points: int) -> dict[str, Any]:
 def dashes(dash: Dash) -> Any:  # noqa: ANN401  # matplotlib's LineStyleType
     """Matplotlib counts them in widths of the line, too."""
     return (0, dash) if dash else "solid"
+
+
+def broken(x: Array, y: Array, jumps: Sequence[Jump]) -> tuple[Array, Array]:
+    """The points with both limits of each jump in place of whatever is there, and nothing between them."""
+    for jump in jumps:
+        before, after = x < jump.x, x > jump.x
+        y = np.concatenate([y[before], [jump.below, np.nan, jump.above], y[after]])
+        x = np.concatenate([x[before], [jump.x] * 3, x[after]])
+    return x, y
+
+
+def mark(axes: "Axes", jump: Jump, color: str) -> None:
+    drawn_as: dict[str, Any] = {"color": color, "marker": "o", "markersize": 6, "linestyle": "none", "zorder": 3}
+    for limit in {jump.below, jump.above} - {jump.at}:
+        axes.plot([jump.x], [limit], markerfacecolor="white", **drawn_as)
+    axes.plot([jump.x], [jump.at], **drawn_as)
 
 
 def set_log_scale(axes: "Axes", y: Array) -> None:

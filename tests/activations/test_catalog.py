@@ -9,6 +9,7 @@ from oracle import zero_of_derivative
 
 from activations import catalog
 from activations.catalog import ACTIVATIONS, Activation, InvalidParameter, Parameter, Parameters, UnknownActivation
+from activations.functions import SELU_ALPHA, SELU_SCALE
 from jobs.spec import JobSpec
 
 GRID = np.concatenate([[-1e8], np.linspace(-60, 60, 24001), [1e8]])  # softsign is slow to reach its bounds
@@ -163,3 +164,37 @@ def test_an_entry_is_named_by_its_key_and_says_why_and_where(activation: Activat
 def test_importing_it_does_not_import_torch(module: str):
     program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "jumps"),
+    [
+        ("relu", {}, [(0, 0, 0, 1)]),
+        ("leaky-relu", {"alpha": 0.3}, [(0, 0.3, 0.3, 1)]),
+        ("leaky-relu", {"alpha": 1}, []),
+        ("elu", {}, []),
+        ("elu", {"alpha": 5}, [(0, 5, 5, 1)]),
+        ("selu", {}, [(0, SELU_SCALE * SELU_ALPHA, SELU_SCALE * SELU_ALPHA, SELU_SCALE)]),
+        ("celu", {"alpha": 0.5}, []),
+        ("relu6", {}, [(0, 0, 0, 1), (6, 1, 0, 0)]),
+        ("hardswish", {}, [(-3, 0, 0, -0.5), (3, 1.5, 1, 1)]),
+    ],
+)
+def test_a_derivative_jumps_where_its_pieces_do_not_meet(
+    name: str, given: Parameters, jumps: list[tuple[float, float, float, float]]
+) -> None:
+    activation = catalog.find(name)
+    found = activation.jumps(activation.complete(given))
+    assert [(jump.x, jump.below, jump.at, jump.above) for jump in found] == [
+        pytest.approx(jump, rel=1e-14) for jump in jumps
+    ]
+
+
+def test_no_derivative_jumps_anywhere_else() -> None:
+    x = np.linspace(-10, 10, 2_000_001)
+    for activation in ACTIVATIONS.values():
+        parameters = activation.complete({})
+        steps = np.abs(np.diff(activation.derivative(x, **parameters)))
+        large = {round(float(place), 4) for place in x[:-1][steps > 0.01]}
+        known = [jump.x for jump in activation.jumps(parameters)]
+        assert all(any(abs(place - jump) < 1e-3 for jump in known) for place in large), activation.name

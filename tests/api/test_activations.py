@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from activations import catalog
-from api import activations, curves
+from api import activations, curves, drawings
 from api.curves import curve_grid
 
 app = FastAPI()
@@ -200,6 +200,32 @@ def test_a_curve_ascends_from_exactly_start_to_exactly_stop(start: float, stop: 
     assert (x[0], x[-1], len(x)) == (start, stop, points)
     assert (np.diff(x) >= 0).all()
     np.testing.assert_allclose(x, np.linspace(start, stop, points), rtol=0, atol=1e-15 * max(abs(start), abs(stop)))
+
+
+def test_a_curve_tells_where_its_derivative_jumps():
+    jump = {"x": 0.0, "below": 0.3, "at": 0.3, "above": 1.0}
+    assert curve("leaky-relu", alpha=0.3, points=4).json()["jumps"] == [jump]
+    assert "jumps" not in curve("leaky-relu", alpha=1).json()
+    assert [jump["x"] for jump in curve("relu6", start=1, stop=6).json()["jumps"]] == [6.0]
+
+
+@pytest.mark.parametrize("points", [4, 201])
+def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limit(points: int):
+    activation = catalog.find("hardswish")
+    panel = curves.drawing(activation, {}, curve_grid(-5, 5, points)).panels[0]
+    x, y = drawings.broken(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
+    gaps = np.flatnonzero(np.isnan(y))
+    assert [(x[gap], y[gap - 1], y[gap + 1]) for gap in gaps] == [
+        (-3, pytest.approx(0), pytest.approx(-0.5)),
+        (3, pytest.approx(1.5), pytest.approx(1)),
+    ]
+    dots = drawings.drawn(curves.drawing(activation, {}, curve_grid(-5, 5, points))).axes[0].lines
+    filled = {(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots if dot.get_markerfacecolor() != "white"}
+    assert {(-3.0, 0.0), (3.0, 1.0)} <= filled
+
+
+def test_nothing_is_said_to_be_hidden_where_a_drawing_breaks_off():
+    assert not [text for text in texts(curve("relu", format="svg")) if "not shown" in text]
 
 
 def test_a_curve_takes_the_activations_parameters():

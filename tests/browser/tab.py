@@ -24,6 +24,7 @@ class Tab:
         self.foreign: list[str] = []
         self.complaints: list[str] = []
         self._expected: list[str] = []
+        self._certain: list[str] = []
         page.context.on("request", self._asked)
         page.on("console", self._said)
         page.on("pageerror", self._broke)
@@ -42,9 +43,11 @@ class Tab:
         self.log.append(f"uncaught: {error}")
         self.complaints.append(str(error))
 
-    def expect_complaint(self, pattern: str) -> None:
+    def expect_complaint(self, pattern: str, *, certain: bool = True) -> None:
         """Chromium logs every answer of 4xx and every broken connection as an error; the test provokes this one."""
         self._expected.append(pattern)
+        if certain:
+            self._certain.append(pattern)
 
     def unexpected(self) -> list[str]:
         known = [text for text in self.complaints if any(re.search(pattern, text) for pattern in self._expected)]
@@ -52,7 +55,7 @@ class Tab:
 
     def missed(self) -> list[str]:
         """The complaints that were expected and did not come."""
-        return [pattern for pattern in self._expected if not any(re.search(pattern, text) for text in self.complaints)]
+        return [pattern for pattern in self._certain if not any(re.search(pattern, text) for text in self.complaints)]
 
     def hold(self, pattern: str) -> list[Route]:
         """Requests that match from now on, as they come: they wait until the test answers them."""
