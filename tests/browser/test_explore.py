@@ -66,6 +66,55 @@ def test_hovering_a_curve_tells_x_value_and_slope(tab: Tab) -> None:
     assert slope == pytest.approx(value * (1 - value), abs=1e-3)
 
 
+def test_the_reading_stands_beside_the_cursor_and_its_x_is_in_the_address(tab: Tab) -> None:
+    tab.open("#/explore?names=sigmoid&x=2")
+    tab.until(lambda: curves(tab, "derivative") == ["sigmoid"])
+    assert readout(tab)[0] == 2
+    tip = tab.page.locator("figure", has=tab.chart("derivative")).locator(".tip")
+    expect(tip).to_be_hidden()
+    area = tab.chart("derivative").locator(".nsewdrag").first
+    size = area.bounding_box()
+    assert size is not None
+    area.hover(position={"x": size["width"] * 0.25, "y": size["height"] * 0.5})
+    expect(tip).to_contain_text("x = \N{MINUS SIGN}2.5")
+    expect(tip).to_contain_text(re.compile(r"sigmoid\s*0\.070"))
+    told = tip.bounding_box()
+    assert told is not None
+    assert 0 <= told["x"] - (size["x"] + size["width"] * 0.25) < 40
+    tab.chart("derivative").focus()
+    tab.page.keyboard.press("ArrowRight")
+    expect(tip).to_contain_text("x = \N{MINUS SIGN}2.475")
+    tab.until(lambda: "x=-2.475" in tab.page.url)
+    tab.page.reload()
+    tab.until(lambda: curves(tab, "value") == ["sigmoid"])
+    assert readout(tab)[0] == -2.475
+
+
+def test_a_derivative_breaks_off_at_its_jumps_with_dots_where_it_is_and_is_not(tab: Tab) -> None:
+    tab.open("#/explore?names=hardswish&x=3")
+    tab.until(lambda: curves(tab, "derivative") == ["hardswish"])
+    traces = tab.chart("derivative").evaluate("chart => chart.data.map(({ x, y }) => [Array.from(x), Array.from(y)])")
+    x, y = traces[0]
+    gaps = [index for index, value in enumerate(y) if value is None]
+    assert [(x[gap], round(y[gap - 1], 9), round(y[gap + 1], 9)) for gap in gaps] == [(-3, 0, -0.5), (3, 1.5, 1)]
+    dots = [sorted((at, round(value, 9)) for at, value in zip(*trace, strict=True)) for trace in traces[1:3]]
+    assert dots == [[(-3, -0.5), (3, 1.5)], [(-3, 0), (3, 1)]], "open, filled"
+    expect(tab.page.get_by_role("table")).to_contain_text("jumps from 1.5 to 1")
+
+
+def test_a_late_answer_of_an_earlier_range_is_not_drawn(tab: Tab) -> None:
+    tab.open("#/explore?names=tanh")
+    tab.until(lambda: curves(tab, "value") == ["tanh"])
+    held = tab.hold("**/curve?start=-20*")
+    tab.page.get_by_label("x from and to").select_option("20")
+    tab.until(lambda: len(held) == 1)
+    tab.page.get_by_label("x from and to").select_option("3")
+    tab.until(lambda: tab.chart("value").evaluate("chart => chart.data[0].x[0]") == -3)
+    held[0].continue_()
+    tab.page.wait_for_timeout(300)
+    assert tab.chart("value").evaluate("chart => chart.data[0].x[0]") == -3
+
+
 def readout(tab: Tab) -> tuple[float, float, float]:
     """x, the value there and the slope there, of the only activation."""
     table = tab.page.get_by_role("table", name="Value and slope at the chosen x")

@@ -51,6 +51,7 @@ export async function view({ root, query, signal, title }) {
     parameters: parametersIn(all, query),
     networks: [],
   };
+  signal.throwIfAborted();
   const next = superseding(signal);
   const soon = debounced(180, signal, load);
   const figures = CHARTS.map((about) => ({ ...about, ...chart({ ...about, signal }) }));
@@ -205,38 +206,40 @@ export async function view({ root, query, signal, title }) {
   }
 
   function draw() {
-    const x = Array.from({ length: state.depth }, (_, index) => index + 1);
+    const { networks } = state;
+    const depth = networks[0]?.layers.length ?? state.depth; // the slider may be elsewhere by now
+    const x = Array.from({ length: depth }, (_, index) => index + 1);
     for (const { name, log, fraction, draw: drawn } of figures) {
       drawn((colors) => ({
-        data: state.networks.map((network) =>
+        data: networks.map((network) =>
           line(colors, look(network.activation), {
             x,
             y: network.layers.map((layer) => shown(layer[name], log)),
             name: network.activation,
-            markers: state.depth <= 40,
+            markers: depth <= 40,
             hovertemplate: `${network.activation}, layer %{x}: %{y:.3~g}<extra></extra>`,
           }),
         ),
         layout: {
-          xaxis: counted("layer, from the input", state.depth),
+          xaxis: counted("layer, from the input", depth),
           yaxis: log
-            ? decades(state.networks.flatMap((network) => network.layers.map((layer) => layer[name])))
+            ? decades(networks.flatMap((network) => network.layers.map((layer) => layer[name])))
             : fraction
               ? { range: [-0.02, 1.02], tickformat: ".0%" }
               : {},
-          uirevision: state.depth,
+          uirevision: depth,
         },
         legend:
           name === "gradient_norm"
-            ? state.networks.map(({ activation }) => ({ label: activation, own: look(activation) }))
+            ? networks.map(({ activation }) => ({ label: activation, own: look(activation) }))
             : [],
-        caption: state.networks.map((network) => ends(network, name)).join("; "),
+        caption: networks.map((network) => ends(network, name)).join("; "),
       }));
     }
     fill(
       reading,
-      state.networks.length
-        ? state.networks.map((network) =>
+      networks.length
+        ? networks.map((network) =>
             h("p", {}, h("strong", {}, network.activation), `, ${words(network.initializer)}: `, told(network.layers)),
           )
         : h("p", {}, "Choose an activation."),

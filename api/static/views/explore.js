@@ -5,22 +5,32 @@ import { catalog, get, query as asQuery } from "../api.js";
 import { card } from "../card.js";
 import { chart, line } from "../charts.js";
 import { chips, labelled, select } from "../controls.js";
-import { debounced, fill, h, superseding } from "../dom.js";
+import { debounced, fill, h, refill, superseding } from "../dom.js";
 import { fixed, number } from "../format.js";
 import { looks } from "../looks.js";
 import { heading, lede, named, problem } from "../parts.js";
+import { broken, reading } from "../reading.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
 
 const POINTS = 401;
 const REACHES = ["3", "5", "10", "20"];
 const TANGENT = 0.09; // of the width, to both sides
+const LAST = POINTS - 1;
+const START = 1; // where x stands at first
 
 export async function view({ root, query, signal, title }) {
   title("Explore");
   const [all, look] = await Promise.all([catalog(), looks()]);
   const chosen = chosenActivations(all, query.get("names"), ["sigmoid", "relu", "gelu"]);
   const parameters = parametersIn(all, query);
-  const state = { reach: REACHES.includes(query.get("range")) ? query.get("range") : "5", at: 1, curves: [] };
+  signal.throwIfAborted();
+  const state = {
+    reach: REACHES.includes(query.get("range")) ? query.get("range") : "5",
+    at: 0, // a place on the grid
+    curves: [],
+    shownReach: "5", // of the curves
+    pointed: false,
+  };
   const next = superseding(signal);
 
   const values = chart({ name: "value", title: "Value f(x)", signal, size: "tall" });
@@ -28,9 +38,10 @@ export async function view({ root, query, signal, title }) {
   const cursor = h("input", {
     type: "range",
     min: 0,
-    max: POINTS - 1,
-    value: 240,
+    max: LAST,
     oninput: () => moveTo(Number(cursor.value)),
+    onfocus: () => point(cursor.matches(":focus-visible")),
+    onblur: () => point(false),
   });
   const readout = h("div", { class: "scroll" });
   const cards = h("div", { class: "cards" });
@@ -38,7 +49,9 @@ export async function view({ root, query, signal, title }) {
   const reach = select(
     {
       onchange: () => {
+        const x = xAt(state.at);
         state.reach = reach.value;
+        state.at = placeOf(x);
         load();
       },
     },
@@ -51,7 +64,7 @@ export async function view({ root, query, signal, title }) {
     heading("Explore"),
     lede(
       "Each function in float64, with its derivative beside it. Point at a curve, or move the slider, to read a value ",
-      "and its slope.",
+      "and its slope. Where a derivative jumps, the filled dot is what it is there.",
     ),
     h(
       "section",
@@ -77,12 +90,20 @@ export async function view({ root, query, signal, title }) {
     cards,
   );
 
+  /** The x of a place on the grid, as the service has it. */
+  const xAt = (place) => (Number(state.reach) * (2 * place - LAST)) / LAST;
+  const placeOf = (x) =>
+    Math.min(LAST, Math.max(0, Math.round(((x + Number(state.reach)) / (2 * Number(state.reach))) * LAST)));
+  const asked = query.get("x") ? Number(query.get("x")) : START;
+  state.at = placeOf(Number.isFinite(asked) ? asked : START);
+
   const selected = () => all.filter((activation) => chosen.has(activation.name));
 
   function remember() {
     setQuery({
       names: [...chosen].join(","),
       range: state.reach === "5" ? null : state.reach,
+      x: xAt(state.at) === START ? null : Number(xAt(state.at).toPrecision(6)),
       ...parametersOut(all, parameters, chosen),
     });
   }
@@ -90,9 +111,11 @@ export async function view({ root, query, signal, title }) {
   async function load() {
     remember();
     const mine = next();
+    const shownReach = state.reach;
     try {
       const asked = selected().map((activation) => get(curvePath(activation), mine));
-      state.curves = await Promise.all(asked);
+      const curves = await Promise.all(asked);
+      Object.assign(state, { curves, shownReach });
       fill(wrong);
       draw();
     } catch (error) {
@@ -100,6 +123,7 @@ export async function view({ root, query, signal, title }) {
     }
   }
 
+  const rememberSoon = debounced(250, signal, remember); // a browser refuses to be told of every step
   const loadSoon = debounced(60, signal, load);
   const range = () => ({ start: -Number(state.reach), stop: Number(state.reach) });
   const curvePath = (activation, more = {}) =>
@@ -107,34 +131,71 @@ export async function view({ root, query, signal, title }) {
     asQuery({ ...range(), points: POINTS, ...parameters[activation.name], ...more });
 
   function draw() {
+    const { curves, shownReach, at } = state;
+    if (shownReach !== state.reach) return; // the curves of another range are on their way
+    const xs = curves[0]?.x;
+    const drawing = [];
     for (const [figure, key] of [
       [values, "value"],
       [slopes, "derivative"],
     ]) {
-      figure.draw((colors) => ({
+      const done = figure.draw((colors) => ({
         data: [
-          ...state.curves.map((curve) =>
-            line(colors, look(curve.name), { x: curve.x, y: curve[key], name: curve.name, hoverinfo: "none" }),
-          ),
-          ...state.curves.map((curve) => mark(colors, look(curve.name), curve, key)),
+          ...curves.map((curve) => {
+            const points = key === "value" ? { x: curve.x, y: curve.value } : broken(curve.x, curve[key], jumpsOf(curve));
+            return line(colors, look(curve.name), { ...points, name: curve.name, hoverinfo: "none" });
+          }),
+          ...(key === "derivative" ? curves.flatMap((curve) => dots(colors, look(curve.name), jumpsOf(curve))) : []),
+          ...curves.map((curve) => mark(colors, look(curve.name), curve, key, at)),
         ],
         layout: {
-          xaxis: { range: [-Number(state.reach), Number(state.reach)] },
+          xaxis: { range: [-Number(shownReach), Number(shownReach)] },
           yaxis: { range: span(key) },
-          hovermode: "x",
+          hovermode: false,
           margin: { b: 28 },
-          uirevision: state.reach,
+          shapes: xs ? [upright(colors, xs[at])] : [],
+          uirevision: shownReach,
         },
         caption: caption(key),
       }));
+      drawing.push(done);
     }
     read();
+    Promise.all(drawing).then(tell);
+  }
+
+  const upright = (colors, x) => ({
+    type: "line",
+    xref: "x",
+    yref: "paper",
+    x0: x,
+    x1: x,
+    y0: 0,
+    y1: 1,
+    layer: "below",
+    line: { color: colors.faint, width: 1, dash: "dot" },
+  });
+
+  /** Open where the derivative only tends to, filled where it is. */
+  function dots(colors, own, jumps) {
+    const color = colors.looks[own.color];
+    const dot = (points, fill) => ({
+      type: "scatter",
+      mode: "markers",
+      hoverinfo: "skip",
+      x: points.map(([x]) => x),
+      y: points.map(([, y]) => y),
+      marker: { size: 8, symbol: "circle", color: fill, line: { color, width: 2 } },
+    });
+    const open = jumps.flatMap(({ x, below, at, above }) => [below, above].filter((y) => y !== at).map((y) => [x, y]));
+    if (!jumps.length) return [];
+    return [dot(open, colors.panel), dot(jumps.map(({ x, at }) => [x, at]), color)];
   }
 
   /** The point under the cursor; on the value's curve with the tangent there. */
-  function mark(colors, own, curve, key) {
-    const x = curve.x[state.at],
-      y = curve[key][state.at];
+  function mark(colors, own, curve, key, at) {
+    const x = curve.x[at],
+      y = curve[key][at];
     const color = colors.looks[own.color];
     const base = {
       type: "scatter",
@@ -144,7 +205,7 @@ export async function view({ root, query, signal, title }) {
     };
     if (key === "derivative") return { ...base, mode: "markers", x: [x], y: [y] };
     const reachX = TANGENT * 2 * Number(state.reach),
-      slope = curve.derivative[state.at];
+      slope = curve.derivative[at];
     return {
       ...base,
       mode: "lines+markers",
@@ -175,15 +236,34 @@ export async function view({ root, query, signal, title }) {
   }
 
   function moveTo(place) {
+    if (place === state.at) return;
     state.at = place;
-    cursor.value = place;
+    rememberSoon();
     draw();
+  }
+
+  /** Whether somebody points at an x. */
+  function point(pointed) {
+    if (pointed === state.pointed) return;
+    state.pointed = pointed;
+    tell();
+  }
+
+  /** Beside the cursor, in both charts. */
+  function tell() {
+    const { curves, at } = state;
+    if (!curves.length || signal.aborted) return;
+    const rows = (key) =>
+      curves.map((curve) => ({ own: look(curve.name), name: curve.name, text: number(curve[key][at], 4) }));
+    valuesRead.tell(curves[0].x[at], rows("value"), state.pointed);
+    slopesRead.tell(curves[0].x[at], rows("derivative"), state.pointed);
   }
 
   function read() {
     const x = state.curves[0]?.x[state.at];
+    cursor.value = state.at;
     cursor.setAttribute("aria-valuetext", `x = ${number(x ?? 0, 3)}`);
-    fill(
+    refill(
       readout,
       state.curves.length > 0 &&
         h(
@@ -210,7 +290,7 @@ export async function view({ root, query, signal, title }) {
                 {},
                 h("th", { scope: "row" }, named(look(curve.name), curve.name)),
                 h("td", { class: "figure" }, number(curve.value[state.at], 6)),
-                h("td", { class: "figure" }, number(curve.derivative[state.at], 6)),
+                h("td", { class: "figure" }, number(curve.derivative[state.at], 6), jumpAt(curve, x)),
               ),
             ),
           ),
@@ -229,15 +309,20 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  for (const figure of [values, slopes]) {
-    figure.plot.addEventListener("drawn", () => {
-      figure.plot.on(
-        "plotly_hover",
-        ({ points: [point] }) => point.pointNumber !== state.at && moveTo(point.pointNumber),
-      );
-    });
-  }
-  state.at = 240;
+  const moved = ({ x, place = placeOf(x) }) => moveTo(place);
+  const about = { signal, at: () => state.at, last: LAST, onmove: moved, onshow: point };
+  const valuesRead = reading(values, { ...about, label: "x of the values" });
+  const slopesRead = reading(slopes, { ...about, label: "x of the derivatives" });
+  const resized = new ResizeObserver(tell);
+  resized.observe(values.plot);
+  signal.addEventListener("abort", () => resized.disconnect());
   describe();
   await load();
+}
+
+const jumpsOf = (curve) => curve.jumps ?? [];
+
+function jumpAt(curve, x) {
+  const jump = jumpsOf(curve).find((one) => one.x === x);
+  return jump && h("small", {}, `jumps from ${number(jump.below, 4)} to ${number(jump.above, 4)}`);
 }
