@@ -26,6 +26,7 @@ from db.models import Epoch, Event
 from db.sweeps import Member
 from jobs.errors import DatabaseUnavailable
 from jobs.spec import NO_NUL
+from jobs.sweep import SweepSpec
 
 router = APIRouter(tags=["jobs"])
 
@@ -52,6 +53,8 @@ class Followed:
     id: str
     seen: Seen
     gone: bool = False
+    unknown: bool = False
+    """Whether its position is that of another sweep, or of this one at another time."""
 
     @property
     def position(self) -> str:
@@ -125,9 +128,12 @@ def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depend
     """The streams as the client has them; 204 when it has the last event of each."""
     with sessions.read() as session:
         members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
-    for each, jobs in zip(streams, members, strict=True):
-        places = max((job.position + 1 for job in jobs), default=1)
-        each.seen.numbers += [0] * (places - len(each.seen.numbers))
+        for each, jobs in zip(streams, members, strict=True):
+            sweep = sweeps.find(session, each.id).spec if jobs and each.field == "sweep_id" else None
+            places = 1 if sweep is None else SweepSpec.model_validate(sweep).jobs
+            each.unknown = len(each.seen.numbers) not in {0, places}
+            if each.unknown or not each.seen.numbers:
+                each.seen = Seen([0] * places)
     if all(complete(each, jobs) for each, jobs in zip(streams, members, strict=True)):
         raise HTTPException(204)
     return streams
@@ -148,8 +154,8 @@ async def stream(
     interleave. `end` is a job's last, `sweep_end` a sweep's; the connection closes after the last of all. Two more:
 
     - `gone`: there is no such job or sweep, or it was deleted.
-    - `reset`: the client's position is beyond the newest event, as after a restored backup. Forget what you have of
-      this stream: it begins again.
+    - `reset`, `{reason}`: there is no event of the client's position, as when an older backup was restored. Throw away
+      what you have of this stream: every event follows, from the first.
 
     `id` has a position for each stream, in their order, separated by commas: send it back as `Last-Event-ID`, or as
     `after` with the positions of those streams alone that are still wanted. A position is opaque.
@@ -189,8 +195,8 @@ def next_steps(
         if not stream.gone:
             yield Step(stream, GONE, {})
         return
-    if stream.gone or any(seen.numbers[member.position] > member.last_seq for member in members):
-        yield Step(stream, "reset", {})
+    if stream.unknown or stream.gone or any(seen.numbers[member.position] > member.last_seq for member in members):
+        yield Step(stream, "reset", {"reason": "there is no event of this position in this stream"})
         return
     for member, event, epoch in interleaved(members, rows.get(stream.place, [])):
         of = {} if stream.field == "job_id" else {"job_id": member.job_id, "activation": member.activation}
@@ -206,7 +212,7 @@ def advance(step: Step) -> None:
     if step.kind == GONE:
         stream.gone = True
     elif step.kind == "reset":
-        stream.gone, stream.seen = False, Seen([0] * len(stream.seen.numbers))
+        stream.gone, stream.unknown, stream.seen = False, False, Seen([0] * len(stream.seen.numbers))
     elif step.kind == "sweep_end":
         stream.seen.end = True
     else:
@@ -217,7 +223,12 @@ def complete(stream: Followed, members: Sequence[Member]) -> bool:
     """Whether the client has the very last event."""
     if not members:
         return stream.gone
-    return not stream.gone and not outstanding(members, stream.seen) and (stream.field == "job_id" or stream.seen.end)
+    return (
+        not stream.gone
+        and not stream.unknown
+        and not outstanding(members, stream.seen)
+        and (stream.field == "job_id" or stream.seen.end)
+    )
 
 
 def waiting_for(streams: Sequence[Followed], members: Sequence[Sequence[Member]]) -> Mapping[str, int]:
