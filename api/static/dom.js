@@ -112,7 +112,9 @@ function patch(old, fresh) {
     if (!fresh.hasAttribute(name) && !own.includes(name)) old.removeAttribute(name);
   const before = old.getAttribute("value");
   for (const { name, value } of fresh.attributes)
-    if (old.getAttribute(name) !== value && !own.includes(name)) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value || own.includes(name)) continue;
+    else if (name === "style") old.style.cssText = value; // as an attribute the page's policy forbids it
+    else old.setAttribute(name, value);
   for (const type of Object.keys(listeners.get(old) ?? {})) listeners.get(old)[type] = undefined;
   for (const [type, listener] of Object.entries(listeners.get(fresh) ?? {})) listen(old, type, listener);
   if (old.nodeName === "SELECT") return choose(old, fresh);
