@@ -121,7 +121,12 @@ export async function view({ root, query, signal, title }) {
     }
     if (mine.aborted) return;
     const growing = state.recent.some((job) => chosen.includes(job.id) && job.finished_at === null);
-    if (growing && !signal.aborted) timer = setTimeout(() => refresh(), EVERY_MS);
+    if (growing && !signal.aborted) later();
+  }
+
+  /** In a tab that nobody looks at, not before somebody does. */
+  function later() {
+    timer = setTimeout(() => (document.hidden ? later() : refresh()), EVERY_MS);
   }
 
   async function refresh() {

@@ -121,11 +121,16 @@ export async function view({ root, id, signal, title }) {
       job.environment && panel("Where it ran", environment(job.environment)),
     );
     clearTimeout(timer);
-    if (job.state === "queued") timer = setTimeout(renew, QUEUE_MS);
+    if (job.state === "queued") later();
     if (job.finished_at) showCheckpoints(job);
   }
 
   const retryKey = crypto.randomUUID(); // a second click makes no second job
+  /** Its place in line; in a tab that nobody looks at, not before somebody does. */
+  function later() {
+    timer = setTimeout(() => (document.hidden ? later() : renew()), QUEUE_MS);
+  }
+
   function showButtons(job) {
     const act = async (work) => {
       try {
