@@ -6,7 +6,7 @@ const MOST = 64; // streams of a connection, as the API bounds them
 const GATHER_MS = 30; // tabs that change what they follow at the same time make one new connection
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
-const LAST = ["end", "sweep_end"];
+const LAST = { jobs: "end", sweeps: "sweep_end" };
 
 /**
  * @typedef {{id: string, path: string, position: string}} Wish what a client follows: `jobs/ID` or `sweeps/ID`, after
@@ -107,7 +107,7 @@ function hub(key) {
       wish.position = position;
       if (kind === "gone") fail(wish, GONE);
       else wish.client.post({ id: wish.id, event: { kind, data }, position });
-      if (LAST.includes(kind)) end(wish);
+      if (kind === LAST[kindOf(wish)]) end(wish);
     }
   }
 
@@ -144,9 +144,10 @@ function grouped(wishes) {
     if (!found.has(name)) found.set(name, { path: wish.path, position: wish.position, followers: [] });
     found.get(name).followers.push(wish);
   }
-  const isSweep = ({ path }) => path.startsWith("sweeps/");
-  return [...found.values()].sort((a, b) => isSweep(a) - isSweep(b));
+  return [...found.values()].sort((a, b) => kindOf(a).localeCompare(kindOf(b)));
 }
+
+const kindOf = ({ path }) => path.split("/")[0];
 
 function address(streams) {
   const of = (kind) => streams.map(({ path }) => path.split("/")).filter(([found]) => found === kind);
