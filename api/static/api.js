@@ -84,6 +84,10 @@ export async function post(path, body, { signal, headers = {} } = {}) {
   return (await request(path, { method: "POST", signal, headers, ...sent })).json();
 }
 
+/** 128 random bits, also where the page did not come over TLS: there crypto has no randomUUID. */
+export const randomKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export const remove = (path) => request(path, { method: "DELETE" });
 
 const kept = new Map();

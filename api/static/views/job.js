@@ -1,7 +1,7 @@
 // A job: how it learns, live, and everything else there is to know about it.
 
 import { go } from "../address.js";
-import { get, post, remove } from "../api.js";
+import { get, post, randomKey, remove } from "../api.js";
 import { curves } from "../curves.js";
 import { fill, h, refill, throttled } from "../dom.js";
 import { bytes, clock, duration, fixed, number, percent, said, short, words } from "../format.js";
@@ -125,7 +125,8 @@ export async function view({ root, id, signal, title }) {
     if (job.finished_at) showCheckpoints(job);
   }
 
-  const retryKey = crypto.randomUUID(); // a second click makes no second job
+  const retryKey = randomKey(); // a second click makes no second job
+
   /** Its place in line; in a tab that nobody looks at, not before somebody does. */
   function later() {
     timer = setTimeout(() => (document.hidden ? later() : renew()), QUEUE_MS);

@@ -1,7 +1,7 @@
 // Train: a form for one job, and one for a sweep, as the service's own schema describes them.
 
 import { go } from "../address.js";
-import { ApiError, catalog, post, schemas } from "../api.js";
+import { ApiError, catalog, post, randomKey, schemas } from "../api.js";
 import { fill, h, uid } from "../dom.js";
 import { body, clear, conditional, control, refuse } from "../form.js";
 import { count } from "../format.js";
@@ -58,9 +58,9 @@ export async function view({ root, path, query, signal, title }) {
 
 /** Sends the form, once at a time, and under one idempotency key until something in it changes. */
 function submitting({ form, button, alert, places, request, to, target }) {
-  let idempotencyKey = crypto.randomUUID();
+  let idempotencyKey = randomKey();
   form.addEventListener("input", () => {
-    idempotencyKey = crypto.randomUUID();
+    idempotencyKey = randomKey();
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
