@@ -33,6 +33,10 @@ MetricName = Literal[
     "loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy",
     "epoch_seconds", "images_per_second",
 ]  # fmt: skip
+Excluded = Annotated[
+    list[str],
+    Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
+]
 Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
 DRAWN: dict[int | str, dict[str, Any]] = {
     200: {
@@ -150,10 +154,7 @@ def plot_sweep(
             examples=["val_accuracy"],
         ),
     ] = None,
-    exclude: Annotated[
-        list[str],
-        Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
-    ] = [],  # noqa: B006  # FastAPI copies it
+    exclude: Excluded = [],  # noqa: B006  # FastAPI copies it
     beside: Annotated[
         Literal["published"] | None,
         Query(

@@ -11,7 +11,8 @@ from api.drawings import MAX_LINES
 from api.errors import declared
 from api.numbers import ExactJSON
 from api.out import Out
-from api.plots import MetricName, best, remaining
+from api.plots import Excluded, MetricName, best, remaining
+from api.routing import Route
 from api.sweep_out import variant
 from api.sweeps import SweepId
 from db import sweeps
@@ -21,7 +22,7 @@ from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.sweep import MAX_JOBS, Configuration
 
 T = TypeVar("T")
-router = APIRouter(prefix="/sweeps", tags=["sweeps"])
+router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 NonFinite = dict[str, Literal["inf", "-inf", "nan"]]
 
@@ -52,9 +53,7 @@ def get_means(
     sweep_id: SweepId,
     sessions: Sessions,
     metric: Annotated[MetricName, Query(description="Which.", examples=["val_accuracy"])] = "val_loss",
-    exclude: Annotated[
-        str, Query(description="Activations to leave out, separated by commas.", examples=["sigmoid"])
-    ] = "",
+    exclude: Excluded = [],  # noqa: B006  # FastAPI copies it
     lines: Annotated[
         int,
         Query(

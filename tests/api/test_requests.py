@@ -54,6 +54,7 @@ def types(schema: dict[str, Any]) -> set[str]:
 
 
 def test_a_misspelt_parameter_is_refused_everywhere(client: TestClient, everything: list[Any]) -> None:
+    """Also that each router is made with `route_class=Route`, without which it would take anything."""
     for method, path, _ in everything:
         response = client.request(method, filled(path), params={"exclud": "relu"})
         assert refused(response) == ["/exclud"], (method, path)
@@ -137,6 +138,8 @@ def test_exclusions_come_with_commas_or_again_and_again(client: TestClient) -> N
     plots = [client.get(f"/v1/sweeps/{sweep}/plot.svg?exclude={query}") for query in ("relu,gelu", "relu&exclude=gelu")]
     assert plots[0].status_code == 200
     assert plots[0].content == plots[1].content
+    means = client.get(f"/v1/sweeps/{sweep}/means?exclude=relu&exclude=gelu").json()
+    assert [curve["activation"] for curve in means["configurations"]] == ["elu"]
 
 
 def encoded(document: object) -> str:
