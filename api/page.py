@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -80,17 +80,22 @@ def page(request: Request) -> Response:
     if not prefix.current.get():
         return Revalidated.served(INDEX, INDEX.stat(), request.headers)
     content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.below("/")}">', 1)
-    headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
-    return conditional.not_modified(request.headers, headers) or HTMLResponse(content, headers=headers)
+    return revalidated(request, content, "text/html")
 
 
-def looks_css(_: Request) -> Response:
+def looks_css(request: Request) -> Response:
     """What the server draws with, for the page to draw with."""
-    return Response(looks.stylesheet(), headers={"Cache-Control": "no-cache"}, media_type="text/css")
+    return revalidated(request, looks.stylesheet(), "text/css")
 
 
-def looks_json(_: Request) -> Response:
-    return Response(looks.table(), headers={"Cache-Control": "no-cache"}, media_type="application/json")
+def looks_json(request: Request) -> Response:
+    return revalidated(request, looks.table(), "application/json")
+
+
+def revalidated(request: Request, content: str, media_type: str) -> Response:
+    headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
+    fresh = Response(content, headers=headers, media_type=media_type)
+    return conditional.not_modified(request.headers, headers) or fresh
 
 
 class Revalidated(StaticFiles):

@@ -85,3 +85,11 @@ def test_the_page_is_given_the_very_table(client: TestClient) -> None:
         assert f"--look-{number}: {pair[0]};" in light
         assert f"--look-{number}: {pair[1]};" in dark
     assert "static/looks.css" in client.get("/").text
+
+
+@pytest.mark.parametrize("file", ["looks.css", "looks.json"])
+def test_the_table_is_sent_only_when_it_changed(client: TestClient, file: str) -> None:
+    first = client.get(f"/static/{file}")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = client.get(f"/static/{file}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
