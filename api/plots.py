@@ -38,10 +38,6 @@ Excluded = Annotated[
     Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
 ]
 Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
-Excluded = Annotated[
-    list[str],
-    Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
-]
 DRAWN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The drawing.",
