@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from service import wait_for
 from sqlalchemy import text
 
-from db import turns
+from db import turns, workers
 from db.session import connect
 from db.turns import FirstTurns, OrderedTurns
 from jobs.errors import DatabaseBusy, DatabaseUnavailable
@@ -140,6 +140,27 @@ def test_a_turn_begins_with_the_first_statement(sqlite_url: str, monkeypatch: py
                 outer.connection()
         outer.connection()
     sessions.close()
+
+
+def test_a_transaction_that_reads_first_can_write_later(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although another process writes as soon as it can: turns order only the writers of one."""
+    monkeypatch.setattr(turns, "YIELD_SECONDS", 0.01)
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 60)
+    ours, theirs = connect(sqlite_url, goes_first=True), connect(sqlite_url)
+
+    def write() -> None:
+        with theirs.begin() as session:
+            workers.report(session, "theirs/1", device="cpu", job_id=None)
+
+    with ThreadPoolExecutor(1) as pool:
+        with ours.begin() as session:
+            session.scalar(text("SELECT count(*) FROM workers"))
+            written = pool.submit(write)
+            wait([written], timeout=1)
+            workers.report(session, "ours/1", device="cpu", job_id=None)
+        written.result()
+    ours.close()
+    theirs.close()
 
 
 def test_reading_waits_for_no_writer(sqlite_url: str) -> None:
