@@ -16,19 +16,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
 from api.errors import declared
+from api.routing import Route
 from api.stream import EVENTS_AT_ONCE, payload, streamed
 from api.sweep_out import JobCounts, state_of
 from api.sweep_stream import Seen, behind, interleaved, outstanding, parsed
-from api.validation import invalid_value
+from api.validation import invalid_value, names_in
 from db import session as database
 from db import sweeps
 from db.models import Epoch, Event
 from db.sweeps import Member
 from jobs.errors import DatabaseUnavailable
-from jobs.spec import NO_NUL
 from jobs.sweep import SweepSpec
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=Route)
 
 MAX_STREAMS = 64
 GONE = "gone"
@@ -87,11 +87,13 @@ class Batch:
 
 def wanted_streams(
     jobs: Annotated[
-        str, Query(description="Ids of jobs, separated by commas.", pattern=NO_NUL, examples=["0193…,0194…"])
-    ] = "",
+        list[str] | None,
+        Query(description="Ids of jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
+    ] = None,
     sweeps: Annotated[
-        str, Query(description="Ids of sweeps, separated by commas.", pattern=NO_NUL, examples=["0195…"])
-    ] = "",
+        list[str] | None,
+        Query(description="Ids of sweeps: separated by commas, or given again.", examples=[["0195…"]]),
+    ] = None,
     after: Annotated[
         str | None,
         Query(
@@ -104,7 +106,7 @@ def wanted_streams(
         str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["3,2.0x5"])
     ] = None,
 ) -> list[Followed]:
-    job_ids, sweep_ids = ([part.strip() for part in text.split(",") if part.strip()] for text in (jobs, sweeps))
+    job_ids, sweep_ids = names_in(jobs or []), names_in(sweeps or [])
     count = len(job_ids) + len(sweep_ids)
     if not 1 <= count <= MAX_STREAMS:
         reason = f"name 1 to {MAX_STREAMS} jobs and sweeps"
