@@ -119,6 +119,12 @@ class Tab:
             assert monotonic() < deadline, f"not within {seconds} s"
             self.page.wait_for_timeout(50)
 
+    def until_quiet(self) -> None:
+        """Half a second without a request. Playwright's networkidle never sees a shared worker's end."""
+        seen = -1
+        while seen != (seen := len(self.log)):
+            self.page.wait_for_timeout(500)
+
     def expect_state(self, state: str) -> None:
         expect(self.page.locator(f'[data-state="{state}"]').first).to_be_visible()
 

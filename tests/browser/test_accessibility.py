@@ -19,7 +19,7 @@ def test_a_view_can_be_used_by_everybody(open_tab: OpenTab, links: Mapping[str, 
     tab = open_tab(color_scheme=theme)
     tab.open(links[view])
     expect(tab.heading(HEADINGS[view])).to_be_visible()
-    tab.page.wait_for_load_state("networkidle")
+    tab.until_quiet()
     for name, size in {"phone": PHONE, "wide": WIDE}.items():
         tab.page.set_viewport_size(size)
         tab.until(lambda: overhang(tab) <= 0)
