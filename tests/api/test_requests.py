@@ -69,7 +69,7 @@ def test_a_parameter_given_twice_is_refused_unless_it_is_a_list(client: TestClie
                 continue
             response = client.request(method, filled(path) + f"?{name}=1&{name}=1")
             assert f"/{name}" in refused(response), (method, path)
-    assert lists == {"state", "activation", "exclude", "names", "jobs"}
+    assert lists == {"state", "activation", "exclude", "names", "jobs", "sweeps"}
     assert refused(client.get("/v1/jobs?metadata[a]=1&metadata[a]=2")) == ["/metadata[a]"]
     assert refused(client.get("/v1/activations/elu/curve?alpha=1&alpha=2")) == ["/alpha"]
 
