@@ -188,6 +188,7 @@ class JobPage(Out):
     next_cursor: str | None = Field(
         description="Pass as `cursor` for the next page; null on the last.", examples=[None]
     )
+    total: int = Field(description="Jobs that the filters let through, on all pages together.", examples=[1])
 
 
 def eta_seconds(job: Job) -> float | None:

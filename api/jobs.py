@@ -213,7 +213,8 @@ def list_jobs(
     filters = queries.Filters(state, activation, sweep_id, metadata)
     with sessions.read() as session:
         page = queries.page(session, filters, sort=sort, limit=limit, cursor=cursor)
-        return JobPage(data=[JobOut.of(record) for record in page.records], next_cursor=page.next_cursor)
+        data = [JobOut.of(record) for record in page.records]
+    return JobPage(data=data, next_cursor=page.next_cursor, total=page.total)
 
 
 @router.get(

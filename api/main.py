@@ -18,6 +18,7 @@ from api import (
     curves,
     errors,
     gradients,
+    job_edits,
     jobs,
     metrics,
     openapi,
@@ -122,7 +123,8 @@ def version_one() -> APIRouter:
     # curves first: its plot.svg is no activation's name
     activation_routers = (curves, activations, gradients)
     sweep_routers = (sweeps, sweep_means, sweep_stream)
-    job_routers = (jobs, stream, streams, checkpoints, predictions, *sweep_routers, plots, compare, published)
+    of_jobs = (jobs, job_edits, stream, streams, checkpoints, predictions)
+    job_routers = (*of_jobs, *sweep_routers, plots, compare, published)
     for part in (*activation_routers, *job_routers):
         router.include_router(part.router)
     router.include_router(operation.workers_router)

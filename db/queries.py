@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Float, Row, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -31,6 +31,7 @@ SORT_KEYS: dict[str, InstrumentedAttribute[Any]] = {
 }
 WORKER_LOST_AFTER_SECONDS = 60.0
 LONGEST_BACKOFF_SECONDS = 300
+Selected = TypeVar("Selected", bound=Any)  # a row of any statement on jobs
 
 epoch_of_event = and_(
     Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
@@ -61,6 +62,8 @@ class Filters:
 class Page:
     records: Sequence[JobRecord]
     next_cursor: str | None
+    total: int
+    """Jobs that the filters let through, on all pages."""
 
 
 def find(session: Session, job_id: str) -> Job:
@@ -94,10 +97,16 @@ def page(session: Session, filters: Filters, *, sort: str, limit: int, cursor: s
     nulls_last = [key.is_(None)] if nullable(key) else []  # an expression that no index has, so only where it is needed
     jobs = session.scalars(statement.order_by(*nulls_last, *order).limit(limit + 1)).all()
     more = len(jobs) > limit
-    return Page(complete(session, jobs[:limit]), cursor_after(jobs[limit - 1], sort) if more else None)
+    next_cursor = cursor_after(jobs[limit - 1], sort) if more else None
+    return Page(complete(session, jobs[:limit]), next_cursor, count(session, filters))
 
 
-def narrowed(statement: Select[Job], filters: Filters) -> Select[Job]:
+def count(session: Session, filters: Filters) -> int:
+    """The jobs that the filters let through; an index alone answers, except where several filters meet."""
+    return session.scalar(narrowed(select(func.count()).select_from(Job), filters)) or 0
+
+
+def narrowed(statement: Select[Selected], filters: Filters) -> Select[Selected]:
     for column, wanted in (
         (Job.state, filters.states),
         (Job.activation, filters.activations),

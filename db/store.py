@@ -4,7 +4,7 @@ The caller owns the transaction. Every verb that a worker uses updates the job r
 the lease; only then does it insert. A lease that no longer holds raises Fenced.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from jobs.errors import (
     TrainingError,
 )
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
-from jobs.spec import JobSpec
+from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
 from jobs.sweep import Configuration
 
@@ -47,6 +47,10 @@ ENDING = ("state", "end")
 NewEvent = tuple[str, int, str, dict[str, Any]]
 """Job id, number, kind and data."""
 QUOTA_LOCK = 7_310_578  # any number, the same in every process
+
+
+class TooMuchMetadata(ValueError):
+    """A job would have more metadata than a JobSpec may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +168,18 @@ def insert_jobs(session: Session, jobs: Sequence[NewJob]) -> None:
     """With all that belongs to a new job in other tables; a statement a table, however many jobs there are."""
     times = {"created_at": now(), "run_after": now(), "hint_sent_at": now()}
     session.execute(insert(Job).values(times), list(map(first_columns, jobs)))
-    metadata = [
-        {"job_id": job.id, "key": key, "value": value} for job in jobs for key, value in job.spec.metadata.items()
-    ]
-    if metadata:
-        session.execute(insert(JobMetadata), metadata)
+    add_metadata(session, {job.id: job.spec.metadata for job in jobs})
     emit_all(session, [(job.id, 1, "state", state_data(JobState.QUEUED, "accepted")) for job in jobs])
+
+
+def add_metadata(session: Session, by_job: Mapping[str, Mapping[str, str]]) -> None:
+    rows = [
+        {"job_id": job_id, "key": key, "value": value}
+        for job_id, metadata in by_job.items()
+        for key, value in metadata.items()
+    ]
+    if rows:
+        session.execute(insert(JobMetadata), rows)
 
 
 def first_columns(job: NewJob) -> dict[str, Any]:
@@ -239,6 +249,27 @@ def cancel_all(session: Session, jobs: Sequence[Row[str, str]]) -> None:
     running = [job_id for job_id, state in jobs if state == JobState.RUNNING]
     asked = Job.id.in_(running), Job.state == JobState.RUNNING, Job.cancel_requested_at.is_(None)
     session.execute(update(Job).where(*asked).values(cancel_requested_at=now()))
+
+
+def edit_metadata(session: Session, job_id: str, changes: Mapping[str, str | None] | None) -> None:
+    """Merge the changes into the job's metadata, whatever its state: None removes a key, None for all of it everything.
+
+    The row is locked before it is read, so that two edits at once lose nothing. Only the spec's metadata changes, which
+    no worker looks at; the digest of the request that made the job stays, so a replay of it is still the same request.
+
+    Raises:
+        JobNotFound: there is no such job.
+        TooMuchMetadata: it would be more than a spec may hold.
+    """
+    job = locked(session, job_id)
+    merged = {} if changes is None else {**job.spec.get("metadata", {}), **changes}
+    kept = {key: value for key, value in merged.items() if value is not None}
+    if len(kept) > MAX_METADATA:
+        raise TooMuchMetadata(f"the job would have {len(kept)} entries, and {MAX_METADATA} are the most")
+    job.spec = {**job.spec, "metadata": kept}
+    session.flush()
+    session.execute(delete(JobMetadata).where(JobMetadata.job_id == job_id))
+    add_metadata(session, {job_id: kept})
 
 
 def remove(session: Session, job_id: str) -> None:

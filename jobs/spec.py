@@ -80,6 +80,8 @@ class OnTestSet(SpecModel):
 Validation = Annotated[Holdout | OnTestSet, Field(discriminator="kind")]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
+MAX_METADATA = 32
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA), AfterValidator(by_key)]
 
 
 Initializer = Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"]
@@ -152,8 +154,11 @@ class JobSpec(ActivationSpec):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto = cuda where there is one, else cpu.")
     diagnostics: bool = Field(default=True, description="Measure each layer on a fixed probe batch after every epoch.")
     checkpoint_every: int = Field(1, ge=1, le=1000, description="Epochs between checkpoints.")
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=32), AfterValidator(by_key)] = Field(
-        {}, description="Your own words, to find the job again; sorted by key.", examples=[{"note": "first try"}]
+    metadata: Metadata = Field(
+        {},
+        description="Your own words, to find the job again, sorted by key; `name` and `note` are shown wherever the "
+        "job is.",
+        examples=[{"note": "first try"}],
     )
 
     @model_validator(mode="before")

@@ -155,22 +155,23 @@ def requests() -> list[Any]:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         success = min(operation["responses"])
         for title, example in body.get("examples", {}).items():
-            found.append(pytest.param((path, int(success), example["value"]), id=f"{path} {title}"))
+            shown = METHODS[id(operation)], path, int(success), example["value"]
+            found.append(pytest.param(shown, id=f"{path} {title}"))
     return found
 
 
 @pytest.mark.parametrize("shown", requests())
 def test_a_request_that_is_shown_succeeds(
-    client: TestClient, app: FastAPI, hand: Any, shown: tuple[str, int, Any]
+    client: TestClient, app: FastAPI, hand: Any, shown: tuple[str, str, int, Any]
 ) -> None:
-    path, status, body = shown
+    method, path, status, body = shown
     if "{job_id}" in path:
         job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
         hand.checkpoint(hand.claim(job_id), 1)
         path = path.replace("{job_id}", job_id)
     app.state.settings = app.state.settings.model_copy(update={"max_unfinished_jobs": 1000})
     with answering(app):
-        response = client.post(path.replace("{name}", "gelu"), json=body)
+        response = client.request(method, path.replace("{name}", "gelu"), json=body)
     assert response.status_code == status, response.text
 
 

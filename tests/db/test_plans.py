@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import census, queries, store, sweeps
 from db.queries import Filters
 from db.session import Sessions, connect
+from jobs.state import JobState
 from jobs.sweep import SweepSpec
 
 
@@ -22,6 +23,10 @@ def newest(session: Session) -> object:
     ("ask", "forbidden"),
     [
         (newest, "Sort"),
+        (lambda session: queries.count(session, Filters()), "Seq Scan"),
+        (lambda session: queries.count(session, Filters(states=[JobState.RUNNING])), "Seq Scan"),
+        (lambda session: queries.count(session, Filters(activations=["relu"])), "Seq Scan"),
+        (lambda session: queries.count(session, Filters(sweep_id="some")), "Seq Scan"),
         (store.count_due, "Seq Scan"),
         (lambda session: store.check_quota(session, 10), "Seq Scan"),
         (store.reap, "Seq Scan"),
@@ -38,6 +43,10 @@ def newest(session: Session) -> object:
     ],
     ids=[
         "a page of the newest jobs",
+        "how many jobs there are",
+        "how many jobs of a state",
+        "how many jobs of an activation",
+        "how many jobs of a sweep",
         "due jobs",
         "unfinished jobs",
         "expired leases",

@@ -93,3 +93,30 @@ def test_queue_positions_count_from_the_next(sessions: Sessions, five_jobs: list
 def test_no_job_is_named_as_such(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.read() as session:
         queries.record(session, "no-such-job")
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        (Filters(), 5),
+        (Filters(activations=["relu"]), 2),
+        (Filters(states=[JobState.QUEUED]), 5),
+        (Filters(states=[JobState.RUNNING]), 0),
+        (Filters(metadata={"number": "3"}), 1),
+        (Filters(activations=["relu"], metadata={"number": "3"}), 0),
+        (Filters(sweep_id="none"), 0),
+    ],
+)
+@pytest.mark.parametrize("sort", ["-created_at", "best_val_loss"])
+def test_every_page_says_how_many_jobs_the_filters_let_through(
+    sessions: Sessions, five_jobs: list[str], filters: Filters, total: int, sort: str
+) -> None:
+    del five_jobs
+    cursor = None
+    while True:
+        with sessions.read() as session:
+            page = queries.page(session, filters, sort=sort, limit=2, cursor=cursor)
+        assert page.total == total
+        cursor = page.next_cursor
+        if cursor is None:
+            return
