@@ -123,6 +123,10 @@ class Client:
     def cancel(self, thing_id: str, *, of: Noun = "jobs") -> JSON:
         return self._holding("id", self._send("POST", f"{self.path(thing_id, of)}/cancel"))
 
+    def edit(self, job_id: str, metadata: Mapping[str, str | None]) -> JSON:
+        """The job with these words in its metadata; None takes one away."""
+        return self._holding("id", self._send("PATCH", self.path(job_id), body={"metadata": metadata}))
+
     def retry(self, job_id: str) -> JSON:
         """The new job: exactly one, as above."""
         return self._created(f"{self.path(job_id)}/retry")

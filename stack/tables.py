@@ -1,12 +1,15 @@
 """Figures for people: how they are written, and tables of them."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -14,29 +17,83 @@ from jobs.text import visible
 from jobs.words import words
 
 TO_BE_COPIED = frozenset({"id", "job", "sweep", "worker"})  # in one piece, also on a narrow terminal
+LONGEST = {"name": 40, "note": 60, "differs in": 60, "varies": 60}
+"""Columns of people's own words, which are cut where they are longer, or where the terminal is narrow."""
+SHORTEST = 12
 
 Row = Sequence[str]
 Answer = Mapping[str, Any]  # as the service sent it
 
 
-def show(headers: Row, rows: Iterable[Row]) -> None:
-    """A table on a terminal; elsewhere lines with tabs between the columns."""
+def show(headers: Row, rows: Iterable[Row], spare: Sequence[str] = ()) -> None:
+    """A table on a terminal; elsewhere lines with tabs between the columns.
+
+    A terminal that is too narrow for it gets it without some of the `spare` columns: the first of them goes first.
+    """
     console = Console()
+    shown = [[*map(visible, row)] for row in rows]
     if console.is_terminal:
-        console.print(table(headers, rows))
+        console.print(fitted(headers, shown, console, spare))
     else:
-        for row in (headers, *rows):
-            print("\t".join(map(visible, row)))  # noqa: T201  # what the command is for
+        for row in (headers, *shown):
+            print("\t".join(row))  # noqa: T201  # what the command is for
 
 
-def table(headers: Row, rows: Iterable[Row]) -> Table:
-    """The first column names the row, the others are figures."""
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+def fitted(headers: Row, rows: Sequence[Row], console: Console, spare: Sequence[str]) -> Table:
+    """As many columns as there is room for, and the gaps between them as wide as there is room for."""
+    kept = [header for header in headers if header not in spare or any(column(headers, rows, header))]
+    leaving = [header for header in spare if header in kept]
+    while True:
+        for gap in (2, 1):
+            drawn = table(kept, narrowed(headers, rows, kept), gap=gap)
+            if width(drawn, console) <= console.width:
+                return table(kept, filled(headers, rows, kept, console.width - width(drawn, console)), gap=gap)
+        if not leaving:
+            return drawn
+        kept.remove(leaving.pop(0))
+
+
+def column(headers: Row, rows: Sequence[Row], header: str) -> list[str]:
+    return [row[list(headers).index(header)] for row in rows]
+
+
+def narrowed(
+    headers: Row, rows: Sequence[Row], kept: Sequence[str], sizes: Mapping[str, int] | None = None
+) -> list[Row]:
+    """The rows with those columns alone, words cut to their sizes."""
+    places = [list(headers).index(header) for header in kept]
+    room = [(sizes or dict.fromkeys(LONGEST, SHORTEST)).get(header) for header in kept]
+    return [[cut(row[place], size) for place, size in zip(places, room, strict=True)] for row in rows]
+
+
+def filled(headers: Row, rows: Sequence[Row], kept: Sequence[str], spare_cells: int) -> list[Row]:
+    """What is left of the terminal's width goes to people's own words, the first column first."""
+    sizes = {}
+    for header in kept:
+        if header in LONGEST:
+            natural = max((cell_len(text) for text in column(headers, rows, header)), default=0)
+            sizes[header] = min(natural, LONGEST[header], max(SHORTEST, len(header)) + spare_cells)
+            spare_cells -= max(0, sizes[header] - max(SHORTEST, len(header)))
+    return narrowed(headers, rows, kept, sizes)
+
+
+def cut(text: str, size: int | None) -> str:
+    return text if size is None or cell_len(text) <= size else set_cell_size(text, size - 1).rstrip() + "…"
+
+
+def width(drawn: Table, console: Console) -> int:
+    return Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
+
+
+def table(headers: Row, rows: Iterable[Row], *, gap: int = 2) -> Table:
+    """The first column names the row, the others are figures, at the right, or words; no cell is markup."""
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0))
+    made = [*rows]
     for number, header in enumerate(headers):
-        drawn.add_column(
-            cell(header), justify="right" if number else "left", overflow="fold", no_wrap=header in TO_BE_COPIED
-        )
-    for row in rows:
+        figures = number > 0 and header not in TO_BE_COPIED and all(is_figure(row[number]) for row in made)
+        justify: Literal["left", "right"] = "right" if figures else "left"
+        drawn.add_column(cell(header), justify=justify, overflow="fold", no_wrap=header in TO_BE_COPIED)
+    for row in made:
         drawn.add_row(*map(cell, row))
     return drawn
 
@@ -46,26 +103,86 @@ def cell(text: str) -> Text:
     return Text(visible(text, keep="\n"))
 
 
-def of_jobs(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
-    headers = ("id", "state", "activation", "epochs", "best val loss", "its accuracy")
-    return headers, (job_row(job) for job in jobs)
+def is_figure(text: str) -> bool:
+    return text in {"", "all"} or text[0].isdigit() or text[0] in "-+"
 
 
-def job_row(job: Answer) -> Row:
-    best = job["best"]
+Listing = tuple[Row, Iterable[Row], Sequence[str]]
+"""Headers, rows, and the columns that a narrow terminal does without."""
+
+
+def of_jobs(jobs: Iterable[Answer]) -> Listing:
+    """What tells jobs apart: their figures, their seeds, and what their owner calls them."""
+    listed = list(jobs)
+    headers = (
+        *("id", "state", "activation", "epochs", "val loss", "accuracy", "seed", "learning rate", "images", "test"),
+        *("name", "note", "differs in"),
+    )
+    spare = ("note", "differs in", "test", "images", "val loss", "learning rate", "epochs", "seed", "name")
+    apart = differences([job["spec"] for job in listed])
+    return headers, [job_row(job, differs) for job, differs in zip(listed, apart, strict=True)], spare
+
+
+def job_row(job: Answer, differs: str) -> Row:
+    best, spec, test = job["best"], job["spec"], job["test"]
     figures = (loss(best["val_loss"]), percent(best["val_accuracy"])) if best else ("", "")
-    return job["id"], job["state"], job["spec"]["activation"], epochs_of(job), *figures
+    return (
+        *(job["id"], job["state"], spec["activation"], epochs_of(job), *figures),
+        *(str(spec["seed"]), f"{spec['optimizer']['learning_rate']:g}", str(spec["train_samples"] or "all")),
+        percent(test["accuracy"]) if test else "",
+        *name_and_note(spec["metadata"]),
+        differs,
+    )
+
+
+def name_and_note(metadata: Mapping[str, str]) -> tuple[str, str]:
+    return metadata.get("name", ""), metadata.get("note", "")
+
+
+def differences(specs: Sequence[Answer]) -> list[str]:
+    """Of each job the settings without a column of their own in which it differs from most of them."""
+    told = {"activation", "epochs", "seed", "optimizer.learning_rate", "train_samples"}
+    flat = [{path: value for path, value in leaves(spec) if path not in told} for spec in specs]
+    paths = dict.fromkeys(path for fields in flat for path in fields)
+    counts = {path: Counter(json.dumps(fields.get(path)) for fields in flat) for path in paths}
+    return [
+        ", ".join(
+            f"{path} {words(value)}"
+            for path, value in fields.items()
+            if 2 * counts[path][json.dumps(value)] <= len(specs) and len(specs) > 1
+        )
+        for fields in flat
+    ]
+
+
+def leaves(value: Answer, above: str = "") -> Iterable[tuple[str, Any]]:
+    """Every leaf by its dotted path; not the metadata, nor what only the job's own activation has."""
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            yield from () if name in {"metadata", "parameters"} else leaves(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", inner
 
 
 def epochs_of(thing: Answer) -> str:
     return f"{thing['progress']['epoch']}/{thing['progress']['epochs']}"
 
 
-def of_sweeps(sweeps: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
-    headers = ("id", "state", "jobs ended", "epochs", "time left")
-    return headers, (
-        (sweep["id"], sweep["state"], jobs_of(sweep), epochs_of(sweep), duration(sweep["eta_seconds"]))
-        for sweep in sweeps
+def of_sweeps(sweeps: Iterable[Answer]) -> Listing:
+    headers = (
+        *("id", "state", "jobs ended", "epochs", "time left", "activations", "seeds"),
+        *("varies", "name", "note"),
+    )
+    spare = ("note", "varies", "seeds", "activations", "time left", "epochs", "name")
+    return headers, [sweep_row(sweep) for sweep in sweeps], spare
+
+
+def sweep_row(sweep: Answer) -> Row:
+    spec = sweep["spec"]
+    return (
+        *(sweep["id"], sweep["state"], jobs_of(sweep), epochs_of(sweep), duration(sweep["eta_seconds"])),
+        *(str(len(spec["activations"])), str(len(spec["seeds"])), ", ".join(spec["grid"])),
+        *name_and_note(spec["base"].get("metadata", {})),
     )
 
 
@@ -125,11 +242,17 @@ def estimate(found: Answer | None, written: Callable[[Any], str]) -> str:
 
 def of_job(job: Answer) -> tuple[Row, Iterable[Row]]:
     """What there is to say of it, a fact a row."""
+    name, note = name_and_note(job["spec"]["metadata"])
+    others = {key: text for key, text in job["spec"]["metadata"].items() if key not in {"name", "note"}}
+    asked = {field: value for field, value in job["spec"].items() if field not in {"activation", "metadata"}}
     facts = {
+        "name": name,
+        "note": note,
         "state": job["state"],
         "because": job["transitions"][-1]["reason"],
         "activation": job["spec"]["activation"],
-        "asked for": json.dumps({name: value for name, value in job["spec"].items() if name != "activation"}),
+        "asked for": json.dumps(asked),
+        "metadata": others and json.dumps(others, ensure_ascii=False),
         "epochs": epochs_of(job),
         "time left": duration(job["eta_seconds"]),
         "place in the queue": job["queue_position"],
@@ -147,11 +270,14 @@ def of_job(job: Answer) -> tuple[Row, Iterable[Row]]:
         "started at": job["started_at"],
         "finished at": job["finished_at"],
     }
-    return ("job", job["id"]), ((name, str(fact)) for name, fact in facts.items() if fact not in {None, ""})
+    return ("job", job["id"]), ((name, str(fact)) for name, fact in facts.items() if fact or fact == 0)
 
 
 def of_sweep(sweep: Answer) -> tuple[Row, Iterable[Row]]:
+    name, note = name_and_note(sweep["spec"]["base"].get("metadata", {}))
     facts = {
+        "name": name,
+        "note": note,
         "state": sweep["state"],
         "jobs ended": jobs_of(sweep),
         "epochs": epochs_of(sweep),
@@ -161,7 +287,7 @@ def of_sweep(sweep: Answer) -> tuple[Row, Iterable[Row]]:
         "created at": sweep["created_at"],
         "finished at": sweep["finished_at"],
     }
-    return ("sweep", sweep["id"]), ((name, str(fact)) for name, fact in facts.items() if fact not in {None, ""})
+    return ("sweep", sweep["id"]), ((name, str(fact)) for name, fact in facts.items() if fact or fact == 0)
 
 
 def best_of_all(found: Answer | None, written: Callable[[Any], str]) -> str:
@@ -215,11 +341,10 @@ def of_checkpoints(checkpoints: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
     )
 
 
-def of_workers(workers: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
+def of_workers(workers: Iterable[Answer]) -> Listing:
     headers = ("worker", "state", "device", "job", "last seen at")
-    return headers, (
-        (row["id"], row["state"], row["device"], row["job_id"] or "", row["last_seen_at"]) for row in workers
-    )
+    rows = [(row["id"], row["state"], row["device"], row["job_id"] or "", row["last_seen_at"]) for row in workers]
+    return headers, rows, ("last seen at", "device")
 
 
 def of_activations(activations: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:

@@ -14,6 +14,8 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", autoco
 AnyId = Annotated[
     str, typer.Argument(metavar="ID", help="Of a job or of a sweep.", autocompletion=completion.jobs_and_sweeps)
 ]
+Name = Annotated[str | None, typer.Option(help="What to call it, wherever it is shown.")]
+Note = Annotated[str | None, typer.Option(help="A remark to go with it, such as why it is trained.")]
 Activation = Annotated[
     str, typer.Argument(help="A name of the catalog, such as gelu.", autocompletion=completion.activations)
 ]

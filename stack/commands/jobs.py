@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from stack.commands import completion
-from stack.commands.arguments import LOCAL, AnyId, AsJson, JobId, Url
+from stack.commands.arguments import LOCAL, AnyId, AsJson, JobId, Name, Note, Url
 from stack.commands.service import (
+    annotated,
     assigned,
     chosen,
     deliver,
@@ -45,6 +46,8 @@ def submit(
             help="Any other field; VALUE is JSON or a word, below metadata text.",
         ),
     ] = None,
+    name: Name = None,
+    note: Note = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay until the job ends.")] = False,
     url: Url = LOCAL,
     as_json: AsJson = False,
@@ -58,7 +61,7 @@ def submit(
     Example: activation-lab submit --activation selu --set optimizer.learning_rate=0.01 --set metadata.note=hello
     """
     given = {"activation": activation} | ({} if epochs is None else {"epochs": epochs})
-    spec = assigned(given, assignments)
+    spec = assigned(annotated(given, name, note), assignments)
     with service(url) as client:
         job = client.submit(spec)
         print_json(job) if as_json else say(job["id"])
@@ -123,6 +126,29 @@ def show(any_id: AnyId, url: Url = LOCAL, as_json: AsJson = False) -> None:
     else:
         tables.show(*tables.of_sweep(thing))
         tables.show(*tables.of_configurations(thing))
+
+
+@app.command()
+def edit(
+    job_id: JobId,
+    name: Name = None,
+    note: Note = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Any other word to find it by; an empty VALUE: none.")
+    ] = None,
+    url: Url = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Give a job a name, a note, or other words to find it by; an empty one is taken away. It may be in any state.
+
+    Example: activation-lab edit 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b --name baseline --note "as the article has it"
+    """
+    changes = annotated({}, name, note).get("metadata", {}) | dict(map(word, metadata or []))
+    if not changes:
+        raise fail("name what to change: --name, --note or --metadata")
+    with service(url) as client:
+        job = client.edit(job_id, {key: text or None for key, text in changes.items()})
+        print_json(job) if as_json else say(f"edited {job['id']}")
 
 
 @app.command()
@@ -320,10 +346,11 @@ def curves_format(file: Path) -> str:
 
 
 def metadata_filters(pairs: Iterable[str]) -> dict[str, str]:
-    filters = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator:
-            raise fail(f"--metadata {pair!r} is not of the form KEY=VALUE")
-        filters[f"metadata[{key}]"] = text
-    return filters
+    return {f"metadata[{key}]": text for key, text in map(word, pairs)}
+
+
+def word(pair: str) -> tuple[str, str]:
+    key, separator, text = pair.partition("=")
+    if not separator:
+        raise fail(f"--metadata {pair!r} is not of the form KEY=VALUE")
+    return key, text

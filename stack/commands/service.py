@@ -42,6 +42,12 @@ def assigned(body: dict[str, Any], assignments: Iterable[str] | None) -> dict[st
         raise fail(f"--set {error}") from error
 
 
+def annotated(body: dict[str, Any], name: str | None, note: str | None) -> dict[str, Any]:
+    """The body of a job, with a name and a note among its metadata where they are given."""
+    words = {key: text for key, text in (("name", name), ("note", note)) if text is not None}
+    return {**body, "metadata": words} if words else body
+
+
 def print_json(*answers: "JSON") -> None:
     for answer in answers:
         typer.echo(json.dumps(answer).replace("\x7f", "\\u007f"))  # the one control character that JSON leaves alone

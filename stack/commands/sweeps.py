@@ -1,17 +1,22 @@
 """The commands for sweeps; those for jobs take a sweep's id too: watch, show, cancel, history, plot."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
 from stack.assignments import json_or_word, value
 from stack.commands import completion
-from stack.commands.arguments import LOCAL, AsJson, Url
-from stack.commands.service import assigned, print_json, service
+from stack.commands.arguments import LOCAL, AsJson, Name, Note, Url
+from stack.commands.service import annotated, assigned, print_json, service
 from stack.commands.watching import follow
 from stack.exits import fail, say
 
 app = typer.Typer()
+
+RANGE = re.compile(r" *([0-9]{1,10}) *- *([0-9]{1,10}) *")
+MOST_SEEDS = 512
 
 
 @app.command()
@@ -23,7 +28,7 @@ def sweep(
             autocompletion=completion.several_activations,
         ),
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="By commas, such as 0,1,2; default: 0.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Such as 1-5 or 1,3,7-9; default: 0.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Of every job; the service's default is 10.")] = None,
     grid: Annotated[
         list[str] | None,
@@ -33,6 +38,8 @@ def sweep(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Any other field of every job."),
     ] = None,
+    name: Name = None,
+    note: Note = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay until the last job ends.")] = False,
     url: Url = LOCAL,
     as_json: AsJson = False,
@@ -43,14 +50,14 @@ def sweep(
 
     Example: activation-lab sweep --epochs 3 --set train_samples=6000 --watch
 
-    Example: activation-lab sweep --activations relu,gelu --seeds 0,1,2 --grid optimizer.learning_rate=0.001,0.003
+    Example: activation-lab sweep --activations relu,gelu --seeds 0-2 --grid optimizer.learning_rate=0.001,0.003
     """
-    base = assigned({} if epochs is None else {"epochs": epochs}, assignments)
+    base = assigned(annotated({} if epochs is None else {"epochs": epochs}, name, note), assignments)
     body: dict[str, Any] = {"base": base, "grid": dict(map(axis, grid or []))}
     if activations is not None:
         body["activations"] = [word.strip() for word in activations.split(",")]
     if seeds is not None:
-        body["seeds"] = values(seeds, "seeds")
+        body["seeds"] = [seed for given in values(seeds, "seeds") for seed in span(given)]
     with service(url) as client:
         found = client.submit_sweep(body)
         print_json(found) if as_json else say(found["id"])
@@ -81,6 +88,17 @@ def axis(text: str) -> tuple[str, list[Any]]:
     if not (path and separator and given):
         raise fail(f"--grid {text!r} is not of the form path=v1,v2, such as dropout.dense=0.2,0.5")
     return path, values(given, path)
+
+
+def span(given: Any) -> Iterable[Any]:  # noqa: ANN401  # any JSON
+    """The whole numbers of a range such as "1-5"; anything else as it is, for the service to judge."""
+    match = RANGE.fullmatch(given) if isinstance(given, str) else None
+    if match is None:
+        return [given]
+    first, last = map(int, match.groups())
+    if not first <= last < first + MOST_SEEDS:
+        raise fail(f"--seeds {given} is no range of 1 to {MOST_SEEDS} seeds, such as 1-5")
+    return range(first, last + 1)
 
 
 def values(text: str, path: str) -> list[Any]:

@@ -110,11 +110,36 @@ def test_interrupting_watch_leaves_the_job_alone(lab: Lab, service: Service):
 def test_list_tells_one_job_a_line(lab: Lab, service: Service):
     first, second = submitted(lab), submitted(lab)
     service.succeed(first, epochs=2)
-    assert [line.split("\t") for line in lab("list").stdout.splitlines()] == [
-        ["id", "state", "activation", "epochs", "best val loss", "its accuracy"],
+    assert [line.split("\t")[:6] for line in lab("list").stdout.splitlines()] == [
+        ["id", "state", "activation", "epochs", "val loss", "accuracy"],
         [second, "queued", "relu", "0/2", "", ""],
         [first, "succeeded", "relu", "2/2", "0.02500", "95.00 %"],
     ]
+
+
+def test_list_says_what_tells_jobs_apart(lab: Lab):
+    usual = [submitted(lab) for _ in range(2)]
+    other = lab(
+        *("submit", "--activation", "relu", "--name", "mine", "--note", "two\nlines", "--set", "seed=7"),
+        *("--set", "batch_size=64", "--set", "train_samples=500", "--set", "optimizer.learning_rate=0.02"),
+    ).stdout.strip()
+    told = {line.split("\t")[0]: line.split("\t")[6:] for line in lab("list").stdout.splitlines()}
+    assert told["id"] == ["seed", "learning rate", "images", "test", "name", "note", "differs in"]
+    assert told[usual[0]] == ["0", "0.001", "all", "", "", "", ""]
+    assert told[other] == ["7", "0.02", "500", "", "mine", r"two\nlines", "batch_size 64"]
+
+
+def test_a_job_is_given_a_name_and_a_note_and_loses_them_again(lab: Lab):
+    job_id = submitted(lab)
+    result = lab("edit", job_id, "--name", "[/red] mine", "--note", "why not", "--metadata", "who=me")
+    assert result.stdout == f"edited {job_id}\n"
+    shown = dict(line.split("\t") for line in lab("show", job_id).stdout.splitlines())
+    assert (shown["name"], shown["note"], shown["metadata"]) == ("[/red] mine", "why not", '{"who": "me"}')
+    edited = json.loads(lab("edit", job_id, "--name", "", "--metadata", "who=", "--json").stdout)
+    assert edited["spec"]["metadata"] == {"note": "why not"}
+    nothing = lab("edit", job_id)
+    assert nothing.exit_code == 1
+    assert "--name, --note or --metadata" in nothing.stderr
 
 
 def test_list_follows_the_pages_as_far_as_asked(lab: Lab):

@@ -152,3 +152,16 @@ def test_what_cannot_be_swept_is_told_in_one_line_with_its_place(lab: Lab, argum
     assert result.stdout == ""
     assert result.stderr.startswith(f"activation-lab: {message}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("given", "seeds"), [("1-5", [1, 2, 3, 4, 5]), ("1,3,7-9", [1, 3, 7, 8, 9]), ("[4]", [4])])
+def test_seeds_are_given_as_ranges_too(lab: Lab, given: str, seeds: list[int]):
+    sweep = json.loads(lab("sweep", "--activations", "relu", "--seeds", given, "--name", "mine", "--json").stdout)
+    assert (sweep["spec"]["seeds"], sweep["spec"]["base"]["metadata"]) == (seeds, {"name": "mine"})
+
+
+@pytest.mark.parametrize("given", ["5-1", "0-512"])
+def test_a_range_of_seeds_that_is_none_is_refused(lab: Lab, given: str):
+    result = lab("sweep", "--seeds", given)
+    assert result.exit_code == 1
+    assert f"--seeds {given} is no range" in result.stderr
