@@ -23,7 +23,7 @@ from api.validation import invalid_value, names_in
 from db import queries
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
-from jobs.labels import labels
+from jobs.labels import labels, name_of
 from jobs.spec import JobSpec
 
 router = APIRouter(tags=["jobs"], route_class=Route)
@@ -40,7 +40,11 @@ XLABELS = {"epoch": "epoch", "seconds": "seconds of training and validation"}
 class Curve(Out):
     job_id: str = Field(description="Whose it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     label: str = Field(
-        description="Its activation, and whatever sets it apart from the others.", examples=["relu, batch_size 64"]
+        description="Its activation, its name, and whatever sets it apart from the others.",
+        examples=["relu, batch_size 64"],
+    )
+    name: str | None = Field(
+        None, description="What its owner calls it: `name` of its metadata; null without one.", examples=["baseline"]
     )
     activation: str = Field(description="Its activation.", examples=["relu"])
     epoch: list[int] = Field(description="1-based.", examples=[[1, 2]])
@@ -90,16 +94,18 @@ def compare(
     with sessions.read() as session:
         found = [queries.find(session, job_id) for job_id in ids]
         histories = [queries.curve(session, job_id, metric) for job_id in ids]
+    specs = [JobSpec.model_validate(job.spec) for job in found]
     curves = [
         Curve.model_construct(
             job_id=job.id,
             label=label,
+            name=name_of(spec),
             activation=job.activation,
             epoch=[row[0] for row in rows],
             seconds=[*accumulate(row[1] for row in rows)],
             value=[row[2] for row in rows],
         )
-        for job, label, rows in zip(found, told_apart(found), histories, strict=True)
+        for job, spec, label, rows in zip(found, specs, told_apart(found, specs), histories, strict=True)
     ]
     match kind:
         case Format.JSON:
@@ -111,9 +117,9 @@ def compare(
             return drawings.file(drawing(curves, metric, x), kind, f"compare-{metric}")
 
 
-def told_apart(jobs: Sequence[Job]) -> list[str]:
+def told_apart(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
     """Two jobs of the same spec differ by the end of their ids."""
-    found = labels([JobSpec.model_validate(job.spec) for job in jobs])
+    found = labels(specs)
     count = Counter(found)
     return [label if count[label] == 1 else f"{label} (…{job.id[-4:]})" for job, label in zip(jobs, found, strict=True)]
 

@@ -8,20 +8,34 @@ from jobs.words import words
 
 LEFT_OUT = {"activation", "metadata"}
 OF_THE_ACTIVATION = "parameters."
+LONGEST_NAME = 40
 
 
 def labels(specs: Sequence[JobSpec]) -> list[str]:
-    """The activation, and of all other fields those that differ: `relu, optimizer.learning_rate 0.01`.
+    """The activation, its owner's name for the job, and of all other fields those that differ.
 
-    A parameter is compared with that of the same activation alone.
+    `relu “baseline”, optimizer.learning_rate 0.01`. A parameter is compared with that of the same activation alone.
     """
     flat = [dict(fields(spec.model_dump(mode="json", exclude=LEFT_OUT))) for spec in specs]
     return [
         ", ".join(
-            [spec.activation, *(f"{path} {value}" for path, value in found.items() if differs(path, spec, specs, flat))]
+            [titled(spec), *(f"{path} {value}" for path, value in found.items() if differs(path, spec, specs, flat))]
         )
         for spec, found in zip(specs, flat, strict=True)
     ]
+
+
+def titled(spec: JobSpec) -> str:
+    name = name_of(spec)
+    return spec.activation if name is None else f"{spec.activation} “{shortened(name)}”"
+
+
+def name_of(spec: JobSpec) -> str | None:
+    return spec.metadata.get("name", "").strip() or None
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1].rstrip() + "…"
 
 
 def fields(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

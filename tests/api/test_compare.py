@@ -52,10 +52,19 @@ def test_jobs_are_compared_by_epoch_and_by_time(client: TestClient, trained: Tra
     answer = client.get(f"/v1/compare?jobs={second},{first}").json()
     assert (answer["metric"], answer["x"]) == ("val_loss", "epoch")
     assert answer["jobs"] == [
-        {"job_id": second, "label": "gelu", "activation": "gelu", "epoch": [1], "seconds": [2.0], "value": [1 / 3]},
+        {
+            "job_id": second,
+            "label": "gelu",
+            "name": None,
+            "activation": "gelu",
+            "epoch": [1],
+            "seconds": [2.0],
+            "value": [1 / 3],
+        },
         {
             "job_id": first,
             "label": "relu",
+            "name": None,
             "activation": "relu",
             "epoch": [1, 2],
             "seconds": [2.0, 4.0],

@@ -98,6 +98,16 @@ def test_any_text_is_kept_or_refused_but_never_a_bug(client: TestClient, text: s
             assert response.json()["spec"]["metadata"]["note"] == text
 
 
+def test_a_comparison_calls_a_job_by_its_name(client: TestClient) -> None:
+    ids = [submit(client)["id"], submit(client, metadata={"name": "x" * 50})["id"]]
+    curves = client.get("/v1/compare", params={"jobs": ",".join(ids)}).json()["jobs"]
+    assert [(curve["label"], curve["name"]) for curve in curves] == [("relu", None), (f"relu “{'x' * 39}…”", "x" * 50)]
+    edit(client, ids[1], {"name": "<b>$mine$"})
+    as_csv = client.get("/v1/compare", params={"jobs": ",".join(ids), "format": "csv"})
+    assert as_csv.status_code == 200
+    assert client.get("/v1/compare", params={"jobs": ",".join(ids)}).json()["jobs"][1]["label"] == "relu “<b>$mine$”"
+
+
 def test_a_job_that_does_not_exist_is_not_found(client: TestClient) -> None:
     response = edit(client, "no-such-job", {"name": "a"})
     assert (response.status_code, response.json()["code"]) == (404, "job_not_found")

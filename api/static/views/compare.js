@@ -9,6 +9,7 @@ import { greatest } from "../figures.js";
 import { percent, short } from "../format.js";
 import { dressed, looks } from "../looks.js";
 import { METRICS, scale } from "../metrics.js";
+import { cut, nameOf } from "../names.js";
 import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
 
 const AXES = [
@@ -142,9 +143,10 @@ export async function view({ root, query, signal, title }) {
       .map((job) => ({ ...job, label: labelOf(job) }));
   }
 
-  /** Where one activation stands for one job, its name says it all; the server's label tells the others apart. */
-  function labelOf({ activation, label }) {
-    return state.comparison.jobs.filter((job) => job.activation === activation).length === 1 ? activation : label;
+  /** Where one activation stands for one job, the names say it all; the server's label tells the others apart. */
+  function labelOf({ activation, label, name }) {
+    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return label;
+    return name === null ? activation : `${activation} “${cut(name)}”`;
   }
 
   function draw() {
@@ -237,8 +239,8 @@ export async function view({ root, query, signal, title }) {
       cells.name(
         named(
           look(spec.activation),
-          h("a", { href: `#/jobs/${id}` }, spec.activation),
-          h("small", { class: "id" }, short(id)),
+          h("a", { href: `#/jobs/${id}` }, nameOf(spec.metadata) ?? spec.activation),
+          h("small", {}, nameOf(spec.metadata) && `${spec.activation} `, h("span", { class: "id" }, short(id))),
         ),
       ),
       cells.any(badge(now)),
