@@ -180,13 +180,13 @@ class DeviceUnavailable(TrainingError):
 
 
 class GpuOutOfMemory(TrainingError):
-    """The GPU ran out of memory; a smaller batch_size may fit."""
+    """The GPU ran out of memory; smaller batches may fit."""
 
     code = "gpu_oom"
 
 
 class HostOutOfMemory(TrainingError):
-    """The worker ran out of memory; a smaller batch_size may fit."""
+    """The worker ran out of memory; smaller batches may fit."""
 
     code = "host_oom"
 

@@ -6,13 +6,21 @@ export function address() {
   return { path: path || "/explore", query: new URLSearchParams(query) };
 }
 
-/** Rewrites the address's query; no step of the visitor's way, so neither back nor a new view. */
-export function setQuery(values) {
+/**
+ * Rewrites the address's query, and no view is made anew. A step of the visitor's way only where it is asked for: then
+ * Back leads to the query before.
+ *
+ * @param {Record<string, unknown>} values
+ * @param {{step?: boolean, state?: unknown}} [how] `state` is what `history.state` is to be at this place
+ */
+export function setQuery(values, { step = false, state = null } = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(values))
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   const text = String(query).replaceAll("%2C", ",");
-  history.replaceState(null, "", `#${address().path}${text ? `?${text}` : ""}`);
+  const hash = `#${address().path}${text ? `?${text}` : ""}`;
+  if (step) history.pushState(state, "", hash);
+  else history.replaceState(state, "", hash);
 }
 
 export const go = (hash) => {

@@ -88,6 +88,12 @@ export async function post(path, body, { signal, headers = {} } = {}) {
 export const randomKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** @param {object} changes a merge patch (RFC 7396) */
+export async function patch(path, changes) {
+  const headers = { "Content-Type": "application/json" };
+  return (await request(path, { method: "PATCH", headers, body: JSON.stringify(changes) })).json();
+}
+
 export const remove = (path) => request(path, { method: "DELETE" });
 
 const kept = new Map();

@@ -85,10 +85,3 @@ export const clock = (time) => new Date(time).toLocaleString("en-GB", { dateStyl
 export const short = (id) => `…${id.slice(-6)}`;
 export const words = (name) => name.replaceAll("_", " ");
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** A sweep: "6 activations, 3 seeds, optimizer.learning_rate". */
-export function described({ activations, seeds, grid }) {
-  const many = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
-  const what = activations.length <= 2 ? activations.join(" and ") : many(activations.length, "activation");
-  return [what, many(seeds.length, "seed"), ...Object.keys(grid)].join(", ");
-}

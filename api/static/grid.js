@@ -1,18 +1,30 @@
 // A sweep's grid: fields, and the values that each of them is to have.
 
-import { h, uid } from "./dom.js";
+import { fill, h, uid } from "./dom.js";
+import { bounds, outOfBounds } from "./form.js";
+import { called, valueOfText, valueText } from "./wording.js";
 
-/** @param {import("./schema.js").Field[]} found the fields of a job */
-export function gridEditor(found) {
-  const paths = found.filter(({ type, gate }) => type !== "map" && !gate).map(({ path }) => path);
+/**
+ * @param {import("./schema.js").Field[]} found the fields of a job
+ * @param {[string, string][]} draft field and values of the rows to begin with
+ */
+export function gridEditor(found, draft = []) {
+  const fields = new Map(found.filter(({ type, gate }) => type !== "map" && !gate).map((field) => [field.path, field]));
   const rows = [];
   const holder = h("div", { class: "stack" });
-  const add = () => {
-    const row = gridRow(paths, () => rows.splice(rows.indexOf(row), 1));
+  const add = (path, text) => {
+    const row = gridRow({ fields, path, text, rows });
     rows.push(row);
     holder.append(row.element);
-    row.input.focus();
+    return row;
   };
+  for (const [path, text] of draft) if (fields.has(path)) add(path, text);
+  const next = () => {
+    const used = new Set(rows.map(({ path }) => path.value));
+    const usual = ["optimizer.learning_rate", "batch_size"].filter((path) => fields.has(path));
+    return [...usual, ...fields.keys()].find((path) => !used.has(path));
+  };
+  const another = () => add(next(), "").input.focus();
   return {
     element: h(
       "fieldset",
@@ -23,35 +35,31 @@ export function gridEditor(found) {
         { class: "stack" },
         h("small", { class: "hint" }, "Every combination of these values is trained."),
         holder,
-        h("div", {}, h("button", { type: "button", class: "small", onclick: add }, "Add a field")),
+        h("div", {}, h("button", { type: "button", class: "small", onclick: another }, "Vary a setting")),
       ),
     ),
-    value: () => Object.fromEntries(rows.map(({ path, input }) => [path.value, list(input.value)])),
-    places: () => rows,
+    value: () => Object.fromEntries(rows.map((row) => [row.path.value, row.values()])),
+    rows: () => rows,
+    draft: () => rows.map(({ path, input }) => [path.value, input.value]),
   };
 }
 
-function gridRow(paths, onremove) {
+function gridRow({ fields, path: chosen, text, rows }) {
   const refusal = h("p", { class: "refusal", id: uid("grid-refusal") });
+  const hint = h("small", { class: "hint", id: uid("grid-hint") });
   const path = h(
     "select",
-    {
-      "aria-label": "Field of the grid",
-      onchange: () => {
-        row.name = input.name = `grid.${path.value}`;
-      },
-    },
-    paths.map((name) => h("option", { value: name, selected: name === "optimizer.learning_rate" }, name)),
+    { "aria-label": "Setting that varies", onchange: () => rename() },
+    [...fields.keys()].map((name) => h("option", { value: name, selected: name === chosen }, called(name))),
   );
   const input = h("input", {
     type: "text",
-    "aria-label": "Values of the field, separated by commas",
-    placeholder: "0.001, 0.01",
-    name: `grid.${path.value}`,
-    "aria-describedby": refusal.id,
+    "aria-label": "Its values, separated by commas",
+    value: text,
+    "aria-describedby": `${refusal.id} ${hint.id}`,
   });
   const remove = () => {
-    onremove();
+    rows.splice(rows.indexOf(row), 1);
     input.dispatchEvent(new Event("input", { bubbles: true })); // the request is another one now
     element.remove();
   };
@@ -66,22 +74,55 @@ function gridRow(paths, onremove) {
       h("button", { type: "button", class: "small", onclick: remove }, "Remove"),
     ),
     refusal,
+    hint,
   );
-  const row = { name: input.name, input, refusal, element, path };
+  const field = () => fields.get(path.value);
+  const row = {
+    input,
+    refusal,
+    element,
+    path,
+    values: () => parts(input.value).map((part) => valueOfText(path.value, part, field()) ?? part),
+    wrong: () => wrongWith(field(), input.value, rows),
+  };
+  function rename() {
+    row.name = input.name = `grid.${path.value}`;
+    input.placeholder = field().type === "number" || field().type === "integer" ? example(field()) : "";
+    fill(hint, allowed(field()));
+  }
+  rename();
   return row;
 }
 
-/** Numbers, true, false and null as such; anything else is a word. What a value may be, the server knows. */
-export function list(text) {
-  return text
+const parts = (text) =>
+  text
     .split(",")
     .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .map((part) => {
-      try {
-        return JSON.parse(part);
-      } catch {
-        return part;
-      }
-    });
+    .filter((part) => part !== "");
+
+const example = ({ default: otherwise }) => (typeof otherwise === "number" ? `${otherwise}, ${2 * otherwise}` : "");
+
+/** What may stand there, in words. */
+function allowed(field) {
+  const { path, type, choices, nullable } = field;
+  const none = nullable ? [valueText(path, null)] : [];
+  if (type === "choice") return `Any of: ${[...none, ...choices.map((word) => valueText(path, word))].join(", ")}.`;
+  if (type === "boolean") return "yes, no.";
+  return [bounds(field), nullable && `Or “${none[0]}”.`].filter(Boolean).join(" ");
+}
+
+function wrongWith(field, text, rows) {
+  if (rows.filter(({ path }) => path.value === field.path).length > 1) return "This setting varies in another row too.";
+  const given = parts(text);
+  if (!given.length) return "Give at least one value; commas separate several.";
+  const seen = [];
+  for (const part of given) {
+    const value = valueOfText(field.path, part, field);
+    if (value === undefined) return `“${part}” cannot stand here.`;
+    if (seen.includes(value)) return `“${part}” stands there twice.`;
+    const fault = typeof value === "number" ? outOfBounds(field, value) : null;
+    if (fault) return `“${part}”: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`;
+    seen.push(value);
+  }
+  return null;
 }

@@ -1,40 +1,56 @@
-// A list page by page: the API's cursors lead forward, and this remembers the way back.
+// A list page by page, in the address: Back, Forward and a reload lead to the page they came from.
 
-import { fill, h } from "./dom.js";
+import { h, refill } from "./dom.js";
+import { count } from "./format.js";
 
-/** @param {() => void} load asks for the page at `cursor()` */
-export function pages(load) {
+/**
+ * @param {object} about
+ * @param {URLSearchParams} about.query of the address: `cursor` and `page`
+ * @param {(how: {step: boolean, state: unknown}) => void} about.remember writes `inAddress()` into the address
+ * @param {() => void} about.load asks for the page at `cursor()`
+ * @param {number} about.size rows a page
+ */
+export function pages({ query, remember, load, size }) {
   const element = h("div", { class: "pages" });
-  let before = [];
-  let cursor = null;
-  const button = (text, to) => h("button", { type: "button", disabled: to === null, onclick: to }, text);
+  let cursor = query.get("cursor");
+  let page = cursor === null ? 1 : Math.max(2, Math.floor(Number(query.get("page"))) || 2);
+  let before = history.state?.before ?? []; // the cursors of the pages before; a link from elsewhere has none
+  if (before.length !== page - 1) before = [];
 
-  function back() {
-    cursor = before.pop();
+  function turn(to) {
+    ({ cursor, page, before } = to);
+    remember({ step: true, state: { before } });
     load();
   }
+  const first = () => turn({ cursor: null, page: 1, before: [] });
+  const back = () => turn({ cursor: before.at(-1), page: page - 1, before: before.slice(0, -1) });
+  const button = (text, to) =>
+    h("button", { type: "button", disabled: to === null, onclick: to, data: { place: `page-${text}` } }, text);
 
   return {
     element,
     cursor: () => cursor,
+    inAddress: () => (cursor === null ? {} : { cursor, page }),
+    first,
     restart() {
-      before = [];
-      cursor = null;
+      [cursor, page, before] = [null, 1, []];
     },
-    /** @param {string|null} next the answer's `next_cursor` */
-    show(next) {
-      const forth = () => {
-        before.push(cursor);
-        cursor = next;
-        load();
-      };
-      fill(
+    /**
+     * @param {string|null} next the answer's `next_cursor`
+     * @param {number} [total] of the rows on all pages, where it is known
+     */
+    show(next, total) {
+      const forth = () => turn({ cursor: next, page: page + 1, before: [...before, cursor] });
+      const last = total === undefined ? null : Math.max(1, Math.ceil(total / size));
+      const known = last !== null && page <= last && (next !== null || page === last);
+      const way = page > 1 || next !== null;
+      refill(
         element,
-        (before.length > 0 || next !== null) && [
-          button("Previous", before.length ? back : null),
-          h("span", { class: "number" }, `Page ${before.length + 1}`),
-          button("Next", next === null ? null : forth),
-        ],
+        total !== undefined && h("span", { class: "number total" }, `${count(total)} in all`),
+        way && page > 1 && before.length < 1 && button("First page", first),
+        way && button("Previous", before.length ? back : null),
+        way && h("span", { class: "number" }, known ? `Page ${page} of ${last}` : `Page ${page}`),
+        way && button("Next", next === null ? null : forth),
       );
     },
   };

@@ -4,6 +4,7 @@ import { key, request } from "./api.js";
 import { h, uid } from "./dom.js";
 import { ago, clock } from "./format.js";
 import { math } from "./mathml.js";
+import { told } from "./refusals.js";
 
 export const heading = (text, ...beside) =>
   h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, text), h("div", { class: "actions" }, beside));
@@ -14,7 +15,7 @@ export const empty = (...content) => h("div", { class: "empty" }, content);
 /** What went wrong, and a way to try again. */
 export function problem(error, again) {
   const retry = again && error.status !== 404 && h("button", { type: "button", onclick: again }, "Try again");
-  return h("div", { class: "problem", role: "alert" }, h("p", {}, error.message), retry);
+  return h("div", { class: "problem", role: "alert" }, h("p", {}, told(error)), retry);
 }
 
 /** Whether a job has something to answer with: its last epoch leaves a checkpoint, and so do some before. */

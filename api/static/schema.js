@@ -1,17 +1,21 @@
-// The service's own description of a request, as fields of a form.
+// The service's own description of a request, as fields of a form; what they are called, wording.js says.
+
+import { wording } from "./wording.js";
 
 /**
  * @typedef {object} Field a leaf of a request's schema
  * @property {string} path dotted, as in `optimizer.learning_rate`
  * @property {string} label
- * @property {string} description
+ * @property {string} hint
  * @property {"integer"|"number"|"boolean"|"choice"|"text"|"map"} type
  * @property {unknown} default
  * @property {boolean} nullable
  * @property {number} [minimum]
  * @property {number} [maximum]
+ * @property {boolean} [above] the minimum itself is not allowed
+ * @property {boolean} [below] nor is the maximum
  * @property {string[]} [choices]
- * @property {{path: string, value: string}} [only] shown where that other field has this value
+ * @property {{path: string, value: unknown}} [only] shown where that other field has this value, or one of these
  */
 
 /** Every leaf of a schema's properties. @returns {Field[]} */
@@ -30,13 +34,12 @@ function leaves(path, property, otherwise, definitions, about) {
         definitions,
       )
     : whole;
-  const description = property.description ?? kind.description ?? "";
-  if (kind.oneOf) return union(path, kind, otherwise, definitions, description);
-  if (kind.properties) return nested(path, kind, otherwise, definitions, { ...about, nullable, description });
-  return [{ ...about, ...leaf(path, kind), nullable, description, default: otherwise ?? kind.default ?? null }];
+  if (kind.oneOf) return union(path, kind, otherwise, definitions);
+  if (kind.properties) return nested(path, kind, otherwise, definitions, { ...about, nullable });
+  return [{ ...about, ...leaf(path, kind), nullable, default: otherwise ?? kind.default ?? null }];
 }
 
-function nested(path, kind, otherwise, definitions, { nullable, description, ...about }) {
+function nested(path, kind, otherwise, definitions, { nullable, ...about }) {
   const inner = Object.entries(kind.properties).flatMap(([name, property]) =>
     leaves(
       [...path, name],
@@ -48,9 +51,7 @@ function nested(path, kind, otherwise, definitions, { nullable, description, ...
   );
   if (!nullable) return inner;
   const gate = {
-    path: dotted(path),
-    label: label(path),
-    description,
+    ...named(path),
     type: "choice",
     choices: ["on", "off"],
     gate: true,
@@ -61,7 +62,7 @@ function nested(path, kind, otherwise, definitions, { nullable, description, ...
 }
 
 /** Alternatives that one of their fields tells apart. */
-function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherwise, definitions, description) {
+function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherwise, definitions) {
   const choices = Object.keys(mapping);
   const own = dotted([...path, propertyName]);
   const branches = oneOf.flatMap((option) => {
@@ -77,9 +78,7 @@ function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherw
   });
   return [
     {
-      path: own,
-      label: label(path),
-      description,
+      ...named([...path, propertyName]),
       type: "choice",
       choices,
       default: otherwise?.[propertyName] ?? choices[0],
@@ -91,12 +90,19 @@ function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherw
 
 function leaf(path, kind) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = kind;
-  const named = { path: dotted(path), label: label(path) };
-  if (kind.enum ?? kind.const) return { ...named, type: "choice", choices: kind.enum ?? [kind.const] };
+  const own = named(path);
+  if (kind.enum ?? kind.const) return { ...own, type: "choice", choices: kind.enum ?? [kind.const] };
   if (kind.type === "integer" || kind.type === "number")
-    return { ...named, type: kind.type, minimum: minimum ?? exclusiveMinimum, maximum: maximum ?? exclusiveMaximum };
-  if (kind.type === "boolean") return { ...named, type: "boolean" };
-  return { ...named, type: kind.type === "object" ? "map" : "text" };
+    return {
+      ...own,
+      type: kind.type,
+      minimum: minimum ?? exclusiveMinimum,
+      maximum: maximum ?? exclusiveMaximum,
+      above: exclusiveMinimum !== undefined,
+      below: exclusiveMaximum !== undefined,
+    };
+  if (kind.type === "boolean") return { ...own, type: "boolean" };
+  return { ...own, type: kind.type === "object" ? "map" : "text" };
 }
 
 function resolved(property, definitions) {
@@ -107,9 +113,9 @@ function resolved(property, definitions) {
 
 const dotted = (path) => path.join(".");
 
-function label(path) {
-  const text = path.join(" ").replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
+function named(path) {
+  const { label, hint = "" } = wording(dotted(path));
+  return { path: dotted(path), label, hint };
 }
 
 /** The field that a JSON pointer is about: the longest path that it starts with. @returns {string|null} */

@@ -26,6 +26,11 @@ def test_a_view_with_nothing_in_it_says_so_and_leads_to_training(tab: Tab, view:
     expect(main.locator('a[href^="#/train"], button:has-text("Train")').first).to_be_visible()
 
 
+def test_how_long_a_training_takes_is_unknown_where_none_was_measured(tab: Tab) -> None:
+    tab.open("#/train")
+    expect(tab.page.locator("form [role=status]")).to_contain_text(re.compile("^10 epochs: .*unknown yet"))
+
+
 def test_a_curve_goes_on_growing_after_the_api_was_killed(tab: Tab, stack: Service) -> None:
     tab.expect_complaint("net::ERR_", certain=False)  # a shared worker's are not the tab's
     job_id = stack.submit(epochs=1000)

@@ -81,14 +81,14 @@ def test_a_grid_makes_a_line_and_a_row_a_value(tab: Tab) -> None:
     for name in ("sigmoid", "elu", "leaky-relu", "selu", "gelu"):
         tab.page.get_by_label(name, exact=True).uncheck()
     tab.fill(**{"base.epochs": 1, "base.train_samples": 128, "base.validation.fraction": 0.001})
-    tab.button("Add a field").click()
-    tab.page.get_by_label("Field of the grid").select_option("batch_size")
-    tab.page.get_by_label("Values of the field").fill("32, 64")
+    tab.button("Vary a setting").click()
+    tab.page.get_by_label("Setting that varies").select_option("batch_size")
+    tab.page.get_by_label("Its values").fill("32, 64")
     tab.button("Train the sweep").click()
     tab.page.wait_for_url(re.compile(r"#/sweeps/[0-9a-f-]{36}"))
     tab.expect_live("ended")
     tab.until(lambda: {*tab.lines("val_accuracy")} == {"relu, batch size 32", "relu, batch size 64"})
-    expect(tab.page.get_by_role("columnheader", name="batch_size")).to_be_visible()
+    expect(tab.page.get_by_role("columnheader", name="Batch size")).to_be_visible()
     expect(row_of(tab, "relu")).to_have_count(2)
 
 

@@ -9,7 +9,7 @@ import { greatest } from "../figures.js";
 import { percent, short } from "../format.js";
 import { dressed, looks } from "../looks.js";
 import { METRICS, scale } from "../metrics.js";
-import { cut, nameOf } from "../names.js";
+import { cut, inWords, nameOf } from "../names.js";
 import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
 
 const AXES = [
@@ -145,7 +145,7 @@ export async function view({ root, query, signal, title }) {
 
   /** Where one activation stands for one job, the names say it all; the server's label tells the others apart. */
   function labelOf({ activation, label, name }) {
-    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return label;
+    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return inWords(label);
     return name === null ? activation : `${activation} “${cut(name)}”`;
   }
 

@@ -5,10 +5,11 @@ import { catalog, post, schemas } from "../api.js";
 import { chart, counted, decades, line } from "../charts.js";
 import { chips, labelled, parameterControls, select, wholeSlider } from "../controls.js";
 import { debounced, fill, h, superseding } from "../dom.js";
-import { number, raised, words } from "../format.js";
+import { number, raised } from "../format.js";
 import { looks } from "../looks.js";
 import { heading, lede, problem } from "../parts.js";
 import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
+import { valueText } from "../wording.js";
 
 const MOST_NUMBERS = 8_000_000; // depth * width * (width + 2 * samples), as the API's PropagationSpec bounds it
 const PRESETS = [
@@ -122,7 +123,7 @@ export async function view({ root, query, signal, title }) {
           load();
         },
       },
-      initializers.map((name) => [name, words(name)]),
+      initializers.map((name) => [name, valueText("initializer", name)]),
       state.initializer,
     );
     fill(
@@ -240,7 +241,13 @@ export async function view({ root, query, signal, title }) {
       reading,
       networks.length
         ? networks.map((network) =>
-            h("p", {}, h("strong", {}, network.activation), `, ${words(network.initializer)}: `, told(network.layers)),
+            h(
+              "p",
+              {},
+              h("strong", {}, network.activation),
+              `, ${valueText("initializer", network.initializer)}: `,
+              told(network.layers),
+            ),
           )
         : h("p", {}, "Choose an activation."),
     );

@@ -4,9 +4,10 @@ import { go } from "../address.js";
 import { get, post, randomKey, remove } from "../api.js";
 import { curves } from "../curves.js";
 import { fill, h, refill, throttled } from "../dom.js";
-import { bytes, clock, duration, fixed, number, percent, said, short, words } from "../format.js";
+import { bytes, clock, duration, fixed, number, percent, short, words } from "../format.js";
 import { layerMaps } from "../layers.js";
 import { looks } from "../looks.js";
+import { flat, nameOf, noteOf, rename } from "../names.js";
 import {
   badge,
   confirmed,
@@ -23,6 +24,7 @@ import {
   tiles,
 } from "../parts.js";
 import { follow } from "../stream.js";
+import { called, valueText } from "../wording.js";
 
 const AGAIN_MS = 1000;
 const QUEUE_MS = 3000;
@@ -32,7 +34,6 @@ export async function view({ root, id, signal, title }) {
   const [first, look] = await Promise.all([get(path, signal), looks()]);
   signal.throwIfAborted();
   const { activation } = first.spec;
-  title(`${activation} ${short(id)}`);
   const epochs = new Map();
   let ended = false;
   const own = look(activation);
@@ -47,9 +48,12 @@ export async function view({ root, id, signal, title }) {
   const details = h("div", { class: "stack" });
   const [bar, figures, wrong, diagnoses, stored] = [h("div"), h("div"), h("div"), h("div"), h("div")];
 
+  const [whose, note] = [h("span"), h("div", { class: "row" })];
+
   fill(
     root,
-    heading(named(own, activation), buttons),
+    heading(named(own, whose), buttons),
+    note,
     h(
       "div",
       { class: "row" },
@@ -90,7 +94,28 @@ export async function view({ root, id, signal, title }) {
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
 
+  /** What its owner calls it, which may be edited at any time. */
+  function showName({ spec: { metadata } }) {
+    const name = nameOf(metadata);
+    title(`${name ?? activation} ${short(id)}`);
+    fill(whose, name === null ? activation : [name, h("small", {}, ` ${activation}`)]);
+    const edit = async () => {
+      const changed = await rename({ path, metadata });
+      if (changed && !signal.aborted) show(changed);
+    };
+    refill(
+      note,
+      noteOf(metadata) && h("p", { class: "lede note" }, noteOf(metadata)),
+      h(
+        "button",
+        { type: "button", class: "small", data: { place: "rename" }, onclick: edit },
+        name || noteOf(metadata) ? "Edit name and note" : "Name it",
+      ),
+    );
+  }
+
   function show(job) {
+    showName(job);
     if (ended !== (job.finished_at !== null)) {
       ended = job.finished_at !== null;
       draw();
@@ -309,14 +334,10 @@ function timeline({ created_at: created, transitions }) {
 }
 
 function specification(spec) {
-  return pairs(flat(spec).map(([path, value]) => [words(path), value === null ? "–" : said(value)]));
+  const { metadata, ...settings } = spec;
+  const others = Object.entries(metadata).filter(([key]) => key !== "name" && key !== "note");
+  return pairs([...flat(settings).map(([path, value]) => [called(path), valueText(path, value)]), ...others]);
 }
-
-/** Nested objects as dotted names. */
-const flat = (value, path = "") =>
-  value !== null && typeof value === "object" && !Array.isArray(value)
-    ? Object.entries(value).flatMap(([key, inner]) => flat(inner, path ? `${path}.${key}` : key))
-    : [[path, value]];
 
 const environment = (found) => pairs(Object.entries(found).map(([name, value]) => [words(name), String(value)]));
 

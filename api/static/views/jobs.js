@@ -4,12 +4,15 @@ import { go, setQuery } from "../address.js";
 import { catalog, get, MOST_COMPARED, post, query as asQuery } from "../api.js";
 import { labelled, select } from "../controls.js";
 import { fill, h, refill, superseding } from "../dom.js";
-import { duration, number, percent, short } from "../format.js";
+import { count, duration, number, percent, short } from "../format.js";
 import { looks } from "../looks.js";
+import { differences, nameOf, noteOf } from "../names.js";
 import { pages } from "../pages.js";
-import { badge, cells, empty, heading, named, problem, progress, table, time } from "../parts.js";
+import { badge, empty, heading, problem, progress, swatch, time } from "../parts.js";
+import { called, valueText } from "../wording.js";
 
 const EVERY_MS = 2000;
+const SIZE = 20;
 const STATES = ["queued", "running", "succeeded", "failed", "cancelled"];
 const SORTS = [
   ["-created_at", "Newest first"],
@@ -19,13 +22,11 @@ const SORTS = [
   ["epoch_seconds", "Fastest epochs"],
   ["-finished_at", "Last finished"],
 ];
-const COLUMNS = [
-  { hidden: "Select" },
-  ...["Activation", "State", "Progress", "Left"],
-  ...["Best val. loss", "Accuracy", "Test"].map((figure) => ({ figure })),
-  "Created",
-  { hidden: "Actions" },
-];
+/** Settings with a column of their own. */
+const SHOWN = ["seed", "optimizer.learning_rate", "train_samples", "epochs"];
+
+/** Those chosen to be compared, for as long as the page is open: also after a look at one of them. */
+const selected = new Set();
 
 export async function view({ root, query, signal, title }) {
   title("Jobs");
@@ -34,8 +35,7 @@ export async function view({ root, query, signal, title }) {
   const filter = Object.fromEntries(
     ["state", "activation", "sweep_id", "sort"].map((name) => [name, query.get(name) ?? ""]),
   );
-  const selected = new Set();
-  const turning = pages(load);
+  const turning = pages({ query, load, remember, size: SIZE });
   const next = superseding(signal);
   let shown = null; // the answer that is on the page
   let timer;
@@ -44,17 +44,25 @@ export async function view({ root, query, signal, title }) {
   const [list, wrong] = [h("div"), h("div")];
   const compareChosen = () => go(`#/compare?jobs=${[...selected].join(",")}`);
   const compare = h("button", { type: "button", disabled: true, onclick: compareChosen }, "Compare");
+  const unselect = () => {
+    selected.clear();
+    for (const one of list.querySelectorAll("input")) one.checked = false;
+    limit();
+  };
+  const none = h("button", { type: "button", class: "quiet", hidden: true, onclick: unselect }, "Select none");
   const choose = (name, label, options) => {
     const onchange = () => {
       filter[name] = control.value;
-      restart();
+      turning.restart();
+      remember();
+      load();
     };
     const control = select({ name, onchange }, options, filter[name]);
     return labelled(label, control);
   };
   fill(
     root,
-    heading("Jobs", compare, h("a", { class: "button primary", href: "#/train" }, "New job")),
+    heading("Jobs", none, compare, h("a", { class: "button primary", href: "#/train" }, "New job")),
     h(
       "section",
       { class: "panel stack", "aria-label": "All jobs" },
@@ -72,25 +80,30 @@ export async function view({ root, query, signal, title }) {
     ),
   );
 
-  function restart() {
-    turning.restart();
-    setQuery({ ...filter, sort: filter.sort === SORTS[0][0] ? "" : filter.sort });
-    load();
+  function remember(how) {
+    setQuery({ ...filter, sort: filter.sort === SORTS[0][0] ? "" : filter.sort, ...turning.inAddress() }, how);
   }
 
   async function load() {
     clearTimeout(timer);
     const mine = next();
     try {
-      show(await get(`v1/jobs${asQuery({ ...filter, limit: 20, cursor: turning.cursor() })}`, mine));
+      show(await get(`v1/jobs${asQuery({ ...filter, limit: SIZE, cursor: turning.cursor() })}`, mine));
       fill(wrong);
     } catch (error) {
       if (mine.aborted) return;
+      if (error.code === "invalid_cursor") return startOver(); // of an address that somebody has changed
       if (shown === null) fill(list);
       fill(wrong, problem(error, load));
     }
     const unfinished = shown?.data.some((job) => job.finished_at === null);
     later(unfinished || wrong.firstChild ? EVERY_MS : 5 * EVERY_MS);
+  }
+
+  function startOver() {
+    turning.restart();
+    remember();
+    load();
   }
 
   /** In a tab that nobody looks at, not before somebody does. */
@@ -100,12 +113,23 @@ export async function view({ root, query, signal, title }) {
 
   function show(page) {
     shown = page;
-    refill(list, page.data.length ? table("Table of jobs", COLUMNS, page.data.map(row)) : none());
+    const apart = differences(
+      page.data.map(({ spec }) => spec),
+      SHOWN,
+    );
+    const more = apart.some((found) => found.length > 0);
+    const rows = page.data.map((job, index) => row(job, more ? apart[index] : null));
+    refill(list, rows.length ? table(rows, more) : nothing());
     limit();
-    turning.show(page.next_cursor);
+    turning.show(page.next_cursor, page.total);
   }
 
-  function none() {
+  function nothing() {
+    if (turning.cursor() !== null)
+      return empty(
+        h("p", {}, "No job is left on this page."),
+        h("button", { type: "button", onclick: turning.first }, "Show the first page"),
+      );
     if (filter.state || filter.activation || filter.sweep_id) return empty(h("p", {}, "No job is like that."));
     return empty(
       h("p", {}, "No jobs yet."),
@@ -118,26 +142,47 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  function row(job) {
+  function row(job, apart) {
     const { id, spec } = job;
-    const who = `${spec.activation} ${short(id)}`;
+    const name = nameOf(spec.metadata);
+    const who = `${name ?? spec.activation} ${short(id)}`;
     const link = { href: `#/jobs/${id}`, data: { place: `open-${id}` } };
-    const left = job.finished_at ? "" : duration(job.eta_seconds);
+    const left = job.queue_position
+      ? `number ${job.queue_position} in line`
+      : !job.finished_at && job.eta_seconds > 0 && `${duration(job.eta_seconds)} left`;
+    const cell = (label, text, kind = "figure") =>
+      h("td", { role: "cell", class: kind, data: { label } }, text);
     return h(
       "tr",
-      { data: { job: id, key: id } },
-      cells.any(box(id, who)),
-      cells.name(
-        named(look(spec.activation), h("a", link, spec.activation, h("span", { class: "hidden" }, ` ${short(id)}`))),
+      { role: "row", data: { job: id, key: id } },
+      h("td", { role: "cell", class: "select" }, box(id, who)),
+      h(
+        "th",
+        { scope: "row", role: "rowheader", class: "who" },
+        h(
+          "span",
+          { class: "name" },
+          swatch(look(spec.activation)),
+          h("a", link, name ?? spec.activation, h("span", { class: "hidden" }, ` ${short(id)}`)),
+        ),
+        h("small", { "aria-hidden": "true" }, name && `${spec.activation} · `, h("span", { class: "id" }, short(id))),
+        noteOf(spec.metadata) && h("small", { class: "note", title: noteOf(spec.metadata) }, noteOf(spec.metadata)),
       ),
-      cells.any(badge(job.state)),
-      cells.any(progress(job.progress, `Epochs of ${who}`)),
-      cells.number(job.queue_position ? `number ${job.queue_position} in line` : left),
-      cells.figure(number(job.best?.val_loss, 3)),
-      cells.figure(percent(job.best?.val_accuracy)),
-      cells.figure(percent(job.test?.accuracy)),
-      cells.any(time(job.created_at)),
-      cells.any(action(job, who)),
+      h("td", { role: "cell", class: "state" }, badge(job.state), h("small", {}, time(job.created_at))),
+      h(
+        "td",
+        { role: "cell", class: "done" },
+        progress(job.progress, `Epochs of ${who}`),
+        left && h("small", {}, left),
+      ),
+      cell("Accuracy", percent(job.best?.val_accuracy)),
+      cell("Best val. loss", number(job.best?.val_loss, 3)),
+      cell("Test", percent(job.test?.accuracy)),
+      cell("Seed", String(spec.seed)),
+      cell("Learning rate", valueText("optimizer.learning_rate", spec.optimizer.learning_rate)),
+      cell("Images", spec.train_samples === null ? "all" : count(spec.train_samples)),
+      apart && cell("Differs in", apart.join(", "), "apart"),
+      h("td", { role: "cell", class: "act" }, action(job, who)),
     );
   }
 
@@ -155,6 +200,7 @@ export async function view({ root, query, signal, title }) {
   function limit() {
     const full = selected.size >= MOST_COMPARED;
     compare.disabled = selected.size === 0;
+    none.hidden = selected.size === 0;
     compare.textContent = selected.size ? `Compare ${selected.size}${full ? ", the most" : ""}` : "Compare";
     for (const one of list.querySelectorAll("input")) one.disabled = full && !one.checked;
   }
@@ -176,6 +222,40 @@ export async function view({ root, query, signal, title }) {
 
   fill(list, h("div", { class: "skeleton page-skeleton" }));
   await load();
+}
+
+const FIGURES = ["Accuracy", "Best val. loss", "Test", called("seed"), called("optimizer.learning_rate"), "Images"];
+const HIDDEN = (text) => h("span", { class: "hidden" }, text);
+const COLUMNS = [
+  [HIDDEN, "Select"],
+  ...["Job", "State, created", "Progress"].map((text) => [String, text]),
+  ...FIGURES.map((text) => [String, text, "figure"]),
+  [String, "Differs in"],
+  [HIDDEN, "Actions"],
+];
+
+/** On a narrow screen each row is a card, so the roles are said: as a grid it would be no table to a reader. */
+function table(rows, more) {
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of jobs" },
+    h(
+      "table",
+      { role: "table", class: "cards-when-narrow" },
+      h(
+        "thead",
+        { role: "rowgroup" },
+        h(
+          "tr",
+          { role: "row" },
+          COLUMNS.filter(([, text]) => more || text !== "Differs in").map(([made, text, kind]) =>
+            h("th", { scope: "col", role: "columnheader", class: kind }, made(text)),
+          ),
+        ),
+      ),
+      h("tbody", { role: "rowgroup" }, rows),
+    ),
+  );
 }
 
 const ofSweep = (id) =>

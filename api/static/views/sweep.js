@@ -5,9 +5,10 @@ import { get, MOST_COMPARED, post, query as asQuery } from "../api.js";
 import { chart } from "../charts.js";
 import { exclusions, labelled, select } from "../controls.js";
 import { fill, h, refill, superseding, throttled } from "../dom.js";
-import { count, described, duration, fixed, number, percent, said, short, words } from "../format.js";
+import { count, duration, fixed, number, percent, short } from "../format.js";
 import { looks } from "../looks.js";
 import { METRICS } from "../metrics.js";
+import { described, nameOf, noteOf } from "../names.js";
 import {
   badge,
   cells,
@@ -26,6 +27,7 @@ import { besidePublished, METRICS as PUBLISHED } from "../published.js";
 import { follow } from "../stream.js";
 import { order, sorted } from "../sorting.js";
 import { picture } from "../sweep_lines.js";
+import { called, valueText } from "../wording.js";
 
 const AGAIN_MS = 1200;
 const OTHERWISE = "val_accuracy";
@@ -39,7 +41,9 @@ export async function view({ root, id, query, signal, title }) {
   const path = `v1/sweeps/${encodeURIComponent(id)}`;
   const [first, look] = await Promise.all([get(path, signal), looks()]);
   signal.throwIfAborted();
-  title(`Sweep ${short(id)}`);
+  const name = nameOf(first.spec.base.metadata);
+  const note = noteOf(first.spec.base.metadata);
+  title(name ? `${name} · sweep ${short(id)}` : `Sweep ${short(id)}`);
   const { activations } = first.spec;
   let sweep = first;
   const excluded = new Set((query.get("exclude") ?? "").split(",").filter((name) => activations.includes(name)));
@@ -69,7 +73,8 @@ export async function view({ root, id, query, signal, title }) {
 
   fill(
     root,
-    heading(`Sweep ${short(id)}`, buttons),
+    heading(name ? [name, h("small", {}, ` Sweep ${short(id)}`)] : `Sweep ${short(id)}`, buttons),
+    note && h("p", { class: "lede note" }, note),
     h("div", { class: "row" }, status, live.element, h("span", { class: "hint" }, described(first.spec))),
     wrong,
     h("section", { class: "panel stack", "aria-label": "Progress" }, bar, figures),
@@ -191,7 +196,7 @@ export async function view({ root, id, query, signal, title }) {
     refill(figures, tiles(facts(sweep)));
     showButtons();
     const grid = Object.keys(sweep.spec.grid);
-    const columns = ["Activation", ...grid, "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
+    const columns = ["Activation", ...grid.map(called), "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
     const jobs = (ids, activation) => {
       if (ids.length === 1) return `#/jobs/${ids[0]}`;
       if (ids.length <= MOST_COMPARED) return `#/compare?jobs=${ids.join(",")}`;
@@ -308,7 +313,7 @@ function bestOf(figure, { seeds }, read) {
 
 const pointOf = ({ values }) =>
   Object.entries(values)
-    .map(([path, value]) => `${words(path.split(".").at(-1))} ${said(value)}`)
+    .map(([path, value]) => `${called(path).toLowerCase()} ${valueText(path, value)}`)
     .join(", ");
 
 const labelOf = (one) => [one.activation, pointOf(one)].filter(Boolean).join(", ");
@@ -330,7 +335,7 @@ function row(configuration, { grid, own, link }) {
     "tr",
     {},
     cells.name(named(own, activation)),
-    grid.map((path) => cells.number(said(values[path]))),
+    grid.map((path) => cells.number(valueText(path, values[path]))),
     cells.any(
       h("a", { href: link, data: { place: link } }, `${jobs.succeeded} of ${jobs.total}`),
       unlucky(jobs) && h("small", {}, unlucky(jobs)),

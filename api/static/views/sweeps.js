@@ -1,19 +1,23 @@
 // Sweeps: all of them, newest first.
 
+import { setQuery } from "../address.js";
 import { get, query as asQuery } from "../api.js";
 import { fill, h, refill, superseding } from "../dom.js";
-import { count, described, duration, short } from "../format.js";
+import { count, duration, short } from "../format.js";
+import { described, nameOf, noteOf } from "../names.js";
 import { pages } from "../pages.js";
 import { badge, cells, empty, heading, problem, progress, table, time, unlucky } from "../parts.js";
 
 const EVERY_MS = 2500;
+const SIZE = 20;
 const COLUMNS = ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"];
 
-export async function view({ root, signal, title }) {
+export async function view({ root, query, signal, title }) {
   title("Sweeps");
   const list = h("div", {}, h("div", { class: "skeleton page-skeleton" }));
   const wrong = h("div");
-  const turning = pages(load);
+  const remember = (how) => setQuery(turning.inAddress(), how);
+  const turning = pages({ query, load, remember, size: SIZE });
   const next = superseding(signal);
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
@@ -27,10 +31,10 @@ export async function view({ root, signal, title }) {
     clearTimeout(timer);
     const mine = next();
     try {
-      const page = await get(`v1/sweeps${asQuery({ limit: 20, cursor: turning.cursor() })}`, mine);
+      const page = await get(`v1/sweeps${asQuery({ limit: SIZE, cursor: turning.cursor() })}`, mine);
       fill(wrong);
       refill(list, page.data.length ? table("Table of sweeps", COLUMNS, page.data.map(row)) : none());
-      turning.show(page.next_cursor);
+      turning.show(page.next_cursor, page.total);
       const unfinished = page.data.some((sweep) => sweep.finished_at === null);
       later(unfinished ? EVERY_MS : 4 * EVERY_MS);
     } catch (error) {
@@ -56,12 +60,15 @@ const none = () =>
 
 function row(sweep) {
   const { id, spec, jobs } = sweep;
+  const { metadata } = spec.base;
+  const [name, note] = [nameOf(metadata), noteOf(metadata)];
   return h(
     "tr",
     { data: { key: id } },
     cells.name(
-      h("a", { href: `#/sweeps/${id}`, data: { place: id } }, described(spec)),
-      h("small", { class: "id" }, ` ${short(id)}`),
+      h("a", { href: `#/sweeps/${id}`, data: { place: id } }, name ?? described(spec)),
+      h("small", {}, name && ` ${described(spec)}`, h("span", { class: "id" }, ` ${short(id)}`)),
+      note && h("small", { class: "note", title: note }, note),
     ),
     cells.any(badge(sweep.state)),
     cells.any(progress(sweep.progress, `Epochs of sweep ${short(id)}`)),
