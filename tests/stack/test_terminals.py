@@ -134,7 +134,7 @@ def test_words_of_a_grid_are_shown_as_they_are(service: Service, lab: Lab):
         shown = on_a_terminal(command, sweep["id"], ACTIVATION_LAB_URL=service.url, COLUMNS="1000")
         assert not STEERING.search(shown), command
         assert "[/red] :smile: " in shown
-    assert all(len(line.split("\t")) == 7 for line in lab("show", sweep["id"]).stdout.splitlines()[-2:])
+    assert all(len(line.split("\t")) == 8 for line in lab("show", sweep["id"]).stdout.splitlines()[-2:])
 
 
 def test_a_table_as_csv_steers_no_terminal_and_is_exact_elsewhere(service: Service):
