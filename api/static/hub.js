@@ -134,7 +134,11 @@ function hub(key) {
 }
 
 const GONE = { status: 404, code: "not_found", detail: "It does not exist, or was deleted." };
-const TOO_MANY = { status: 429, code: "too_many_streams", detail: "Too many views are open in this browser to be live." };
+const TOO_MANY = {
+  status: 429,
+  code: "too_many_streams",
+  detail: "Too many views are open in this browser to be live.",
+};
 
 /** One stream for all wishes of a path that have the same position; jobs first, as the API numbers them. */
 function grouped(wishes) {

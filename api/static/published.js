@@ -36,7 +36,8 @@ export function besidePublished({ path, signal, pressed, onchange }) {
       published ??= new Map((await once("v1/published")).data.map((run) => [run.activation, run]));
       const beside = await get(`${path}/published`, signal);
       if (!pressed) return; // meanwhile
-      refill(said, told(beside), files("Beside the article’s run", [fileLink(`${path}/published?format=csv`, "CSV")]));
+      const csv = fileLink(`${path}/published?format=csv`, "CSV");
+      refill(said, told(beside), files("Beside the article’s run", [csv]));
     } catch (error) {
       if (!signal.aborted && pressed) fill(said, problem(error, renew));
     }

@@ -142,7 +142,8 @@ export async function view({ root, query, signal, title }) {
       const done = figure.draw((colors) => ({
         data: [
           ...curves.map((curve) => {
-            const points = key === "value" ? { x: curve.x, y: curve.value } : broken(curve.x, curve[key], jumpsOf(curve));
+            const whole = { x: curve.x, y: curve.value };
+            const points = key === "value" ? whole : broken(curve.x, curve[key], jumpsOf(curve));
             return line(colors, look(curve.name), { ...points, name: curve.name, hoverinfo: "none" });
           }),
           ...(key === "derivative" ? curves.flatMap((curve) => dots(colors, look(curve.name), jumpsOf(curve))) : []),

@@ -303,7 +303,10 @@ function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, 
   const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
   return h(
     "details",
-    { class: until === null ? "diagnosis" : "diagnosis past", data: { diagnosis: code, key: `${code} ${layer} ${epoch}` } },
+    {
+      class: until === null ? "diagnosis" : "diagnosis past",
+      data: { diagnosis: code, key: `${code} ${layer} ${epoch}` },
+    },
     h("summary", {}, `${words(code)}${layer ? ` · ${layer}` : ""} `, h("small", {}, when)),
     h("p", {}, message),
     h(
