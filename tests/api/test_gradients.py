@@ -405,7 +405,7 @@ def test_numbers_that_the_axes_cannot_show_are_counted():
 def test_zero_has_a_place_on_a_logarithmic_axis():
     drawing = client.get("/examples/dead-relu?format=svg").text
     assert "not shown" not in drawing
-    assert r"$\mathdefault{0}$" in drawing  # its tick
+    assert ">0</text>" in drawing  # its tick
 
 
 # --- OpenAPI
