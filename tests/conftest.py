@@ -41,11 +41,16 @@ S3_ENVIRONMENT = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what is in a slow folder, but for the tests that are marked as quick."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in SLOW_FOLDERS and item.get_closest_marker("quick") is None:
+        if is_slow(item) and item.get_closest_marker("quick") is None:
             item.add_marker(pytest.mark.slow)
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether the test is in a slow folder, or asks the API a second time, on the second database."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
+    return folder in SLOW_FOLDERS or (folder == "api" and parameters.get("database_url") == "postgres")
 
 
 @pytest.hookimpl(wrapper=True)
