@@ -1,13 +1,12 @@
 """Workers that die at every point of the protocol, sleep through their lease, or lose what they wrote."""
 
 from pathlib import Path
-from time import sleep
 
 import psutil
 import pytest
 from invariants import history, violations
 from service import wait_for
-from workers import SPEC, find, submit, trainer_of, wait_for_end, worker
+from workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
 
 from broker.hints import CeleryQueue
 from broker.reconciler import dispatch
@@ -69,15 +68,13 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
         dispatch(sessions, queue, [unharmed])
         wait_for_end(sessions, [unharmed], seconds=60)
         dispatch(sessions, queue, [job_id])
-        while find(sessions, job_id).epochs_done < 2:
-            sleep(0.02)
+        wait_for(lambda: find(sessions, job_id).epochs_done >= 2, seconds=60)
         assert first.process is not None
         sleeper = trainer_of(psutil.Process(first.process.pid))
         assert sleeper is not None
-        sleeper.suspend()
+        suspend(sleeper, sessions, job_id)
         with worker(database_url, valkey, tmp_path / "second"):
-            while find(sessions, job_id).attempt < 2:
-                sleep(0.05)
+            wait_for(lambda: find(sessions, job_id).attempt >= 2, seconds=100)
             sleeper.resume()  # while its successor trains
             wait_for_end(sessions, [job_id], seconds=60)
     queue.close()
@@ -98,9 +95,7 @@ def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
             wait_for(lambda attempt=attempt: standing(sessions, job_id) == ("running", attempt), seconds=60)
             sleeper = trainer_of(psutil.Process(only.process.pid))
             assert sleeper is not None
-            with sessions.begin() as session:
-                session.connection()  # SQLite's only writer: who is suspended in a transaction holds up everybody
-                sleeper.suspend()
+            suspend(sleeper, sessions, job_id)
             wait_for(lambda: find(sessions, job_id).state != "running", seconds=60)
             sleeper.resume()
             wait_for(lambda: find(sessions, job_id).crashes == 0, seconds=60)

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psutil
+from sqlalchemy import select
 
 from db import queries, store
 from db.models import Job
@@ -62,6 +63,13 @@ def trainer_of(worker: psutil.Process) -> psutil.Process | None:
     """The child that trains, where there is one just now."""
     spawned = (child for child in worker.children() if "spawn_main" in " ".join(child.cmdline()))
     return next(spawned, None)
+
+
+def suspend(process: psutil.Process, sessions: Sessions, job_id: str) -> None:
+    """Suspend the process while it writes nothing of the job: a lock that it held would hold up everybody."""
+    with sessions.begin() as session:
+        session.execute(select(Job.id).where(Job.id == job_id).with_for_update())  # SQLite: its only writer
+        process.suspend()
 
 
 def submit(sessions: Sessions, spec: Mapping[str, Any] = SPEC) -> str:
