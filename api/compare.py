@@ -146,5 +146,5 @@ def drawing(curves: Sequence[Curve], metric: MetricName, x: Literal["epoch", "se
 
 
 def y_of(curve: Curve, factor: float) -> list[float]:
-    """What was not measured is not drawn."""
+    """Leave out figures that were not measured."""
     return [math.nan if value is None else factor * value for value in curve.value]

@@ -219,7 +219,7 @@ def _csv_column(column: Sequence[Any], kind: ColumnType) -> Sequence[Any]:
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Characters that a spreadsheet takes for the beginning of a formula."""
 
 
 def _csv_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What may change of a job after it was accepted: its metadata, by which people know it."""
+"""Edits of an accepted job: of its metadata, by which people know it."""
 
 from typing import Annotated, Any
 

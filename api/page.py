@@ -84,7 +84,7 @@ def page(request: Request) -> Response:
 
 
 def looks_css(request: Request) -> Response:
-    """What the server draws with, for the page to draw with."""
+    """The colours of the server's drawings, for the page."""
     return revalidated(request, looks.stylesheet(), "text/css")
 
 

@@ -192,7 +192,7 @@ def plot_sweep(
 
 
 def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]) -> list[Configuration]:
-    """Those whose activation is not excluded."""
+    """The configurations whose activation is not excluded."""
     excluded = {*names_in(exclude)}
     unknown = sorted(excluded - {*spec.activations})
     if unknown:

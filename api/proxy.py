@@ -1,4 +1,4 @@
-"""What proxies in front of the service say of a request: who asks, of which host, by which scheme, below which path."""
+"""Headers of proxies in front of the service: the client, host, scheme and path prefix of a request."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What every endpoint under /v1 asks of a request before it looks at it: readable text, and parameters it knows."""
+"""Checks of every request under /v1 before its endpoint sees it: readable text, and known parameters."""
 
 import re
 from collections import Counter
@@ -108,7 +108,7 @@ def unusable_text(request: Request) -> Iterator[Refusal]:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What an endpoint and its dependencies declare, headers and path included."""
+    """The parameters that an endpoint and its dependencies declare, in query, path and headers."""
 
     numbers: tuple[tuple[str, str, type], ...]
     """Where, name and type."""

@@ -209,7 +209,7 @@ def next_steps(
 
 
 def advance(step: Step) -> None:
-    """What the client has once it has had this event."""
+    """The client's position after this event."""
     stream = step.of
     if step.kind == GONE:
         stream.gone = True

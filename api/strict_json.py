@@ -72,7 +72,7 @@ def to_integer(digits: str) -> int | float:
 
 
 def faults(document: Any) -> Iterator[tuple[Parts, str]]:  # noqa: ANN401  # any JSON
-    """What is wrong, with the path to it; an object's key is named by the path to the object."""
+    """Each fault with the path to it; an object's key is named by the path to the object."""
     waiting: list[tuple[Parts, Any]] = [((), [document])]
     while waiting:
         parts, container = waiting.pop()

@@ -12,7 +12,7 @@ LONGEST = 500
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Key = datetime | float | None
-"""What a page is sorted by."""
+"""The value that a page is sorted by."""
 
 
 def encode(sort: str, key: Key, job_id: str) -> str:

@@ -89,7 +89,7 @@ def same(session: Session, row: IdempotencyKey, request: Request) -> bool:
 
 
 def stored_body(session: Session, row: IdempotencyKey) -> JobSpec | SweepSpec:
-    """What was asked with a key that has no digest, which is from before migration 0007."""
+    """The request of a key that has no digest, which is from before migration 0007."""
     if row.job_id is not None:
         return JobSpec.model_validate(session.get_one(Job, row.job_id).spec)
     return SweepSpec.model_validate(session.get_one(Sweep, row.sweep_id).spec)

@@ -1,4 +1,4 @@
-"""What a database's error means to whoever asked: it does not answer, its disk is full, or its disk fails."""
+"""Names for a database's errors: it does not answer, its disk is full, or its disk fails."""
 
 import shutil
 import sqlite3

@@ -164,12 +164,12 @@ def find(session: Session, sweep_id: str) -> Sweep:
 
 
 def find_spec(session: Session, sweep_id: str) -> SweepSpec:
-    """What was asked for. Raises SweepNotFound."""
+    """The sweep's request. Raises SweepNotFound."""
     return spec_of(find(session, sweep_id))
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:
-    """What was asked for: the base's fields as a JobSpec has them, the grid's in the order of the request."""
+    """The sweep's request: the base's fields in the order of JobSpec, the grid's in the order of the request."""
     base, grid = sweep.spec["base"], sweep.spec["grid"]
     ordered = {
         "base": {name: base[name] for name in JobSpec.model_fields if name in base},

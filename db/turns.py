@@ -24,7 +24,7 @@ WAIT_SECONDS = 4.0
 FIRST_WAIT_SECONDS = 30.0
 """The same for those who go first: nobody is there to try again."""
 YIELD_SECONDS = 1.0
-"""Who goes first is let through for so long; it may be suspended."""
+"""A process that goes first is let through for so long; it may be suspended."""
 DISREGARD_SECONDS = 10.0
 LOOK_SECONDS = 0.002
 

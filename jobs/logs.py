@@ -76,7 +76,7 @@ def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """What a client sent neither begins a line of its own nor steers the terminal; a traceback has its lines."""
+    """Escape text of clients, so that it neither begins a line nor steers the terminal; a traceback keeps its lines."""
     return {
         name: visible(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
         for name, value in event.items()

@@ -32,7 +32,7 @@ class InvalidSettings(ValueError):
 
 
 class InvalidRootPath(ValueError):
-    """What stands before the paths of the service must be such as /lab or /tools/lab."""
+    """Refuse a path prefix that is not such as /lab or /tools/lab."""
 
 
 def normal_root_path(text: str) -> str:

@@ -33,12 +33,12 @@ def assign(body: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def names(path: str) -> list[str]:
-    """Those of the fields that lead there; a key of metadata may hold dots."""
+    """The fields that lead there; a key of metadata may hold dots."""
     return path.split(".", maxsplit=1) if path.startswith(TEXTS) else path.split(".")
 
 
 def value(text: str, path: str) -> Any:  # noqa: ANN401  # any JSON
-    """What the field at the path takes: where that is text, 2024 is text too."""
+    """The text as the field at the path takes it: where that is text, 2024 is text too."""
     found = json_or_word(text)
     return found if isinstance(found, str) or not path.startswith(TEXTS) else text
 

@@ -1,4 +1,4 @@
-"""What a command says, a line at a time, and how it ends badly: with one on stderr and a non-zero exit status."""
+"""Output of a command, a line at a time, and its failure: one line on stderr and a non-zero exit status."""
 
 import typer
 

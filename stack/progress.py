@@ -110,7 +110,7 @@ class Bars:
             self.move_total(self.of_all)
 
     def start_over(self, bar: TaskID) -> None:
-        """What was drawn is void; all of it comes again."""
+        """Start over: every event comes again."""
         self.pace.pop(bar, None)
         self.ends.clear()
         self.progress.reset(bar, start=False, completed=0, visible=not self.crowded, left="", note="queued")

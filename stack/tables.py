@@ -67,7 +67,7 @@ def narrowed(
 
 
 def filled(headers: Row, rows: Sequence[Row], kept: Sequence[str], spare_cells: int) -> list[Row]:
-    """What is left of the terminal's width goes to people's own words, the first column first."""
+    """Give the rest of the terminal's width to people's own words, the first column first."""
     sizes = {}
     for header in kept:
         if header in LONGEST:
@@ -112,7 +112,7 @@ Listing = tuple[Row, Iterable[Row], Sequence[str]]
 
 
 def of_jobs(jobs: Iterable[Answer]) -> Listing:
-    """What tells jobs apart: their figures, their seeds, and what their owner calls them."""
+    """A row a job, with its figures, its seed, and its name and note."""
     listed = list(jobs)
     headers = (
         *("id", "state", "activation", "epochs", "val loss", "accuracy", "seed", "learning rate", "images", "test"),

@@ -128,7 +128,7 @@ def attempt(claim: Claim, runner: Runner) -> None:
 
 
 def prove_alive(claim: Claim, runner: Runner) -> None:
-    """Who comes back to a lost lease was suspended, or could not write: no crash, and none is to be counted."""
+    """Take the crash back: a worker that comes back to a lost lease was suspended, or could not write."""
     try:
         for attempt in patiently(runner.draining):
             with attempt, runner.sessions.begin() as session:

@@ -1,4 +1,4 @@
-"""What may change of a job after it was accepted: its name, its note, and the rest of its metadata."""
+"""Edits of an accepted job: its name, its note, and the rest of its metadata."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

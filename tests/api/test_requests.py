@@ -1,4 +1,4 @@
-"""What every endpoint refuses alike, and says at which place."""
+"""Refusals that all endpoints share, each with its place in the request."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What a body may hold, before any model looks at it."""
+"""Bodies, before any model looks at them."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from api.errors import pointer
 
 
 def refused(text: str) -> dict[str, str]:
-    """What is wrong, by its JSON pointer."""
+    """The messages of the answer by JSON pointer."""
     with pytest.raises(RequestValidationError) as refusal:
         strict_json.parse(text.encode())
     return {pointer(entry, refusal.value.body): entry["msg"] for entry in refusal.value.errors()}

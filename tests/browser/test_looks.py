@@ -1,4 +1,4 @@
-"""What charts look like, and what stands beside them: on histories that nobody trained."""
+"""Charts and the texts beside them, on made-up histories."""
 
 import re
 import xml.etree.ElementTree as ET

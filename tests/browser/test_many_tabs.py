@@ -36,7 +36,7 @@ def open_job(context: BrowserContext, tab: Tab, job_id: str) -> Page:
 
 
 def show(page: Page, *, hidden: bool) -> None:
-    """What a browser does when another tab is looked at; without a screen all are visible."""
+    """Hide the tab as a browser does; without a screen all tabs are visible."""
     page.evaluate(
         "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
         " document.dispatchEvent(new Event('visibilitychange')); }",

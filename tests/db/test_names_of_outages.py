@@ -1,4 +1,4 @@
-"""What a database's error is called. Where nothing can be mounted, the databases say themselves that a disk is full."""
+"""Names of a database's errors. Where nothing can be mounted, the databases say themselves that a disk is full."""
 
 from pathlib import Path
 

@@ -36,7 +36,7 @@ def read(sessions: Sessions, sweep_id: str) -> tuple[SweepSpec, list[SweepJob], 
 
 
 def retrained(spec: SweepSpec, job: SweepJob) -> JobSpec:
-    """What the job would be trained by, were its values what it says."""
+    """The spec that the job's values say."""
     grid = {path: [value] for path, value in job.configuration.values.items()}
     only = SweepSpec(activations=[job.configuration.activation], seeds=[job.seed], base=spec.base, grid=grid)
     return expand(only)[0]

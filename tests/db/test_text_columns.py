@@ -19,7 +19,7 @@ LONG_TEXT = {
     "workers.device": 255,
     "workers.id": 255,
 }
-"""What comes from outside. The rest is ours: ids, digests, states, names of the catalog, of layers and of errors."""
+"""Columns of text from outside. The rest is ours: ids, digests, states, names of the catalog, layers and errors."""
 OURS = {"activation", "error_code", "kind", "layer", "request_sha256", "sha256", "state"}
 UUID_LENGTH = 36
 

@@ -1,4 +1,4 @@
-"""Who writes to SQLite when: in one process, and between processes."""
+"""The order of writers to SQLite, in one process and between processes."""
 
 import threading
 from collections.abc import Iterator

@@ -41,7 +41,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def install(project: Path) -> None:
-    """What `make install` leaves behind, but for the download: the packages are those of this Python."""
+    """Make what `make install` leaves behind, without the download: the packages are those of this Python."""
     folder = project / ".venv"
     venv.create(folder, symlinks=True)
     site = next((folder / "lib").glob("python*/site-packages"))
@@ -55,7 +55,7 @@ def install(project: Path) -> None:
 
 @contextmanager
 def network() -> Iterator[list[str]]:
-    """What to put before a command, so that it runs in a network of its own; nothing where none can be made."""
+    """The words before a command that give it a network of its own; none where that cannot be made."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *user, "--net", sys.executable, "-c", NETWORK]
     if not shutil.which("unshare") or not shutil.which("nsenter"):

@@ -87,7 +87,7 @@ def test_a_document_typed_in_as_it_is_printed_does_what_it_says(
 
 
 def commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
-    """What is typed, and what it then prints, where the document says that."""
+    """A command, and its output where the document shows that."""
     if snippet.language == "console":
         yield from conversation(snippet)
     elif snippet.language == "python":

@@ -96,7 +96,7 @@ def test_a_stream_of_which_everything_was_seen_is_empty():
 
 
 def an_older_backup(seen: int) -> Iterator[bytes]:
-    """What was seen is gone: start over, and cut at once."""
+    """Start over, since what was seen is gone, and cut at once."""
     if seen > 3:
         yield b'event: reset\ndata: {"reason": "gone"}\nid: 0\n\n'
         raise Cut

@@ -102,7 +102,7 @@ def test_an_id_stays_in_one_piece_on_a_narrow_terminal(service: Service, lab: La
 
 ODD = "[/red] :smile: \x1b]0;title\x07\x1b[2J\r\n\x7f\x9b31m \u202egnp"
 STEERING = re.compile(r"\x1b(?!\[[\d;?]*[mKAhl])|\x07|\x7f|\x9b|\u202e")
-"""What no command of ours sends to a terminal: rich colours, moves up, erases lines and hides the cursor."""
+"""Sequences that no command of ours sends: rich colours, moves up, erases lines and hides the cursor."""
 
 
 def odd_job(service: Service) -> str:
