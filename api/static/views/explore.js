@@ -6,6 +6,7 @@ import { card } from "../card.js";
 import { chart, line } from "../charts.js";
 import { chips, labelled, select } from "../controls.js";
 import { debounced, fill, h, refill, superseding } from "../dom.js";
+import { extent } from "../figures.js";
 import { fixed, number } from "../format.js";
 import { looks } from "../looks.js";
 import { heading, lede, named, problem } from "../parts.js";
@@ -229,11 +230,11 @@ export async function view({ root, query, signal, title }) {
 
   function caption(key) {
     if (!state.curves.length) return "Choose an activation above.";
-    return (
-      state.curves
-        .map((curve) => `${curve.name} runs from ${number(curve[key][0], 3)} to ${number(curve[key].at(-1), 3)}`)
-        .join("; ") + "."
-    );
+    const said = state.curves.map((curve) => {
+      const [low, high] = extent(curve[key]).map((end) => number(end, 3));
+      return `${curve.name} lies between ${low} and ${high}`;
+    });
+    return `${said.join("; ")}.`;
   }
 
   function moveTo(place) {
