@@ -36,6 +36,13 @@ def test_a_long_log_goes_aside_and_its_writers_go_on_at_its_new_end(tmp_path: Pa
     assert log.read_text() == "after\n"
 
 
+def test_a_line_that_was_copied_by_half_is_left_out(tmp_path: Path):
+    log = tmp_path / "stack.log"
+    log.write_text("before\n" * 100 + "hal")
+    keep_short(log, largest_bytes=100)
+    assert (tmp_path / "stack.log.1").read_text() == "before\n" * 100
+
+
 def test_lines_of_several_writers_stay_whole_while_the_log_is_cut(tmp_path: Path):
     log = tmp_path / "stack.log"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name, str(log)]) for name in ("api", "worker")]
