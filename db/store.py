@@ -287,9 +287,7 @@ def remove(session: Session, job_id: str) -> None:
 
 def removable(session: Session, job_id: str) -> None:
     """Raises what `remove` would raise, without a lock: a job that has ended stays so."""
-    unfinished = queries.find(session, job_id).state
-    if JobState(unfinished) not in TERMINAL:
-        raise JobNotFinished(f"the job is {unfinished}; it has to end first")
+    refuse_unfinished(queries.find(session, job_id))
 
 
 def remove_empty_sweep(session: Session, sweep_id: str) -> None:
@@ -301,9 +299,13 @@ def remove_empty_sweep(session: Session, sweep_id: str) -> None:
 
 def ended(session: Session, job_id: str) -> Job:
     job = locked(session, job_id)
+    refuse_unfinished(job)
+    return job
+
+
+def refuse_unfinished(job: Job) -> None:
     if job.state not in TERMINAL:
         raise JobNotFinished(f"the job is {job.state}; it has to end first")
-    return job
 
 
 def locked(session: Session, job_id: str) -> Job:
@@ -364,14 +366,6 @@ def look(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_seco
     if row is None:
         raise Fenced
     return Standing(row.cancel_requested_at is None, bool(row.odd))
-
-
-def wanted(session: Session, lease: Lease) -> bool:
-    """False once a client has asked to cancel. Raises Fenced when the lease is lost."""
-    row = session.execute(select(Job.cancel_requested_at).where(*held(lease))).one_or_none()
-    if row is None:
-        raise Fenced
-    return row.cancel_requested_at is None
 
 
 def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> None:

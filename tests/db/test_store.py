@@ -379,12 +379,11 @@ def test_a_queued_job_is_cancelled_at_once(sessions: Sessions) -> None:
 
 def test_a_running_job_is_asked_to_stop(sessions: Sessions) -> None:
     lease = running(sessions)
-    with sessions.begin() as session:
-        assert store.wanted(session, lease)
+    assert look(sessions, lease).wanted
     with sessions.begin() as session:
         assert store.request_cancel(session, lease.job_id).state == "running"
+    assert not look(sessions, lease).wanted
     with sessions.begin() as session:
-        assert not store.wanted(session, lease)
         store.cancel(session, lease)
     assert find(sessions, lease.job_id).state == "cancelled"
 
