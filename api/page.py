@@ -17,9 +17,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import page as page_files
 from api import conditional, formats, looks, prefix
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(page_files.__file__).parent / "static"
 INDEX = STATIC / "index.html"
 REVALIDATE = {"Cache-Control": "no-cache"}
 PLOTLY_PATH = "/static/vendor/plotly.min.js"

@@ -319,8 +319,8 @@ def test_every_file_of_every_package_is_in_the_wheel(wheel: list[str]):
 
 def test_the_page_and_the_migrations_are_in_the_wheel(wheel: list[str]):
     assert {
-        "api/static/index.html",
-        "api/static/views/explore.js",
+        "page/static/index.html",
+        "page/static/views/explore.js",
         "migrations/env.py",
         "migrations/script.py.mako",
     } <= set(wheel)
