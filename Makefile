@@ -50,8 +50,8 @@ results: install
 # Hypothesis at random, then half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
 faults: install
 	$(TEST) -m hypothesis --hypothesis-profile=deep
-	$(BIN)/python tests/faults/controls.py
-	PYTHONPATH=.:tests $(BIN)/python tests/faults/campaign.py
+	$(BIN)/python -m tests.faults.controls
+	$(BIN)/python -m tests.faults.campaign
 
 compose:
 	tests/compose/run

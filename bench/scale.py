@@ -14,8 +14,19 @@ from time import monotonic
 from typing import Any
 
 from bench import postgres
-from bench.crowd import Figures, Hints, Member, Notes, claiming, crowd, member, percentiles, submitting, training
 from bench.postgres import PostgresServer
+from bench.simulated_workers import (
+    Figures,
+    Hints,
+    Member,
+    Notes,
+    claiming,
+    crowd,
+    member,
+    percentiles,
+    submitting,
+    training,
+)
 from bench.stored import store_epochs
 from broker.reconciler import reconcile
 from db import queries, schema, store

@@ -13,8 +13,6 @@ from time import monotonic
 import pytest
 import redis
 from hypothesis import settings
-from outage import Outage
-from service import wait_for
 
 from bench.postgres import PostgresServer, installed, running
 from db import files, schema
@@ -22,6 +20,8 @@ from db.session import Sessions, connect
 from stack.processes import Child
 from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
+from tests.support.outage import Outage
+from tests.support.service import wait_for
 
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=300)
 settings.register_profile("deep", deadline=None, max_examples=5000)

@@ -5,12 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from oracle import zero_of_derivative
 
 from activations import catalog
 from activations.catalog import ACTIVATIONS, Activation, InvalidParameter, Parameter, Parameters, UnknownActivation
 from activations.functions import SELU_ALPHA, SELU_SCALE
 from jobs.spec import JobSpec
+from tests.support.oracle import zero_of_derivative
 
 GRID = np.concatenate([[-1e8], np.linspace(-60, 60, 24001), [1e8]])  # softsign is slow to reach its bounds
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)

@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
-from oracle import CASES, ELU, ZEROS_OF_DERIVATIVE, true_derivative, true_value, zero_of_derivative
 from torch.nn import functional
 
 from activations import catalog
 from activations.catalog import Array, Parameters
+from tests.support.oracle import CASES, ELU, ZEROS_OF_DERIVATIVE, true_derivative, true_value, zero_of_derivative
 
 LARGEST = sys.float_info.max
 SMALLEST_TRUE = 1e-300  # below it, only the order of magnitude is promised

@@ -4,7 +4,8 @@ import http.client
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from proxy import served
+
+from tests.support.proxy import served
 
 
 def test_a_connection_lasts_beyond_a_bug(app: FastAPI) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disk import Disk, small_disk
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.main import create_app
 from db import schema
 from jobs.settings import sqlite_url
+from tests.support.disk import Disk, small_disk
 
 FIRST = {"activation": "relu", "metadata": {f"key-{number}": "x" * 500 for number in range(32)}}
 """A job that takes some room."""

@@ -8,7 +8,6 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from proxy import proxy, served
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
@@ -16,6 +15,7 @@ from api.main import create_app
 from api.proxy import said_prefix
 from jobs.settings import Settings
 from stack.client import Client
+from tests.support.proxy import proxy, served
 
 
 class NoBroker:

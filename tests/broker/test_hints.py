@@ -6,13 +6,13 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from disk import small_disk
-from service import wait_for
 
 from broker.hints import CeleryQueue
 from jobs.errors import BrokerUnavailable
 from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
+from tests.support.disk import small_disk
+from tests.support.service import wait_for
 
 
 @pytest.fixture

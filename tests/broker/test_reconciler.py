@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 
 import pytest
-from outage import Outage
 from sqlalchemy import update
 
 from broker.reconciler import Reconciler, dispatch, reconcile
@@ -15,6 +14,7 @@ from db.models import Job, Prediction
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable
 from jobs.spec import JobSpec
+from tests.support.outage import Outage
 
 
 class FakeQueue:

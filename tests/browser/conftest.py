@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
-from service import Service, service_on
 
 from bench.browser import found, launched
-from browser.canned import Canned, canned
-from browser.tab import ARTEFACTS, SECONDS, WIDE, OpenTab, Tab
-from browser.views import routes
+from tests.browser.canned import Canned, canned
+from tests.browser.tab import ARTEFACTS, SECONDS, WIDE, OpenTab, Tab
+from tests.browser.views import routes
+from tests.support.service import Service, service_on
 
 QUIET = {"worker_threads": "1"}  # the browser has the other core
 FAILED = pytest.StashKey[bool]()

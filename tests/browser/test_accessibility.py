@@ -6,8 +6,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ViewportSize, expect
 
-from browser.tab import ARTEFACTS, WIDE, OpenTab, Tab
-from browser.views import HEADINGS
+from tests.browser.tab import ARTEFACTS, WIDE, OpenTab, Tab
+from tests.browser.views import HEADINGS
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 SEVERE = ("serious", "critical")

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, expect
-from proxy import proxy
-from service import QUICK, Service
 
-from browser.tab import SECONDS, WIDE, Tab
-from browser.views import HEADINGS
+from tests.browser.tab import SECONDS, WIDE, Tab
+from tests.browser.views import HEADINGS
+from tests.support.proxy import proxy
+from tests.support.service import QUICK, Service
 
 
 @pytest.fixture

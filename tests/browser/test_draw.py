@@ -3,9 +3,9 @@
 import re
 
 from playwright.sync_api import Page, expect
-from service import Service
 
-from browser.tab import Tab
+from tests.browser.tab import Tab
+from tests.support.service import Service
 
 
 def stroke(page: Page, *places: tuple[float, float]) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
-from browser.tab import Tab
+from tests.browser.tab import Tab
 
 
 def test_explore_draws_value_and_derivative_of_the_chosen_activations(tab: Tab) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
-from service import Service, service_on
 
-from browser.conftest import QUIET
-from browser.tab import Tab
+from tests.browser.conftest import QUIET
+from tests.browser.tab import Tab
+from tests.support.service import Service, service_on
 
 
 @pytest.fixture(scope="module")

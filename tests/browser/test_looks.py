@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from activations import catalog
 from api import looks
-from browser.canned import Canned
-from browser.tab import OpenTab, Tab
+from tests.browser.canned import Canned
+from tests.browser.tab import OpenTab, Tab
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from playwright.sync_api import Locator, expect
-from service import Service
 
-from browser.tab import Tab
+from tests.browser.tab import Tab
+from tests.support.service import Service
 
 BESIDE = "beside the article\N{RIGHT SINGLE QUOTATION MARK}s run"
 PUBLISHED = "relu, the article\N{RIGHT SINGLE QUOTATION MARK}s"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
-from service import Service
 
-from browser.tab import Tab
+from tests.browser.tab import Tab
+from tests.support.service import Service
 
 QUICK = {"train_samples": 256, "validation.fraction": 0.001}
 LONG = {**QUICK, "epochs": 1000}

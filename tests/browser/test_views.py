@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import httpx
 import pytest
 from playwright.sync_api import expect
-from service import Service
 
-from browser.tab import Tab
-from browser.views import HEADINGS
+from tests.browser.tab import Tab
+from tests.browser.views import HEADINGS
+from tests.support.service import Service
 
 
 @pytest.mark.parametrize("view", HEADINGS)

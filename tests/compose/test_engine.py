@@ -6,7 +6,8 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from composed import PROJECT, Record, events, violations
+
+from tests.compose.composed import PROJECT, Record, events, violations
 
 SKIPPED = 77
 

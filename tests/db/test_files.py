@@ -12,9 +12,9 @@ from time import monotonic
 
 import fsspec
 import pytest
-from names import NAMES
 
 from db import files
+from tests.support.names import NAMES
 
 
 def test_a_file_is_durable_before_it_has_its_name_and_the_name_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from service import wait_for
 from sqlalchemy import text
 
 from db import turns, workers
 from db.session import connect
 from db.turns import FirstTurns, OrderedTurns
 from jobs.errors import DatabaseBusy, DatabaseUnavailable
+from tests.support.service import wait_for
 
 
 @pytest.fixture

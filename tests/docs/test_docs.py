@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from service import service_on
-from snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
-from terminal import Terminal, copy, install, network
 from typer import Typer
 from typer.models import CommandInfo
 
 from stack.cli import app
 from stack.commands import app as client_commands
+from tests.docs.snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
+from tests.docs.terminal import Terminal, copy, install, network
+from tests.support.service import service_on
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service import service_on
 
 from db import files
+from tests.support.service import service_on
 
 pytestmark = pytest.mark.timeout(240)
 

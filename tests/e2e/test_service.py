@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from service import Service, service_on
 
+from tests.support.service import Service, service_on
 from worker.prepare import choose_device, device_name
 
 pytestmark = pytest.mark.timeout(240)

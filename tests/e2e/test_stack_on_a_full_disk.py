@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from disk import small_disk
-from service import QUICK, Service, start, wait_for
+
+from tests.support.disk import small_disk
+from tests.support.service import QUICK, Service, start, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -19,10 +19,6 @@ from pathlib import Path
 from statistics import median
 from time import monotonic, sleep
 
-from clients import SPECS, Clients
-from ground import Ground, Strike
-from havoc import KILLS, TROUBLES, Fault
-from invariants import History, history, violations
 from sqlalchemy import func, select
 
 from bench.postgres import running
@@ -30,6 +26,10 @@ from db import schema
 from db.models import Epoch, Event, Job
 from jobs.settings import sqlite_url
 from jobs.state import JobState
+from tests.faults.chaos import KILLS, TROUBLES, Fault
+from tests.faults.clients import SPECS, Clients
+from tests.faults.environment import Ground, Strike
+from tests.support.invariants import History, history, violations
 
 SETTLED_WITHIN_SECONDS = 600
 SECONDS_BETWEEN_KILLS = (2, 10)  # time to train an epoch now and then: three crashes without one end a job

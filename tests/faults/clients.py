@@ -8,7 +8,8 @@ from time import monotonic, sleep
 from typing import Any
 
 import httpx
-from ground import Ground
+
+from tests.faults.environment import Ground
 
 UNFINISHED_JOBS = 5
 CANCELS_A_ROUND = 0.004

@@ -1,7 +1,8 @@
 """A short campaign, so that `make faults` can be relied on; docs/faults.md has the long ones."""
 
 import pytest
-from campaign import campaign, ground_on
+
+from tests.faults.campaign import campaign, ground_on
 
 
 @pytest.mark.timeout(400)

@@ -1,5 +1,6 @@
 import pytest
-from controls import GUARDS, PROJECT, Guard
+
+from tests.faults.controls import GUARDS, PROJECT, Guard
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.promise)

@@ -1,13 +1,13 @@
 """The invariants themselves: they notice what they are there to notice."""
 
 import pytest
-from invariants import history, violations
 from sqlalchemy import text
-from workers import submit
 
 from db import store
 from db.session import Sessions
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from tests.faults.workers import submit
+from tests.support.invariants import history, violations
 
 
 def trained_by_hand(sessions: Sessions) -> str:

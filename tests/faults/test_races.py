@@ -7,8 +7,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from invariants import history, violations
-from workers import SPEC, find, submit
 
 from db import store
 from db.session import Sessions
@@ -16,6 +14,8 @@ from db.store import Lease
 from jobs.errors import Fenced, JobFinished
 from jobs.metrics import EpochMetrics, Evaluation
 from jobs.state import JobState
+from tests.faults.workers import SPEC, find, submit
+from tests.support.invariants import history, violations
 
 ROUNDS = 25
 METRICS = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)

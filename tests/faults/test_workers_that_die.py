@@ -4,9 +4,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from invariants import history, violations
-from service import wait_for
-from workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
 
 from broker.hints import CeleryQueue
 from broker.reconciler import dispatch
@@ -15,6 +12,9 @@ from db.session import Sessions
 from db.store import MAX_CRASHES_WITHOUT_PROGRESS
 from jobs.state import JobState
 from stack.up import Valkey
+from tests.faults.workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
+from tests.support.invariants import history, violations
+from tests.support.service import wait_for
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -40,7 +40,7 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
     for point, job_id in jobs.items():
         (tmp_path / f"{job_id}.point").write_text(point)
     queue = CeleryQueue(valkey.url)
-    with worker(database_url, valkey, tmp_path, tasks="failing_tasks", processes=2):
+    with worker(database_url, valkey, tmp_path, tasks="tests.faults.failing_tasks", processes=2):
         dispatch(sessions, queue, list(jobs.values()))
         wait_for_end(sessions, list(jobs.values()), seconds=240)
     queue.close()

@@ -37,7 +37,7 @@ def worker(
     folder.mkdir(exist_ok=True)
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "FAULTS_FOLDER": str(folder),
         "ACTIVATION_LAB_DATA_DIR": str(folder),
         "ACTIVATION_LAB_DATABASE_URL": url,

@@ -2,12 +2,12 @@ import re
 from pathlib import Path
 
 import pytest
-from names import NAMES
 from sqlalchemy import make_url
 
 from db import files
 from jobs import settings
 from jobs.settings import InvalidSettings, Settings
+from tests.support.names import NAMES
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
-from played import Lab, Service, started
 from typer.testing import CliRunner
 
 from stack.cli import app
+from tests.support.recorded_runs import Lab, Service, started
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from played import Service, serving
 
 from stack import client as client_module
 from stack import events
 from stack.client import Client
 from stack.client_errors import ServiceError, Unreachable, Unusable
 from stack.events import Event
+from tests.support.recorded_runs import Service, serving
 
 KINDS = ["state", "state", "epoch", "epoch", "epoch", "state", "end"]
 EVENTS = [Event(str(number), kind, {"n": number}) for number, kind in enumerate(KINDS, 1)]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from played import Lab, Service, metrics, started
 from typer.testing import CliRunner, Result
 
 from db import keys, store, workers
 from jobs.errors import Diverged
 from jobs.metrics import LayerMetrics
 from stack.cli import app
+from tests.support.recorded_runs import Lab, Service, metrics, started
 
 
 def submitted(lab: Lab, *arguments: str) -> str:

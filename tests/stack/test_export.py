@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from played import Lab, Service, metrics
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
@@ -18,6 +17,7 @@ from jobs.metrics import Evaluation, LayerMetrics
 from jobs.settings import sqlite_url
 from stack.cli import app
 from stack.exports.mlflow import tag_name
+from tests.support.recorded_runs import Lab, Service, metrics
 
 LAYER = LayerMetrics(
     epoch=1,

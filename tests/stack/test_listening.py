@@ -4,11 +4,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from service import start
 from typer.testing import CliRunner
 
 from stack.cli import app
 from stack.up import CannotStart, at, listening
+from tests.support.service import start
 
 IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").read_text(), reason="this machine has no IPv6")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from disk import small_disk
-from names import NAMES
-from service import wait_for
 
 from stack.up import valkey
+from tests.support.disk import small_disk
+from tests.support.names import NAMES
+from tests.support.service import wait_for
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from played import Lab, Service
 
 from db import store
 from jobs.errors import Diverged
+from tests.support.recorded_runs import Lab, Service
 
 
 @pytest.fixture

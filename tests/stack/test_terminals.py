@@ -13,7 +13,6 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
 import pytest
-from played import Lab, Service
 from typer.testing import CliRunner
 
 from activations import catalog
@@ -22,6 +21,7 @@ from db.models import Worker
 from jobs.text import visible
 from stack.cli import app
 from stack.commands import completion
+from tests.support.recorded_runs import Lab, Service
 
 PROGRAM = [sys.executable, "-m", "stack"]
 

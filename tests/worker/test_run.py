@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from outage import Outage
 from sqlalchemy import text, update
 
 from db import predictions, queries, store
@@ -17,6 +16,7 @@ from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from tests.support.outage import Outage
 from worker.answering import Answering
 from worker.pulse import Pulse
 from worker.run import Runner, run

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import httpx
 import uvicorn
@@ -15,7 +16,7 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host", "upgrade"
 
 
 @contextmanager
-def served(app: ASGIApp, *, lifespan: str = "off") -> Iterator[str]:
+def served(app: ASGIApp, *, lifespan: Literal["auto", "on", "off"] = "off") -> Iterator[str]:
     """The URL of the app, on loopback, behind the real uvicorn."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(

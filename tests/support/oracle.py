@@ -1,6 +1,7 @@
 """The activations as the article writes them, with enough digits that what cancels there leaves enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import mpmath as mp
 from mpmath import mpf
@@ -32,7 +33,7 @@ CASES = [
 ]
 
 # Where a derivative is zero, found with findroot: a relative error means nothing there.
-ZEROS_OF_DERIVATIVE = {
+ZEROS_OF_DERIVATIVE: dict[tuple[object, ...], float] = {
     ("gelu", "tanh"): -0.7524614220710163,
     ("gelu", "none"): -0.7517915246935645,
     ("silu",): -1.2784645427610738,
@@ -41,17 +42,17 @@ ZEROS_OF_DERIVATIVE = {
 }
 
 
-def zero_of_derivative(name: str, parameters: dict) -> float:
+def zero_of_derivative(name: str, parameters: Mapping[str, Any]) -> float:
     """Infinity where there is none."""
     return ZEROS_OF_DERIVATIVE.get((name, *parameters.values()), float("inf"))
 
 
-def true_value(name: str, parameters: dict, x: float) -> mpf:
+def true_value(name: str, parameters: Mapping[str, Any], x: float) -> mpf:
     with mp.workdps(DIGITS):
         return FORMULAS[name][0](mpf(x), **parameters)
 
 
-def true_derivative(name: str, parameters: dict, x: float) -> mpf:
+def true_derivative(name: str, parameters: Mapping[str, Any], x: float) -> mpf:
     with mp.workdps(DIGITS):
         return FORMULAS[name][1](mpf(x), **parameters)
 

@@ -10,13 +10,13 @@ from time import monotonic, sleep
 
 import psutil
 import redis
-from ground import LEASE_SECONDS, Ground
 from sqlalchemy import select
 
 from broker.hints import CeleryQueue
 from db.models import Job
 from jobs.errors import DatabaseUnavailable
 from jobs.state import JobState
+from tests.faults.environment import LEASE_SECONDS, Ground
 
 LESS_THAN_A_CHECKPOINT_BYTES = 10_000_000
 

@@ -9,15 +9,15 @@ from time import monotonic, sleep, time
 from typing import NamedTuple
 
 import psutil
-from service import NotReady, Service, start
 from sqlalchemy import select
-from workers import trainer_of
 
 from bench.postgres import PostgresServer
 from db.models import Job
 from db.session import connect
 from jobs.errors import DatabaseUnavailable
 from stack.processes import Child
+from tests.faults.workers import trainer_of
+from tests.support.service import NotReady, Service, start
 
 LEASE_SECONDS = 8
 SETTINGS = {

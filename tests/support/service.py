@@ -97,7 +97,7 @@ def start(data_dir: Path, *options: str, stderr: IO[str] | None = None, **settin
 
 @contextmanager
 def service_on(data_dir: Path, *options: str, **settings: str) -> Iterator[Service]:
-    service = start(data_dir, *options, **settings)
+    service = start(data_dir, *options, stderr=None, **settings)
     try:
         yield service
     finally:

@@ -35,7 +35,7 @@ class Disk:
 def small_disk(megabytes: int) -> Iterator[Disk]:
     folder = Path(tempfile.mkdtemp(prefix="activation-lab-disk-"))
     folder.chmod(0o755)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder)]
     try:
         mounted = subprocess.run(command, capture_output=True, check=False)
         if mounted.returncode != 0:
