@@ -14,9 +14,10 @@ from api.jobs import MAX_NUMBER, UNCHANGED, JobId
 from api.out import Out
 from api.routing import Route
 from api.times import Time
-from db import files, queries
+from db import queries
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
+from storage import files
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 

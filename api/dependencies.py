@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from api.news import News
 from broker.hints import Queue
 from db.session import Sessions as DatabaseSessions
-from jobs.settings import Settings as ServiceSettings
+from runtime.settings import Settings as ServiceSettings
 
 
 def sessions(request: Request) -> DatabaseSessions:

@@ -6,8 +6,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from activations import catalog
 from activations.propagation import SATURATED
-from api.examples import EXAMPLES
 from api.out import Out
+from article.examples import EXAMPLES
 from jobs.spec import ActivationSpec, Clip, Initializer, misplaced
 
 MAX_LAYERS = 1000

@@ -15,7 +15,6 @@ from activations import catalog, gradients, propagation
 from api import drawings, formats, looks
 from api.drawings import Drawing, Line, Panel
 from api.errors import declared
-from api.examples import EXAMPLES, Example
 from api.formats import ColumnType, Format, Table
 from api.gradient_models import (
     Chain,
@@ -29,6 +28,7 @@ from api.gradient_models import (
 )
 from api.numbers import ExactJSON
 from api.routing import Route
+from article.examples import EXAMPLES, Example
 
 Row = Mapping[str, Any]  # Any: of the types in a table's columns
 

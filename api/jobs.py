@@ -21,7 +21,7 @@ from api.out import Out
 from api.routing import Route, takes_any_parameter
 from api.validation import invalid_value
 from broker.reconciler import dispatch
-from db import files, queries, store
+from db import queries, store
 from db.models import Epoch, Job, Layer
 from jobs.errors import (
     DatabaseUnavailable,
@@ -36,6 +36,7 @@ from jobs.errors import (
 from jobs.metrics import ALWAYS_MEASURED
 from jobs.spec import NO_NUL, JobSpec
 from jobs.state import JobState
+from storage import files
 
 log = logging.getLogger(__name__)
 

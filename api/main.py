@@ -41,9 +41,9 @@ from api.proxy import Forwarded
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
-from jobs import tracing
 from jobs.errors import DatabaseUnavailable
-from jobs.settings import Settings
+from runtime import tracing
+from runtime.settings import Settings
 
 THREADS = 100
 """For requests: more than can wait for a turn at writing (db/turns.py)."""

@@ -19,12 +19,12 @@ from api.routing import Route
 from api.sweep_out import variant
 from api.sweeps import SweepId
 from api.validation import invalid_value, names_in
+from article import published
+from article.published import Point
 from db import queries, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
-from jobs import published
 from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
-from jobs.published import Point
 from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)

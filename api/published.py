@@ -17,11 +17,11 @@ from api.out import Out
 from api.routing import Route
 from api.sweep_out import EstimateOut
 from api.sweeps import SweepId
+from article import published
+from article.published import Comparison, Metric, Verdict
 from db import sweeps
 from db.sweeps import SweepJob
-from jobs import published
 from jobs.errors import DatabaseUnavailable, SweepNotFound
-from jobs.published import Comparison, Metric, Verdict
 from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from bench.startup import running_api
 from db import schema, sweeps
 from db.session import connect
-from jobs.settings import sqlite_url
 from jobs.sweep import SweepSpec, expand
+from runtime.settings import sqlite_url
 
 FORMATS = ("json", "csv", "ndjson", "parquet")
 CLIENTS = (1, 4)

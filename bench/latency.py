@@ -10,7 +10,7 @@ from statistics import median, quantiles
 import httpx
 
 from db import schema
-from jobs.settings import sqlite_url
+from runtime.settings import sqlite_url
 from stack.processes import Child
 from stack.up import answers, free_port, valkey
 

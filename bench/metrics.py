@@ -12,8 +12,8 @@ from bench.stored import store_epochs
 from db import schema, store
 from db.session import Sessions, connect
 from jobs.metrics import EpochMetrics
-from jobs.settings import sqlite_url
 from jobs.spec import JobSpec
+from runtime.settings import sqlite_url
 
 SCRAPES = 20
 QUEUED = 10_000

@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
 from bench.browser import found, launched
-from jobs.settings import Settings
+from runtime.settings import Settings
 from stack.client import JSON, Client
 from stack.demo import settings_of_its_own, while_supervised
 from stack.up import Stack, running

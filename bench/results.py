@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 
+from article.published import METRICS
 from jobs import statistics
-from jobs.published import METRICS
-from jobs.settings import Settings
+from runtime.settings import Settings
 from stack.demo import while_supervised
 from stack.up import running
 

@@ -17,8 +17,8 @@ from broker.reconciler import dispatch
 from db import queries, schema, store
 from db.models import Job
 from db.session import Sessions, connect
-from jobs.settings import sqlite_url
 from jobs.spec import JobSpec
+from runtime.settings import sqlite_url
 from stack.processes import Child
 from stack.up import Valkey, valkey
 from stack.watch import FIRST_PAUSE_SECONDS

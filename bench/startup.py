@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from db import schema
-from jobs.settings import sqlite_url
+from runtime.settings import sqlite_url
 from stack.up import free_port
 
 RUNS = 5

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from jobs.settings import Settings
 from jobs.spec import JobSpec
+from runtime.settings import Settings
 from worker import data
 from worker.train import Training
 

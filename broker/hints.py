@@ -8,8 +8,8 @@ import redis
 from kombu.exceptions import OperationalError
 
 from broker.app import PREDICT, PREDICTIONS, QUEUE, TRAIN, create_publisher
-from jobs import tracing
 from jobs.errors import BrokerUnavailable
+from runtime import tracing
 
 log = logging.getLogger(__name__)
 

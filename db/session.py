@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from db.outages import Disk, named
 from db.turns import FirstTurns, OrderedTurns, Turns
-from jobs import tracing
 from jobs.errors import InvalidDatabaseUrl
+from runtime import tracing
 
 POSTGRESQL_DRIVER = "postgresql+psycopg"
 POSTGRESQL = {

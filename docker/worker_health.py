@@ -7,8 +7,8 @@ import sys
 
 from db import queries
 from db.session import Sessions, connect
-from jobs import settings
 from jobs.errors import DatabaseUnavailable
+from runtime import settings
 
 
 def complaint(sessions: Sessions, hostname: str) -> str | None:

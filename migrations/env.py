@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, text
 
 from db.models import Base
-from jobs import settings
+from runtime import settings
 
 MIGRATION_LOCK = 7_310_577
 

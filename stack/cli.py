@@ -11,10 +11,10 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from jobs import logs
-from jobs import settings as service_settings
 from jobs.errors import JobsError
-from jobs.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
+from runtime import logs
+from runtime import settings as service_settings
+from runtime.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
 from stack import commands
 from stack.exits import INTERRUPTED, fail, say, warn
 

@@ -11,9 +11,9 @@ from typing import IO, TypeVar
 
 from rich.console import Console
 
-from jobs.settings import Settings
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import visible
+from runtime.settings import Settings
 from stack import report
 from stack.client import JSON, Client
 from stack.progress import Show, outcome, shown

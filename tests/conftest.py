@@ -15,11 +15,12 @@ import redis
 from hypothesis import settings
 
 from bench.postgres import PostgresServer, installed, running
-from db import files, schema
+from db import schema
 from db.session import Sessions, connect
 from stack.processes import Child
 from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
+from storage import files
 from tests.support.outage import Outage
 from tests.support.service import wait_for
 

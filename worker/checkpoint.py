@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import safetensors.torch
 from torch import Tensor
 
-from db import files
 from db.store import CheckpointFile
 from jobs.errors import CheckpointDamaged
+from storage import files
 
 
 @dataclass(frozen=True, slots=True)

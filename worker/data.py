@@ -14,9 +14,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from db import files
 from jobs.errors import DataDamaged, DataMissing
 from jobs.spec import JobSpec, OnTestSet
+from storage import files
 
 log = logging.getLogger(__name__)
 

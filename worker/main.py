@@ -18,7 +18,7 @@ from broker.reconciler import Reconciler, send_lost_hints
 from db import store, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
-from jobs.settings import Settings
+from runtime.settings import Settings
 from worker.causes import Causes
 
 log = logging.getLogger(__name__)

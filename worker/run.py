@@ -20,10 +20,10 @@ from tenacity import (
 from db import store
 from db.session import Sessions
 from db.store import CheckpointFile, Claim
-from jobs import tracing
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from runtime import tracing
 from worker.answering import Answering
 from worker.journal import Entry, Journal
 from worker.pulse import Cancelled, Draining, Pulse

@@ -17,7 +17,7 @@ from celery.signals import setup_logging, worker_process_init
 
 from broker.app import PREDICT, TRAIN
 from db.session import connect
-from jobs import logs, settings, tracing
+from runtime import logs, settings, tracing
 from worker.answering import Answering
 from worker.presence import Presence
 from worker.run import Runner, run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.settings import sqlite_url
+from runtime.settings import sqlite_url
 from stack.commands.arguments import LOCAL, AnyId, Url
 from stack.commands.service import service
 from stack.exits import fail, say

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from db.files import write_atomically
 from jobs.words import words
 from stack.exports.record import Point, Record, flat
+from storage.files import write_atomically
 
 WRITTEN = "job.json"  # beside the event files: the job as it was when they were written
 VALIDATION = "val_"

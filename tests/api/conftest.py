@@ -10,7 +10,7 @@ from db import store
 from db.session import Sessions
 from db.store import CheckpointFile, Lease
 from jobs.metrics import EpochMetrics, LayerMetrics
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 
 class RecordingQueue:

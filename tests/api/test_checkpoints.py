@@ -8,11 +8,12 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from db import files, store
+from db import store
 from db.models import Checkpoint
 from db.store import CheckpointFile
 from jobs.metrics import EpochMetrics
 from stack.up import free_port
+from storage import files
 
 CONTENT = bytes(range(100))
 

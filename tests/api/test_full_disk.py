@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from api.main import create_app
 from db import schema
-from jobs.settings import sqlite_url
+from runtime.settings import sqlite_url
 from tests.support.disk import Disk, small_disk
 
 FIRST = {"activation": "relu", "metadata": {f"key-{number}": "x" * 500 for number in range(32)}}

@@ -15,8 +15,8 @@ from api import job_metrics
 from api.main import create_app
 from db import store, sweeps, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, Diverged
-from jobs.settings import Settings
 from jobs.sweep import SweepSpec, expand
+from runtime.settings import Settings
 
 ABSENT = None
 

@@ -17,7 +17,7 @@ from api.openapi import operations
 from db import predictions
 from db.predictions import Answer
 from jobs.errors import JobsError
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 DOCUMENT = create_app(Settings(database_url="sqlite://", broker_url="redis://127.0.0.1:1/0")).openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]

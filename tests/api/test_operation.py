@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from api.main import create_app
 from db import keys, workers
 from jobs.errors import BrokerUnavailable
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 
 def test_the_service_is_alive_and_ready(client: TestClient) -> None:
@@ -119,7 +119,7 @@ def test_the_api_starts_where_torch_cannot_be_imported() -> None:
 import sys
 sys.modules.update({"torch": None, "torchvision": None, "safetensors": None})
 from api.main import create_app
-from jobs.settings import Settings
+from runtime.settings import Settings
 create_app(Settings())
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from api import page
 from api.main import create_app
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 VENDORED = "/static/vendor/plotly.min.js"
 MOST_BYTES = 140_000

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.main import create_app
 from api.proxy import said_prefix
-from jobs.settings import Settings
+from runtime.settings import Settings
 from stack.client import Client
 from tests.support.proxy import proxy, served
 

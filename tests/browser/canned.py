@@ -19,7 +19,7 @@ from api.main import create_app
 from db import schema
 from db.models import Epoch, Event, Job, Layer
 from db.session import Sessions, connect
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 LAYERS = ("conv1", "conv2", "dense1", "dense2", "output")

@@ -19,7 +19,7 @@ import pytest
 from api.page import plotly_file
 from db import schema, workers
 from db.session import Sessions, connect
-from jobs.settings import CLIENT_VARIABLES, PREFIX, Settings
+from runtime.settings import CLIENT_VARIABLES, PREFIX, Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()

@@ -154,7 +154,7 @@ def headings(path: Path) -> set[str]:
 
 
 def test_every_setting_is_in_the_readme() -> None:
-    from jobs.settings import PREFIX, Settings  # noqa: PLC0415
+    from runtime.settings import PREFIX, Settings  # noqa: PLC0415
 
     text = (ROOT / "README.md").read_text()
     for name in Settings.model_fields:

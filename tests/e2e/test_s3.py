@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from db import files
+from storage import files
 from tests.support.service import service_on
 
 pytestmark = pytest.mark.timeout(240)

@@ -24,8 +24,8 @@ from sqlalchemy import func, select
 from bench.postgres import running
 from db import schema
 from db.models import Epoch, Event, Job
-from jobs.settings import sqlite_url
 from jobs.state import JobState
+from runtime.settings import sqlite_url
 from tests.faults.chaos import KILLS, TROUBLES, Fault
 from tests.faults.clients import SPECS, Clients
 from tests.faults.environment import Ground, Strike

@@ -180,17 +180,17 @@ GUARDS = (
     ),
     Guard(
         "a checkpoint is there whole or not at all",
-        "db/files.py",
+        "storage/files.py",
         'partial = path.with_name(f".{path.name}.partial")',
         "partial = path",
-        ("tests/db/test_files.py", "durable"),
+        ("tests/storage/test_files.py", "durable"),
     ),
     Guard(
         "a checkpoint's bytes are on the disk before its name is",
-        "db/files.py",
+        "storage/files.py",
         "        os.fsync(file.fileno())\n",
         "",
-        ("tests/db/test_files.py", "durable"),
+        ("tests/storage/test_files.py", "durable"),
     ),
     Guard(
         "a damaged checkpoint is not trained from",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.settings import Settings
 from jobs.spec import JobSpec
+from runtime.settings import Settings
 from stack import demo
 from stack.up import Stack, set_by_signals
 

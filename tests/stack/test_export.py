@@ -14,7 +14,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from db import store
 from jobs.errors import Diverged
 from jobs.metrics import Evaluation, LayerMetrics
-from jobs.settings import sqlite_url
+from runtime.settings import sqlite_url
 from stack.cli import app
 from stack.exports.mlflow import tag_name
 from tests.support.recorded_runs import Lab, Service, metrics

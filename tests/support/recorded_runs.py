@@ -15,7 +15,7 @@ from db import store
 from db.session import Sessions, connect
 from jobs.errors import TrainingError
 from jobs.metrics import EpochMetrics, Evaluation
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from db import files
 from db.store import CheckpointFile
 from jobs.errors import CheckpointDamaged
+from storage import files
 from worker.checkpoint import Checkpoints
 
 TENSORS = {"weight": torch.arange(12.0).view(3, 4), "epoch": torch.tensor(7)}

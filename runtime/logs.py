@@ -14,9 +14,9 @@ from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from jobs import tracing
-from jobs.settings import Settings
 from jobs.text import visible
+from runtime import tracing
+from runtime.settings import Settings
 
 SECRETS: dict[re.Pattern[str], str] = {
     # user:password@ of a URL, to the last @ before a slash: a password may hold one.

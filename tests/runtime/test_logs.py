@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from jobs import logs
+from runtime import logs
 
 KEY = "al_" + "A1b2-_" * 7 + "Z"
 

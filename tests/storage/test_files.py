@@ -13,7 +13,7 @@ from time import monotonic
 import fsspec
 import pytest
 
-from db import files
+from storage import files
 from tests.support.names import NAMES
 
 

@@ -4,7 +4,7 @@ import sys
 SCRIPT = """
 import sys
 from api.main import create_app
-from jobs.settings import Settings
+from runtime.settings import Settings
 create_app(Settings())
 print(*[name for name in sys.modules if name.startswith(("opentelemetry.sdk.trace", "opentelemetry.exporter"))])
 """

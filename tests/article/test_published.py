@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from jobs import published
-from jobs.published import Point, compare
+from article import published
+from article.published import Point, compare
 from jobs.spec import JobSpec
 from jobs.statistics import prediction
 from jobs.sweep import ARTICLE_ACTIVATIONS

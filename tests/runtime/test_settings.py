@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from db import files
-from jobs import settings
-from jobs.settings import InvalidSettings, Settings
+from runtime import settings
+from runtime.settings import InvalidSettings, Settings
+from storage import files
 from tests.support.names import NAMES
 
 README = Path(__file__).parents[2] / "README.md"

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from jobs.settings import Settings
+from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
