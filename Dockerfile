@@ -50,7 +50,7 @@ ARG EXTRAS=s3
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
         -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[$EXTRAS,worker]" \
-    && python -c 'import os, pathlib, worker.data as data; data.load(pathlib.Path(os.environ["ACTIVATION_LAB_MNIST_DIR"]))' \
+    && python -c 'import os, pathlib, worker.training.data as data; data.load(pathlib.Path(os.environ["ACTIVATION_LAB_MNIST_DIR"]))' \
     && chmod -R a+rX "$ACTIVATION_LAB_MNIST_DIR"
 USER 10001:10001
 ENTRYPOINT ["activation-lab"]

@@ -17,7 +17,7 @@ SATURATED = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer; the words mean what they mean of a job's layers (worker/diagnostics.py)."""
+    """One layer; the words mean what they mean of a job's layers (worker/training/diagnostics.py)."""
 
     layer: int
     """1-based, from the input."""
@@ -111,7 +111,7 @@ def truncated_normal(random: Generator, width: int, *, variance: float) -> Array
     return weights * (math.sqrt(variance) / 0.87962566103423978)
 
 
-# As worker/model.py draws them, for a layer of as many inputs as outputs.
+# As worker/training/model.py draws them, for a layer of as many inputs as outputs.
 INITIALIZERS: Mapping[str, Callable[[Generator, int], Array]] = {
     "glorot_uniform": lambda random, width: uniform(random, width, bound=math.sqrt(3 / width)),
     "lecun_normal": lambda random, width: truncated_normal(random, width, variance=1 / width),

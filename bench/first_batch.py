@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import tasks
-from worker.run import Runner, run
+from worker.attempt import Runner, run
 
 
 def run_noting(job_id: str, runner: Runner, *, carrier: Mapping[str, str] | None = None) -> None:

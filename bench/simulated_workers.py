@@ -20,9 +20,9 @@ from db.session import Sessions
 from db.store import CheckpointFile
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
-from worker.answering import Answering
-from worker.presence import Presence
-from worker.run import Runner, run
+from worker.attempt import Runner, run
+from worker.predictor import Answering
+from worker.registration import Presence
 
 CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
 CONNECTIONS = 3  # of a worker in training: the job's, the pulse's, the presence's

@@ -15,8 +15,8 @@ from torchvision.transforms import ToTensor
 
 from jobs.spec import JobSpec
 from runtime.settings import Settings
-from worker import data
-from worker.train import Training
+from worker.training import data
+from worker.training.train import Training
 
 ROUNDS = 5
 IMAGES = 6000

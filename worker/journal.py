@@ -10,7 +10,7 @@ from db.session import Sessions
 from db.store import CheckpointFile, Lease
 from jobs.errors import DatabaseUnavailable
 from jobs.metrics import EpochMetrics, LayerMetrics
-from worker.pulse import Pulse
+from worker.heartbeat import Pulse
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from db import store, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from runtime.settings import Settings
-from worker.causes import Causes
+from worker.death_cause import Causes
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ import torch
 
 from jobs.metrics import Environment
 from jobs.spec import JobSpec
-from worker import data
-from worker.train import Training, choose_device
+from worker.training import data
+from worker.training.train import Training, choose_device
 
 
 def use_threads(threads: int) -> None:

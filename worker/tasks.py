@@ -18,9 +18,9 @@ from celery.signals import setup_logging, worker_process_init
 from broker.app import PREDICT, TRAIN
 from db.session import connect
 from runtime import logs, settings, tracing
-from worker.answering import Answering
-from worker.presence import Presence
-from worker.run import Runner, run
+from worker.attempt import Runner, run
+from worker.predictor import Answering
+from worker.registration import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 def this_process(hostname: str) -> Process:
     """Torch is imported here, in the child, and never in its parent."""
     from worker.checkpoint import Checkpoints  # noqa: PLC0415
-    from worker.predict import classifier  # noqa: PLC0415
     from worker.prepare import device_name, prepare, use_gpu_of, use_threads  # noqa: PLC0415
-    from worker.train import choose_device  # noqa: PLC0415
+    from worker.training.classifier import classifier  # noqa: PLC0415
+    from worker.training.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
     tracing.start(configured, "activation-lab-worker")

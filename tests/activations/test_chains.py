@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from activations import catalog
 from activations.gradients import bounded, clip, factors, float32, layer_gradients, running_products, updated
 from jobs.spec import Clip
-from worker import optimizers
-from worker.model import activation
+from worker.training import optimizers
+from worker.training.model import activation
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 vectors = st.lists(finite, min_size=1, max_size=20).map(np.array)

@@ -11,8 +11,8 @@ import torch
 from activations import catalog
 from activations.catalog import Parameters
 from activations.propagation import INITIALIZERS, Layer, gradient_norms, propagate
-from worker import diagnostics
-from worker.model import activation
+from worker.training import diagnostics
+from worker.training.model import activation
 
 SETTING: dict[str, Any] = {"depth": 20, "width": 100, "samples": 200, "initializer": "glorot_uniform", "seed": 0}
 

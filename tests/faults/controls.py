@@ -42,7 +42,7 @@ class Guard:
 
 RACES = "tests/faults/test_races.py"
 STORE, STORE_TESTS = "db/store.py", "tests/db/test_store.py"
-RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_run.py", "tests/broker/test_reconciler.py", "tests/e2e"
+RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_attempt.py", "tests/broker/test_reconciler.py", "tests/e2e"
 
 GUARDS = (
     Guard(
@@ -103,7 +103,7 @@ GUARDS = (
     ),
     Guard(
         "a prediction that goes wrong ends no training",
-        "worker/answering.py",
+        "worker/predictor.py",
         "        except Exception:\n",
         "        except EOFError:\n",
         (RUN_TESTS, "goes_wrong and sqlite"),
@@ -208,35 +208,35 @@ GUARDS = (
     ),
     Guard(
         "a resumed optimizer is the one that was interrupted",
-        "worker/train.py",
+        "worker/training/train.py",
         '        optimizers.restore(self.optimizer, self.network, below("optimizer.", tensors))\n',
         "",
-        ("tests/worker/test_train.py", "resumed"),
+        ("tests/worker/training/test_train.py", "resumed"),
     ),
     Guard(
         "a lease is renewed as long as the job is trained",
-        "worker/pulse.py",
+        "worker/heartbeat.py",
         "            store.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
         "            del session\n",
         (RUN_TESTS, "renews"),
     ),
     Guard(
         "a training that hangs is ended",
-        "worker/pulse.py",
+        "worker/heartbeat.py",
         "            self._watch_progress()\n            try:\n",
         "            try:\n",
         (RUN_TESTS, "stalled"),
     ),
     Guard(
         "an outage is not taken for a hang",
-        "worker/pulse.py",
+        "worker/heartbeat.py",
         "                self._progressed_at = monotonic()  # to wait for the database is not to hang\n",
         "",
         (RUN_TESTS, "not_stalling"),
     ),
     Guard(
         "a worker told to stop gives its job back",
-        "worker/pulse.py",
+        "worker/heartbeat.py",
         "            raise Draining\n",
         "            return\n",
         (RUN_TESTS, "draining"),

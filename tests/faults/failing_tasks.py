@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worker import run, tasks
+from worker import attempt, tasks
 from worker.journal import Journal
 
 FOLDER = Path(os.environ["FAULTS_FOLDER"])
@@ -50,10 +50,10 @@ def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-original_run, original_to_its_end = tasks.run, run.Run.to_its_end
+original_run, original_to_its_end = tasks.run, attempt.Run.to_its_end
 
 
-def failing_run(job_id: str, runner: run.Runner, **traced: Any) -> None:
+def failing_run(job_id: str, runner: attempt.Runner, **traced: Any) -> None:
     trouble, _, point = (FOLDER / f"{job_id}.point").read_text().rpartition(", ")
     present.update(job=job_id, trouble=trouble, point=point)
     if trouble == "full disk" and not spent():
@@ -62,13 +62,13 @@ def failing_run(job_id: str, runner: run.Runner, **traced: Any) -> None:
     original_run(job_id, runner, **traced)
 
 
-def failing_to_its_end(self: run.Run) -> None:
+def failing_to_its_end(self: attempt.Run) -> None:
     reach("after claim")
     original_to_its_end(self)
 
 
 tasks.run = failing_run
-run.Run.to_its_end = failing_to_its_end  # type: ignore[method-assign]
+attempt.Run.to_its_end = failing_to_its_end  # type: ignore[method-assign]
 Journal.write_all = around("epoch commit", Journal.write_all)  # type: ignore[method-assign]
-run.Run.end = around("finish", run.Run.end)  # type: ignore[method-assign]
+attempt.Run.end = around("finish", attempt.Run.end)  # type: ignore[method-assign]
 Path.replace = around("checkpoint rename", Path.replace)  # type: ignore[method-assign]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from jobs.spec import JobSpec
-from worker import data
-from worker.data import Mnist
-from worker.train import Training
+from worker.training import data
+from worker.training.data import Mnist
+from worker.training.train import Training
 
 DATA = Path(__file__).parents[2] / "data"
 TINY = {

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from worker.dropout import SELU_FLOOR, Dropout, alpha_dropout, dropout, kept
-from worker.randomness import generator
+from worker.training.dropout import SELU_FLOOR, Dropout, alpha_dropout, dropout, kept
+from worker.training.randomness import generator
 
 COUNT = 1_000_000
 RATES = [0.25, 0.5, 0.75, 1 / 256, 0.1, 0.2, 1 / 3, 0.999]

@@ -24,9 +24,9 @@ from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, Internal
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from runtime import tracing
-from worker.answering import Answering
+from worker.heartbeat import Cancelled, Draining, Pulse
 from worker.journal import Entry, Journal
-from worker.pulse import Cancelled, Draining, Pulse
+from worker.predictor import Answering
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,7 +37,7 @@ Tensors = Mapping[str, Any]  # of torch, which this module does not know
 
 
 class Training(Protocol):
-    """What is needed of a training; worker/train.py has the real one."""
+    """What is needed of a training; worker/training/train.py has the real one."""
 
     @property
     def layers(self) -> Sequence[LayerMetrics]: ...

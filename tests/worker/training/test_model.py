@@ -9,9 +9,9 @@ import torch.nn.functional as F  # noqa: N812
 
 from activations.catalog import ACTIVATIONS
 from jobs.spec import JobSpec
-from worker.dropout import alpha_dropout, dropout
-from worker.model import FUNCTIONS, Network, activation
-from worker.randomness import generator
+from worker.training.dropout import alpha_dropout, dropout
+from worker.training.model import FUNCTIONS, Network, activation
+from worker.training.randomness import generator
 
 Tiny = Callable[..., JobSpec]
 VARIANTS = [

@@ -11,10 +11,10 @@ from torchvision.datasets import MNIST
 
 from jobs.errors import DataDamaged, DataMissing
 from jobs.spec import JobSpec
-from worker import data
-from worker.data import Mnist
+from worker.training import data
+from worker.training.data import Mnist
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from torch import Generator, Tensor
 from jobs.errors import DeviceUnavailable, Diverged
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
-from worker import diagnostics, memory, optimizers
-from worker.data import Examples, Mnist, split
-from worker.losses import LOSSES
-from worker.model import Network
-from worker.randomness import generator
-from worker.tally import Tally
+from worker.running_metrics import Tally
+from worker.training import diagnostics, memory, optimizers
+from worker.training.data import Examples, Mnist, split
+from worker.training.losses import LOSSES
+from worker.training.model import Network
+from worker.training.randomness import generator
 
 CHUNK = {"cpu": 256, "cuda": 8192}
 """Images that go through the network between two calls of ``between_batches``: less than a second's work."""

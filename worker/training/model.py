@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from activations import catalog
 from jobs.spec import JobSpec
-from worker.dropout import Dropout, alpha_dropout, dropout
+from worker.training.dropout import Dropout, alpha_dropout, dropout
 
 Function = Callable[[Tensor], Tensor]
 

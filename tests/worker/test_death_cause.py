@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.causes import Causes
+from worker.death_cause import Causes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jobs.metrics import Evaluation
-from worker.losses import one_hot
+from worker.training.losses import one_hot
 
 
 class Tally:

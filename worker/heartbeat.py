@@ -13,7 +13,7 @@ from db import predictions, store
 from db.session import Sessions
 from db.store import Lease, Standing
 from jobs.errors import DatabaseUnavailable, Fenced
-from worker.causes import STALLED_STATUS
+from worker.death_cause import STALLED_STATUS
 
 log = logging.getLogger(__name__)
 

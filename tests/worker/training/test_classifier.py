@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from worker.predict import classifier
-from worker.train import Training
+from worker.training.classifier import classifier
+from worker.training.train import Training
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "gelu", "selu"])

@@ -11,11 +11,11 @@ import torch.nn.functional as F  # noqa: N812
 from jobs.errors import DeviceUnavailable, Diverged, GpuOutOfMemory, HostOutOfMemory
 from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
-from worker import train
 from worker.checkpoint import Checkpoints
-from worker.data import Mnist
-from worker.randomness import generator
-from worker.train import Training, choose_device
+from worker.training import train
+from worker.training.data import Mnist
+from worker.training.randomness import generator
+from worker.training.train import Training, choose_device
 
 Start = Callable[..., Training]
 Tiny = Callable[..., JobSpec]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from worker.losses import Loss, binary_crossentropy, cross_entropy
-from worker.randomness import generator
+from worker.training.losses import Loss, binary_crossentropy, cross_entropy
+from worker.training.randomness import generator
 
 
 def keras_binary_crossentropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

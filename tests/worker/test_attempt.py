@@ -17,9 +17,9 @@ from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from tests.support.outage import Outage
-from worker.answering import Answering
-from worker.pulse import Pulse
-from worker.run import Runner, run
+from worker.attempt import Runner, run
+from worker.heartbeat import Pulse
+from worker.predictor import Answering
 
 
 def nothing(_: int) -> None: ...
@@ -143,7 +143,7 @@ class Scene:
 
 @pytest.fixture
 def scene(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr("worker.pulse.CANCEL_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("worker.heartbeat.CANCEL_POLL_SECONDS", 0.01)
     return Scene(sessions)
 
 
@@ -241,7 +241,7 @@ def test_storage_that_is_away_is_waited_for_and_then_done_without(
     def note(epoch: int) -> None:
         trained.append(epoch)
 
-    monkeypatch.setattr("worker.run.STORAGE_BACK_WITHIN_SECONDS", patience)
+    monkeypatch.setattr("worker.attempt.STORAGE_BACK_WITHIN_SECONDS", patience)
     trained: list[int] = []
     scene.before = drain_in_epoch_three
     job_id = scene.submit(epochs=4)
@@ -405,7 +405,7 @@ def test_a_process_that_was_suspended_has_not_stalled(scene: Scene, monkeypatch:
 
     asleep: list[float] = []
     monkeypatch.setattr(predictions, "waiting", looking)
-    monkeypatch.setattr("worker.pulse.monotonic", lambda: monotonic() + sum(asleep))
+    monkeypatch.setattr("worker.heartbeat.monotonic", lambda: monotonic() + sum(asleep))
     with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=1800, leave=left.set):
         assert all(looked.acquire(timeout=60) for _ in range(10))
     assert not left.is_set()
@@ -490,7 +490,7 @@ def test_a_worker_told_to_stop_in_an_outage_stops_and_leaves_the_job_to_its_leas
             outage.begin()
             scene.draining.set()
 
-    monkeypatch.setattr("worker.run.DRAINED_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("worker.attempt.DRAINED_WITHIN_SECONDS", 0.5)
     scene.before = stop_in_the_outage
     job_id = scene.submit(epochs=3)
     run(job_id, scene.runner("worker/1"))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from jobs.spec import Clip, Optimizer
-from worker import optimizers
+from worker.training import optimizers
 
 Array = np.ndarray
 Memory = dict[str, Any]

@@ -8,8 +8,8 @@ import torch
 
 from jobs.metrics import LayerMetrics
 from jobs.spec import Clip
-from worker.diagnostics import SATURATED, beyond
-from worker.train import Training
+from worker.training.diagnostics import SATURATED, beyond
+from worker.training.train import Training
 
 Start = Callable[..., Training]
 LAYERS = ["conv1", "conv2", "dense1", "dense2"]

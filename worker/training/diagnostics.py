@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from activations.propagation import SATURATED
 from jobs.metrics import LayerMetrics
 from jobs.spec import Clip
-from worker.model import Function, Network
+from worker.training.model import Function, Network
 
 PROBE_IMAGES = 256
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 Classify = Callable[[Image], list[float]]
 MakeClassifier = Callable[[JobSpec, Any], Classify]
-"""Takes a spec and the tensors of a checkpoint; worker/predict.py has the real one."""
+"""Takes a spec and the tensors of a checkpoint; worker/training/classifier.py has the real one."""
 
 
 class Checkpoints(Protocol):

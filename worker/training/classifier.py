@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from jobs.spec import JobSpec
-from worker.model import Network
-from worker.randomness import generator
-from worker.train import below
+from worker.training.model import Network
+from worker.training.randomness import generator
+from worker.training.train import below
 
 
 def classifier(spec: JobSpec, tensors: Mapping[str, Tensor]) -> Callable[[Sequence[Sequence[float]]], list[float]]:
