@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.news import News
+from api.streams.poller import News
 from broker.hints import Queue
 from db.session import Sessions as DatabaseSessions
 from runtime.settings import Settings as ServiceSettings

@@ -10,34 +10,24 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
-from api import (
-    activations,
-    auth,
-    checkpoints,
-    compare,
-    curves,
-    errors,
-    gradients,
-    job_edits,
-    jobs,
-    metrics,
-    openapi,
-    operation,
-    page,
-    plots,
-    predictions,
-    published,
-    stream,
-    streams,
-    sweep_means,
-    sweep_stream,
-    sweeps,
-)
-from api.exchange import PROBES, Exchanges
-from api.limits import BodyLimit
-from api.methods import Methods
-from api.news import News
-from api.proxy import Forwarded
+from api import page
+from api.activations import curves
+from api.activations import endpoints as activations
+from api.gradients import endpoints as gradients
+from api.http import auth, errors, openapi
+from api.http.body_limit import BodyLimit
+from api.http.methods import Methods
+from api.http.proxy import Forwarded
+from api.http.request_log import PROBES, Exchanges
+from api.jobs import checkpoints, comparison, edits, predictions
+from api.jobs import endpoints as jobs
+from api.operation import endpoints as operation
+from api.operation import metrics
+from api.plots import endpoints as plots
+from api.streams import job, several, sweep
+from api.streams.poller import News
+from api.sweeps import endpoints as sweeps
+from api.sweeps import means, published
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
 from db.session import connect
@@ -48,7 +38,7 @@ from runtime.settings import Settings
 THREADS = 100
 """For requests: more than can wait for a turn at writing (db/turns.py)."""
 ANYWHERE = errors.declared(401, 422, DatabaseUnavailable)
-"""Of each request under /v1: its key, for which the database is asked, and its text and parameters, see api.routing."""
+"""Of each request under /v1: its key, which the database knows, and its text and parameters (api/http/routing.py)."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
@@ -121,11 +111,22 @@ def is_probe(scope: Mapping[str, Any]) -> bool:
 def version_one() -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(auth.documented)], responses=ANYWHERE)
     # curves first: its plot.svg is no activation's name
-    activation_routers = (curves, activations, gradients)
-    sweep_routers = (sweeps, sweep_means, sweep_stream)
-    of_jobs = (jobs, job_edits, stream, streams, checkpoints, predictions)
-    job_routers = (*of_jobs, *sweep_routers, plots, compare, published)
-    for part in (*activation_routers, *job_routers):
+    for part in (curves, activations, gradients):
+        router.include_router(part.router)
+    for part in (
+        jobs,
+        edits,
+        job,
+        several,
+        checkpoints,
+        predictions,
+        sweeps,
+        means,
+        sweep,
+        plots,
+        comparison,
+        published,
+    ):
         router.include_router(part.router)
     router.include_router(operation.workers_router)
     return router

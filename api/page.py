@@ -18,7 +18,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import page as page_files
-from api import conditional, formats, looks, prefix
+from api.http import conditional, formats, prefix
+from api.plots import looks
 
 STATIC = Path(page_files.__file__).parent / "static"
 INDEX = STATIC / "index.html"

@@ -6,7 +6,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from api.metrics import Metrics
+from api.operation.metrics import Metrics
 from bench import postgres
 from bench.stored import store_epochs
 from db import schema, store

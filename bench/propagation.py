@@ -5,7 +5,7 @@ from time import monotonic
 
 import httpx
 
-from api.gradient_models import MAX_NUMBERS
+from api.gradients.models import MAX_NUMBERS
 from bench.startup import running_api
 
 ROUNDS = 5

@@ -198,7 +198,7 @@ def api(
         fd=fd,
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # api.proxy reads them
+        proxy_headers=False,  # api.http.proxy reads them
         timeout_graceful_shutdown=2,  # streams have no end of their own
     )
 

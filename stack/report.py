@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from rich.table import Table as Drawn
 
-from api import looks
-from api.formats import ColumnType, Table, to_csv
+from api.http.formats import ColumnType, Table, to_csv
+from api.plots import looks
 from stack import tables
 
 BASELINE = "relu"

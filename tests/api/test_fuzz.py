@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.samples import sample
+from api.http.samples import sample
 
 ODD_JSON = [
     r'"\ud800"',

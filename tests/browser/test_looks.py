@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from activations import catalog
-from api import looks
+from api.plots import looks
 from tests.browser.canned import Canned
 from tests.browser.tab import OpenTab, Tab
 

@@ -1,0 +1,202 @@
+"""Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.responses import Response
+
+from activations import catalog
+from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
+from api.activations.endpoints import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulated
+from api.http import formats
+from api.http.errors import declared
+from api.http.formats import Format
+from api.http.numbers import DECIMAL
+from api.http.out import Out
+from api.http.routing import Route, takes_any_parameter
+from api.http.validation import invalid_value, names_in
+from api.plots import drawings, looks
+from api.plots.drawings import Drawing, Line, Panel
+from api.plots.endpoints import DRAWN, Kind
+from jobs.sweep import ARTICLE_ACTIVATIONS
+
+router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
+CurveFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
+FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n", Format.SVG, Format.PNG)
+YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
+
+
+class JumpOut(Out):
+    """A number at which the derivative is not continuous."""
+
+    x: float = Field(description="Where.", examples=[0.0])
+    below: float = Field(description="The limit of f'(x) from smaller x.", examples=[0.0])
+    at: float = Field(description="f'(x) there: the branch that torch takes.", examples=[0.0])
+    above: float = Field(description="The limit of f'(x) from larger x.", examples=[1.0])
+
+
+class Curve(Evaluation):
+    """Value and derivative at each x, in float64, to a relative 1e-12, and where the derivative jumps."""
+
+    jumps: list[JumpOut] | None = Field(
+        None,
+        description="From the first x to the last: a drawing breaks off there. Absent where there is none.",
+        examples=[[{"x": 0.0, "below": 0.0, "at": 0.0, "above": 1.0}]],
+    )
+
+
+def curve_grid(
+    start: Annotated[
+        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The first x.", examples=[-5])
+    ] = -5,
+    stop: Annotated[
+        float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The last x.", examples=[5])
+    ] = 5,
+    points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
+) -> Array:
+    """Evenly spaced and ascending, both ends exact.
+
+    Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past an
+    end or a neighbour, between ends a few ulps apart, order is restored.
+    """
+    if not start < stop:
+        raise RequestValidationError([invalid_value(("query", "stop"), "stop is greater than start", stop)])
+    last = points - 1
+    steps = np.arange(points)
+    x = np.sort(np.clip((start * (last - steps) + stop * steps) / last, start, stop))
+    x[0], x[-1] = start, stop
+    return x
+
+
+@takes_any_parameter
+def curve_parameters(activation: Known, request: Request) -> dict[str, float | str]:
+    """The query parameters that are not the curve's own are the activation's."""
+    given = {name: text for name, text in request.query_params.items() if name not in CURVE_QUERY}
+    unknown = [name for name in given if name not in activation.parameter_names]
+    if unknown:
+        raise RequestValidationError(
+            [invalid_value(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
+        )
+    try:
+        return activation.complete({name: number_or_word(text) for name, text in given.items()})
+    except InvalidParameter as error:
+        reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
+        raise RequestValidationError([reason]) from error
+
+
+CURVE_QUERY = {"start", "stop", "points", "format"}
+
+
+def number_or_word(text: str) -> float | str:
+    return float(text) if DECIMAL.fullmatch(text) else text
+
+
+def documented_parameters() -> list[dict[str, Any]]:
+    """Of every activation, for OpenAPI: which of them a request may give depends on its path."""
+    owners = defaultdict(list)
+    for activation in catalog.ACTIVATIONS.values():
+        for parameter in activation.parameters:
+            owners[parameter.name].append((activation.name, parameter))
+    return [documented_parameter(name, uses) for name, uses in owners.items()]
+
+
+def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> dict[str, Any]:
+    first = uses[0][1]
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": " ".join(f"`{activation}`: {parameter.description}" for activation, parameter in uses),
+        "schema": {"type": "string", "enum": [*first.choices]} if first.choices else {"type": "number"},
+        "example": first.default,
+    }
+
+
+def wanted_activations(
+    names: Annotated[
+        list[str],
+        Query(description="Of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
+    ] = ARTICLE_ACTIVATIONS,
+) -> list[Activation]:
+    found = []
+    for name in names_in(names):
+        try:
+            found.append(catalog.find(name))
+        except catalog.UnknownActivation as error:
+            raise RequestValidationError([invalid_value(("query", "names"), str(error), names)]) from error
+    if not found:
+        raise RequestValidationError([invalid_value(("query", "names"), "name at least one", names)])
+    if len(found) != len({activation.name for activation in found}):
+        raise RequestValidationError([invalid_value(("query", "names"), "each once", names)])
+    return found
+
+
+@router.get("/plot.{kind}", response_class=Response, responses={**DRAWN, **declared(422)})
+def plot(
+    kind: Kind,
+    names: Annotated[list[Activation], Depends(wanted_activations)],
+    x: Annotated[Array, Depends(curve_grid)],
+    of: Annotated[Literal["value", "derivative"], Query(description="What to draw.")] = "value",
+) -> Response:
+    """Many in one: the values or the derivatives of several activations, each with its default parameters."""
+    lines = [
+        Line(
+            activation.name,
+            x.tolist(),
+            getattr(activation, of)(x, **activation.complete({})).tolist(),
+            look=looks.look(activation.name),
+            jumps=jumps_within(x, activation, activation.complete({})) if of == "derivative" else (),
+        )
+        for activation in names
+    ]
+    title = "Activations" if of == "value" else "Derivatives of activations"
+    panel = Panel(xlabel="x", ylabel=YLABELS[of], lines=lines)
+    return drawings.file(Drawing(title, [panel]), Format(kind), f"activations-{of}")
+
+
+@router.get(
+    "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
+    response_model=Curve,
+    responses=FILES | declared(404, 406, 422),
+    openapi_extra={"parameters": documented_parameters()},
+)
+def curve(
+    activation: Known,
+    parameters: Annotated[dict[str, float | str], Depends(curve_parameters)],
+    x: Annotated[Array, Depends(curve_grid)],
+    kind: CurveFormat,
+) -> Response:
+    """Value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
+    stem = f"{activation.name}-curve"
+    if kind in {Format.JSON, Format.CSV}:
+        jumps = [asdict(jump) for jump in jumps_within(x, activation, parameters)]
+        return tabulated(activation, parameters, x, kind, stem=stem, more={"jumps": jumps} if jumps else None)
+    return drawings.file(drawing(activation, parameters, x), kind, stem)
+
+
+def jumps_within(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
+    return [jump for jump in activation.jumps(parameters) if x[0] <= jump.x <= x[-1]]
+
+
+def drawing(activation: Activation, parameters: Mapping[str, float | str], x: Array) -> Drawing:
+    own = looks.look(activation.name)
+    lines = [
+        Line("f(x)", x.tolist(), activation.value(x, **parameters).tolist(), look=own),
+        Line(
+            "f'(x)",
+            x.tolist(),
+            activation.derivative(x, **parameters).tolist(),
+            look=looks.dashed(own),
+            hollow=True,
+            jumps=jumps_within(x, activation, parameters),
+        ),
+    ]
+    chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
+    title = f"{activation.title} ({chosen})" if chosen else activation.title
+    return Drawing(title, [Panel(xlabel="x", ylabel="value and derivative", lines=lines)])

@@ -1,0 +1,69 @@
+"""Who may use the service: everybody, or whoever has an API key."""
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPBearer
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.prefix import is_below
+from db import keys
+from db.idempotency import NOBODY
+from db.session import Sessions
+
+documented = HTTPBearer(
+    auto_error=False,
+    description="Only where the service runs with ACTIVATION_LAB_AUTH=keys: a key that `activation-lab keys create` "
+    "printed, as `Authorization: Bearer al_…`. It reaches everything under /v1; /healthz and /readyz need none.",
+)
+
+
+class KeyNeeded:
+    """ASGI middleware: refuses a request under /v1 without a known key, where the service wants one.
+
+    It comes before the body is read and before the path is looked up. Raises what api.http.errors answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_below(scope, "/v1"):
+            request = Request(scope)
+            request.state.key_holder = await authorize(request)
+        await self._app(scope, receive, send)
+
+
+async def authorize(request: Request) -> str:
+    """The name of the API key that the request came with; NOBODY where the service asks for none.
+
+    Raises:
+        HTTPException: 401 without a key that is known, where the service wants one.
+    """
+    state = request.app.state
+    if state.settings.auth == "none":
+        return NOBODY
+    key = given_key(request.headers.get("Authorization", ""))
+    name = None if key is None else await run_in_threadpool(holder, state.sessions, key)
+    if name is None:
+        raise HTTPException(401, "an API key is needed: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
+    return name
+
+
+def given_key(authorization: str) -> str | None:
+    scheme, _, credentials = authorization.partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None
+
+
+def holder(sessions: Sessions, key: str) -> str | None:
+    with sessions.read() as session:
+        return keys.holder(session, key)
+
+
+def key_holder(request: Request) -> str:
+    name: str = request.state.key_holder
+    return name
+
+
+KeyHolder = Annotated[str, Depends(key_holder)]

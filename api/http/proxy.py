@@ -1,0 +1,84 @@
+"""Headers of proxies in front of the service: the client, host, scheme and path prefix of a request."""
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from api.http import prefix
+from runtime.settings import InvalidRootPath, normal_root_path
+
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+
+class Forwarded(ProxyHeadersMiddleware):
+    """ASGI middleware, around all others.
+
+    uvicorn's, which takes X-Forwarded-For and X-Forwarded-Proto from the addresses that are trusted; and with them
+    X-Forwarded-Host and X-Forwarded-Prefix. The prefix is else the setting's. It makes no difference whether a proxy
+    strips it from the path.
+    """
+
+    def __init__(self, app: ASGIApp, *, trusted: str, root_path: str) -> None:
+        super().__init__(app, trusted_hosts=trusted)  # type: ignore[arg-type]  # uvicorn has types of its own
+        self._root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]  # as above
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)  # type: ignore[arg-type]
+            return
+        path = self._root_path
+        if scope.get("client") and scope["client"][0] in self.trusted_hosts:
+            headers = Headers(scope=scope)
+            path = said_prefix(headers) or path
+            take_host(scope, headers)
+        place_below(scope, path)
+        token = prefix.current.set(path)
+        try:
+            await super().__call__(scope, receive, redirecting_here(send))  # type: ignore[arg-type]
+        finally:
+            prefix.current.reset(token)
+
+
+def said_prefix(headers: Headers) -> str | None:
+    """Of several proxies, the outermost says its own first."""
+    said = ",".join(headers.getlist("x-forwarded-prefix"))
+    try:
+        return "".join(normal_root_path(part.strip()) for part in said.split(","))
+    except InvalidRootPath:
+        return None
+
+
+def take_host(scope: Scope, headers: Headers) -> None:
+    host = headers.get("x-forwarded-host", "").partition(",")[0].strip()
+    if HOST.fullmatch(host):
+        scope["headers"] = [*scope["headers"]]
+        MutableHeaders(scope=scope)["host"] = host
+
+
+def place_below(scope: Scope, root_path: str) -> None:
+    """As ASGI has it, where the path begins with `root_path`."""
+    scope["root_path"] = root_path
+    if not f"{scope['path']}/".startswith(f"{root_path}/"):
+        scope["path"] = root_path + scope["path"]
+        if "raw_path" in scope:
+            scope["raw_path"] = root_path.encode() + scope["raw_path"]
+
+
+def redirecting_here(send: Send) -> Send:
+    """The router's redirect of a trailing slash names a host, which a proxy may not have told: the path is enough."""
+
+    async def send_here(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 307:
+            headers = MutableHeaders(scope=message)
+            headers["Location"] = without_host(headers["Location"])
+        await send(message)
+
+    return send_here
+
+
+def without_host(url: str) -> str:
+    """Of an absolute URL; a path with two slashes at its beginning would be taken for a host."""
+    path = re.sub(r"^https?://[^/]*", "", url)
+    return url if path.startswith("//") else path

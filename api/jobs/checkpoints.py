@@ -1,0 +1,118 @@
+"""A job's checkpoints: which there are, and their files, whole or in part."""
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic import Field
+
+from api.dependencies import Sessions, Settings
+from api.http import conditional
+from api.http.errors import declared
+from api.http.formats import BINARY
+from api.http.out import Out
+from api.http.routing import Route
+from api.http.times import Time
+from api.jobs.endpoints import MAX_NUMBER, UNCHANGED, JobId
+from db import queries
+from db.models import Checkpoint
+from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
+from storage import files
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
+
+
+class CheckpointOut(Out):
+    """Weights and optimizer state after an epoch: training goes on from here after a crash."""
+
+    epoch: int = Field(description="After which epoch.", examples=[3])
+    attempt: int = Field(description="The attempt that wrote it.", examples=[1])
+    size_bytes: int = Field(description="Size of the file.", examples=[14401672])
+    sha256: str = Field(
+        description="Digest of the file, in hex.",
+        examples=["07920c3e5dfc9aaac7d88c79c2d392dc940c082b7f74b04c54c2ad1cc56a104a"],
+    )
+    created_at: Time = Field(description="When it was recorded, UTC.")
+
+
+class Checkpoints(Out):
+    job_id: str = Field(description="Whose they are.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    checkpoints: list[CheckpointOut] = Field(description="Newest first: the last two, and the best epoch's.")
+
+
+@router.get("/{job_id}/checkpoints", responses=declared(JobNotFound, 422, DatabaseUnavailable))
+def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
+    """The checkpoints that are kept."""
+    with sessions.read() as session:
+        found = queries.checkpoints(session, job_id)
+    return Checkpoints(job_id=job_id, checkpoints=[CheckpointOut.model_validate(row) for row in found])
+
+
+@router.get(
+    "/{job_id}/checkpoints/{epoch}",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"application/octet-stream": {"schema": BINARY}},
+            "description": "The file, in safetensors format.",
+        },
+        206: {
+            "content": {"application/octet-stream": {"schema": BINARY}},
+            "description": "The part that Range asked for.",
+        },
+        **UNCHANGED,
+        **declared(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
+    },
+)
+def download(
+    job_id: JobId,
+    epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="After which epoch.", examples=[3])],
+    request: Request,
+    sessions: Sessions,
+    settings: Settings,
+    wanted: Annotated[  # noqa: ARG001  # read with If-Range, by api.http.conditional
+        str | None,
+        Header(
+            alias="Range",
+            description="One range of bytes (RFC 9110, 14.2); several, or what is none, get the whole file.",
+            examples=["bytes=0-1023"],
+        ),
+    ] = None,
+    if_range: Annotated[  # noqa: ARG001
+        str | None,
+        Header(description="An ETag: Range holds only where it is still the file's.", examples=['"…"']),
+    ] = None,
+) -> Response:
+    """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""
+    with sessions.read() as session:
+        checkpoint = queries.checkpoint(session, job_id, epoch)
+    headers, size = headers_of(checkpoint), checkpoint.size_bytes
+    if unmodified := conditional.not_modified(request.headers, headers):
+        return unmodified
+    part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
+    start, end = part or (0, size)
+    content = content_of(checkpoint, start, end, folder_url=settings.checkpoints)
+    if end - start == size:
+        return Response(content, 200, headers, "application/octet-stream")
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return Response(content, 206, headers, "application/octet-stream")
+
+
+def content_of(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
+    try:
+        return files.read(files.below(folder_url, checkpoint.path), start=start, end=end)
+    except FileNotFoundError as error:
+        raise CheckpointNotFound("the file of this checkpoint is gone") from error
+    except OSError as error:
+        raise StorageUnavailable from error
+
+
+def headers_of(checkpoint: Checkpoint) -> dict[str, str]:
+    digest = base64.b64encode(bytes.fromhex(checkpoint.sha256)).decode()
+    name = f"{checkpoint.job_id}-epoch-{checkpoint.epoch}.safetensors"
+    return {
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{checkpoint.sha256}"',
+        "Repr-Digest": f"sha-256=:{digest}:",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }

@@ -1,0 +1,74 @@
+"""Edits of an accepted job: of its metadata, by which people know it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.dependencies import Sessions
+from api.http import conditional
+from api.http.errors import declared
+from api.http.routing import Route
+from api.http.validation import invalid_value
+from api.jobs.endpoints import JobId
+from api.jobs.models import JobOut, tagged
+from db import queries, store
+from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.spec import MAX_METADATA, MetadataKey, MetadataValue
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
+
+EDITED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The job as it is now.",
+        "headers": {"ETag": {"description": "Of the job as it is now.", "schema": {"type": "string"}}},
+    }
+}
+
+
+class JobPatch(BaseModel):
+    """A merge patch (RFC 7396): a key that is not named stays as it is, and null removes it."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"metadata": {"name": "baseline", "note": "as the article has it"}},
+                {"metadata": {"note": None}},
+            ]
+        },
+    )
+
+    metadata: Annotated[dict[MetadataKey, MetadataValue | None], Field(max_length=2 * MAX_METADATA)] | None = Field(
+        default_factory=dict,
+        description=f"Your own words: at most {MAX_METADATA} keys in the end, each with at most 500 characters. The "
+        "page and the command line show `name` and `note` wherever the job is. null removes a key; null for all of "
+        "it, every key.",
+    )
+
+
+@router.patch(
+    "/{job_id}",
+    responses=EDITED | declared(JobNotFound, 400, 412, 413, 415, 422, DatabaseUnavailable),
+    response_model=JobOut,
+)
+def edit(job_id: JobId, patch: JobPatch, request: Request, sessions: Sessions) -> Response:
+    """Change a job's metadata, such as its name and note, whatever its state.
+
+    Two edits at once lose nothing, and If-Match names the job as it must be. The training does not notice, and a retry
+    has the metadata as it is then.
+    """
+    with sessions.begin() as session:
+        store.locked(session, job_id)
+        _, before = tagged(JobOut.of(queries.record(session, job_id)))
+        conditional.require(request.headers, etag=before)
+        try:
+            store.edit_metadata(session, job_id, patch.metadata)
+        except store.TooMuchMetadata as error:
+            fault = invalid_value(("body", "metadata"), str(error), patch.metadata)
+            raise RequestValidationError([fault], body=patch.model_dump()) from error
+        body, etag = tagged(JobOut.of(queries.record(session, job_id)))
+    return Response(body, media_type="application/json", headers={"ETag": etag})

@@ -1,0 +1,236 @@
+"""A job as clients see it."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field
+
+from api.http.out import Out
+from api.http.prefix import below
+from api.http.times import Time
+from db.models import Epoch, Job
+from db.queries import JobRecord
+from jobs import diagnosis
+from jobs.spec import JobSpec, by_key
+from jobs.state import JobState
+
+
+class Progress(Out):
+    epoch: int = Field(description="Epochs recorded.", examples=[3])
+    epochs: int = Field(description="Epochs in all.", examples=[10])
+    fraction: float = Field(description="epoch / epochs, 0 to 1.", examples=[0.3])
+
+
+class Best(Out):
+    """The epoch with the lowest validation loss."""
+
+    epoch: int = Field(description="Which it was.", examples=[3])
+    val_loss: float = Field(description="Its validation loss.", examples=[0.0097])
+    val_accuracy: float = Field(description="Its validation accuracy, 0 to 1.", examples=[0.989])
+
+
+class EpochOut(Out):
+    epoch: int = Field(description="1-based.", examples=[3])
+    attempt: int = Field(description="The attempt that trained it; rises when a worker is lost.", examples=[1])
+    loss: float = Field(description="Training loss, mean over the epoch's batches.", examples=[0.0403])
+    accuracy: float = Field(description="Training images whose digit was right, 0 to 1.", examples=[0.932])
+    binary_accuracy: float = Field(
+        description="Of the ten softmax outputs, those on the right side of 0.5, 0 to 1: the article's accuracy.",
+        examples=[0.986],
+    )
+    val_loss: float = Field(description="Validation loss at the epoch's end.", examples=[0.0097])
+    val_accuracy: float = Field(description="Validation accuracy, 0 to 1.", examples=[0.982])
+    val_binary_accuracy: float = Field(description="Validation binary accuracy, 0 to 1.", examples=[0.9965])
+    learning_rate: float = Field(description="The optimizer's step size in this epoch.", examples=[0.001])
+    epoch_seconds: float = Field(description="Seconds for training and validation.", examples=[31.4])
+    images_per_second: float = Field(description="Training images a second, validation left out.", examples=[1690.0])
+    recorded_at: Time = Field(description="When the epoch was stored, UTC.")
+
+
+class TestOut(Out):
+    __test__ = False  # not a test class
+
+    loss: float = Field(description="Loss on the 10,000 test images.", examples=[0.0071])
+    accuracy: float = Field(description="Test accuracy, 0 to 1.", examples=[0.991])
+    binary_accuracy: float = Field(description="Test binary accuracy, 0 to 1.", examples=[0.9982])
+
+
+class ErrorOut(Out):
+    code: str = Field(description="Why the job failed, for a program.", examples=["diverged"])
+    message: str = Field(description="Why the job failed, for a person.", examples=["the loss became nan in epoch 2"])
+
+
+class EnvironmentOut(Out):
+    """Where the job was trained: same spec, same environment, same history to the last bit."""
+
+    device: str = Field(description="The device's name.", examples=["cpu"])
+    torch: str = Field(description="Version of torch.", examples=["2.14.1"])
+    python: str = Field(description="Version of Python.", examples=["3.11.7"])
+    threads: int = Field(description="CPU threads.", examples=[2])
+    code_version: str = Field(description="Version of Activation Lab.", examples=["0.1.0"])
+    data_sha256: str = Field(description="Digest of the images and labels.", examples=["5f1c97d2…"])
+
+
+class Transition(Out):
+    state: JobState = Field(description="The state it came to.", examples=["running"])
+    at: Time = Field(description="When, UTC.")
+    reason: str = Field(description="Why, for a person.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
+
+
+class DiagnosisOut(Out):
+    """Something that is, or was, wrong with the training; docs/diagnoses.md explains each code and threshold."""
+
+    code: diagnosis.Code = Field(description="What it is.", examples=["dead_units"])
+    layer: str | None = Field(description="In which layer; null = the network as a whole.", examples=["conv2"])
+    epoch: int = Field(description="After which epoch it was found.", examples=[2])
+    until_epoch: int | None = Field(
+        description="The last epoch after which it held; null while it holds.", examples=[None]
+    )
+    message: str = Field(
+        description="The same for a person.",
+        examples=["dead units in conv2: 97% get no gradient from any image"],
+    )
+    evidence: Annotated[dict[str, float | None], AfterValidator(by_key)] = Field(
+        description="The figures it rests on; null is not finite, see `non_finite`.", examples=[{"dead_fraction": 0.97}]
+    )
+    thresholds: Annotated[dict[str, float], AfterValidator(by_key)] = Field(
+        description="What they were held against.", examples=[{"dead_fraction": 0.25}]
+    )
+    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
+        None,
+        description="What each null in the evidence stands for, by JSON pointer; null where every figure is finite.",
+        examples=[None],
+    )
+
+
+class Links(Out):
+    self: str = Field(description="This job.", examples=["/v1/jobs/0193…"])
+    history: str = Field(description="Its epochs.", examples=["/v1/jobs/0193…/history"])
+    layers: str = Field(description="Its layer metrics.", examples=["/v1/jobs/0193…/layers"])
+    checkpoints: str = Field(description="Its checkpoints.", examples=["/v1/jobs/0193…/checkpoints"])
+    stream: str = Field(description="Its events, live.", examples=["/v1/jobs/0193…/stream"])
+    predict: str = Field(description="POST an image here.", examples=["/v1/jobs/0193…/predict"])
+    cancel: str = Field(description="POST here to cancel it.", examples=["/v1/jobs/0193…/cancel"])
+    retry: str = Field(description="POST here to run it again.", examples=["/v1/jobs/0193…/retry"])
+
+
+class JobOut(Out):
+    """A training job, as it stands now."""
+
+    id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    state: JobState = Field(
+        description="queued, running, or one of the final succeeded, failed, cancelled.", examples=["running"]
+    )
+    spec: JobSpec = Field(description="What was asked for, with all defaults filled in.")
+    sweep_id: str | None = Field(description="The sweep it belongs to.", examples=[None])
+    attempt: int = Field(description="How often a worker has claimed it.", examples=[1])
+    retry_of: str | None = Field(description="The job it repeats.", examples=[None])
+    created_at: Time = Field(description="When it was accepted, UTC.")
+    started_at: Time | None = Field(description="When a worker first claimed it, UTC.")
+    finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])
+    progress: Progress = Field(description="How far it is.")
+    eta_seconds: float | None = Field(
+        description="Seconds its epochs still need; null before the first.", examples=[219.8]
+    )
+    queue_position: int | None = Field(description="1 = next; null unless queued.", examples=[None])
+    best: Best | None = Field(description="The epoch with the lowest validation loss; null before the first.")
+    latest: EpochOut | None = Field(description="The last epoch; null before the first.")
+    diagnoses: tuple[DiagnosisOut, ...] = Field(
+        description="What is or was wrong, the latest of each code and layer; empty for a healthy training.",
+        examples=[[]],
+    )
+    test: TestOut | None = Field(description="The test set, once the job has succeeded.", examples=[None])
+    error: ErrorOut | None = Field(description="Why it failed; null unless it did.", examples=[None])
+    cancel_requested_at: Time | None = Field(description="When a client asked to cancel it, UTC.", examples=[None])
+    environment: EnvironmentOut | None = Field(description="Where it is trained; null before it is.")
+    transitions: tuple[Transition, ...] = Field(description="Its states so far, oldest first.")
+    links: Links = Field(description="Where to go from here.")
+
+    @classmethod
+    def of(cls, record: JobRecord) -> Self:
+        job = record.job
+        return cls(
+            id=job.id,
+            state=JobState(job.state),
+            spec=JobSpec.model_validate(job.spec),
+            sweep_id=job.sweep_id,
+            attempt=job.attempt,
+            retry_of=job.retry_of,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            progress=Progress(
+                epoch=job.epochs_done, epochs=job.epochs_total, fraction=job.epochs_done / job.epochs_total
+            ),
+            eta_seconds=eta_seconds(job),
+            queue_position=record.queue_position,
+            best=best(job),
+            latest=epoch_out(record.latest),
+            diagnoses=tuple(map(DiagnosisOut.model_validate, job.diagnoses or [])),
+            test=test(job),
+            error=error(job),
+            cancel_requested_at=job.cancel_requested_at,
+            environment=environment(job.environment),
+            transitions=tuple(Transition(at=event.at, **reason(event.data)) for event in record.transitions),
+            links=links(job.id),
+        )
+
+
+def tagged(job: JobOut) -> tuple[bytes, str]:
+    """The job as JSON, and the ETag of that."""
+    body = job.model_dump_json().encode()
+    return body, f'"{sha256(body).hexdigest()[:32]}"'
+
+
+class JobPage(Out):
+    data: list[JobOut] = Field(description="The jobs of this page.")
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
+    )
+    total: int = Field(description="Jobs that the filters let through, on all pages together.", examples=[1])
+
+
+def eta_seconds(job: Job) -> float | None:
+    if JobState(job.state).terminal or job.epoch_seconds is None:
+        return None
+    return (job.epochs_total - job.epochs_done) * job.epoch_seconds
+
+
+def best(job: Job) -> Best | None:
+    if job.best_epoch is None or job.best_val_loss is None or job.best_val_accuracy is None:
+        return None
+    return Best(epoch=job.best_epoch, val_loss=job.best_val_loss, val_accuracy=job.best_val_accuracy)
+
+
+def epoch_out(epoch: Epoch | None) -> EpochOut | None:
+    return None if epoch is None else EpochOut.model_validate(epoch)
+
+
+def test(job: Job) -> TestOut | None:
+    if job.test_loss is None or job.test_accuracy is None or job.test_binary_accuracy is None:
+        return None
+    return TestOut(loss=job.test_loss, accuracy=job.test_accuracy, binary_accuracy=job.test_binary_accuracy)
+
+
+def error(job: Job) -> ErrorOut | None:
+    return None if job.error_code is None else ErrorOut(code=job.error_code, message=job.error_message or "")
+
+
+def environment(stored: Mapping[str, Any] | None) -> EnvironmentOut | None:
+    return None if stored is None else EnvironmentOut.model_validate(stored)
+
+
+def reason(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"state": JobState(data["state"]), "reason": data["reason"]}
+
+
+def links(job_id: str) -> Links:
+    own = below(f"/v1/jobs/{job_id}")
+    return Links(
+        self=own,
+        **{
+            name: f"{own}/{name}"
+            for name in ("history", "layers", "checkpoints", "stream", "predict", "cancel", "retry")
+        },
+    )

@@ -1,0 +1,136 @@
+"""Which digit a job's last checkpoint sees in an image: asked here, answered by a worker."""
+
+import asyncio
+import logging
+from time import monotonic
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, ConfigDict, FailFast, Field
+
+from api.dependencies import Hints, Sessions, Settings
+from api.http.errors import declared
+from api.http.out import Out
+from api.http.routing import Route
+from api.jobs.endpoints import JobId
+from db import predictions, queries
+from db.models import Prediction
+from jobs.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    JobNotFound,
+    JobsError,
+    NoCheckpoint,
+    NoWorkerAnswered,
+    StorageUnavailable,
+)
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
+log = logging.getLogger(__name__)
+
+SIDE = 28
+FIRST_LOOK_SECONDS = 0.02
+LAST_LOOK_SECONDS = 0.25
+REFUSALS: dict[str, type[JobsError]] = {error.code: error for error in (NoCheckpoint, StorageUnavailable)}
+
+Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
+Row = Annotated[list[Pixel], FailFast(), Field(min_length=SIDE, max_length=SIDE)]
+
+
+class PredictionIn(BaseModel):
+    """An image as MNIST has them: a light digit on a dark ground, centred."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: Annotated[list[Row], FailFast()] = Field(
+        description="28 rows of 28 grey levels, 0 = dark, 255 = light.",
+        min_length=SIDE,
+        max_length=SIDE,
+        examples=[[[0] * SIDE] * SIDE],
+    )
+
+
+class PredictionOut(Out):
+    digit: int = Field(description="The most probable one.", examples=[7])
+    probabilities: list[float] = Field(
+        description="Of the digits 0 to 9: the softmax outputs, in float32.",
+        examples=[[0.01, 0.0, 0.02, 0.01, 0.0, 0.0, 0.0, 0.95, 0.0, 0.01]],
+    )
+    epoch: int = Field(description="After which epoch the checkpoint was written that answered.", examples=[10])
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> "PredictionOut":
+        """Raises the error that the worker met."""
+        probabilities, epoch = prediction.probabilities, prediction.epoch
+        if probabilities is None or epoch is None:
+            raise REFUSALS.get(prediction.error_code or "", InternalError)
+        return cls(digit=probabilities.index(max(probabilities)), probabilities=probabilities, epoch=epoch)
+
+
+@router.post(
+    "/{job_id}/predict",
+    responses=declared(
+        400, JobNotFound, NoCheckpoint, 413, 415, 422, NoWorkerAnswered, DatabaseUnavailable, StorageUnavailable
+    ),
+)
+async def predict(
+    job_id: JobId, wanted: PredictionIn, sessions: Sessions, queue: Hints, settings: Settings
+) -> PredictionOut:
+    """The digit that the job's last checkpoint sees, answered by a worker.
+
+    An idle process answers within moments, one that trains between two batches, within about a second. Where none
+    answers in time, this is 503 `no_worker_answered`.
+    """
+    prediction_id = await run_in_threadpool(ask, sessions, job_id, wanted.image)
+    try:
+        await run_in_threadpool(queue.send_prediction, prediction_id)
+        row = await answered(sessions, prediction_id, seconds=settings.predict_seconds)
+        if row is None:
+            await run_in_threadpool(still_there, sessions, job_id)
+            raise NoWorkerAnswered
+        return PredictionOut.of(row)
+    finally:
+        await run_in_threadpool(withdraw, sessions, prediction_id)
+
+
+def ask(sessions: Sessions, job_id: str, image: predictions.Image) -> str:
+    with sessions.begin() as session:
+        return predictions.ask(session, job_id, image)
+
+
+async def answered(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction | None:
+    """The row once it is answered; None once it is gone. A thread is busy only while it is looked at.
+
+    Raises:
+        NoWorkerAnswered: not in time.
+    """
+    deadline, pause = monotonic() + seconds, FIRST_LOOK_SECONDS
+    while True:
+        row = await run_in_threadpool(look, sessions, prediction_id)
+        if row is None or row.answered_at is not None:
+            return row
+        if monotonic() > deadline:
+            raise NoWorkerAnswered(f"no worker answered within {seconds:g} s; try again soon")
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, LAST_LOOK_SECONDS)
+
+
+def look(sessions: Sessions, prediction_id: str) -> Prediction | None:
+    """The row; None where it was forgotten, as after the clock was set."""
+    with sessions.read() as session:
+        return predictions.outcome(session, prediction_id)
+
+
+def still_there(sessions: Sessions, job_id: str) -> None:
+    """Raises JobNotFound once the job was deleted."""
+    with sessions.read() as session:
+        queries.find(session, job_id)
+
+
+def withdraw(sessions: Sessions, prediction_id: str) -> None:
+    try:
+        with sessions.begin() as session:
+            predictions.withdraw(session, prediction_id)
+    except DatabaseUnavailable as error:
+        log.warning("a prediction is left to be forgotten: %s", error)

@@ -1,0 +1,90 @@
+"""Is the service alive, is it ready, and who works for it."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from starlette.responses import JSONResponse
+
+from api.dependencies import Hints, Sessions
+from api.http.errors import declared, problem
+from api.http.out import Out
+from api.http.routing import Route
+from api.http.times import Time
+from db import queries, schema
+from jobs.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
+
+router = APIRouter(tags=["operation"])
+workers_router = APIRouter(tags=["operation"], route_class=Route)
+
+
+class Alive(Out):
+    status: Literal["ok"] = Field("ok", description="The process answers.")
+
+
+class WorkerOut(Out):
+    id: str = Field(description="Name of the worker and its process.", examples=["worker-1f2e3d4c@gpu-1/4242"])
+    device: str = Field(description="What it trains on.", examples=["cpu"])
+    state: Literal["idle", "training"] = Field(description="What it does.")
+    job_id: str | None = Field(description="The job it trains; null when idle.", examples=[None])
+    started_at: Time = Field(description="When it came up, UTC.")
+    last_seen_at: Time = Field(description="When it last reported, UTC.")
+
+
+class WorkerList(Out):
+    data: list[WorkerOut] = Field(description="The workers heard of in the last minute.")
+
+
+@router.get("/healthz")
+def healthz() -> Alive:
+    """The process answers; nothing else is asked."""
+    return Alive()
+
+
+@router.get("/readyz", responses=declared(503), response_model=Alive)
+def readyz(request: Request, sessions: Sessions, queue: Hints) -> Response:
+    """SQL and the broker answer, have room, and the schema is this version's; else 503 says what is wrong."""
+    wrong = [*database_problems(sessions), *broker_problems(queue)]
+    if wrong:
+        return problem(request, 503, "; ".join(wrong), code="not_ready", headers={"Retry-After": "5"})
+    return JSONResponse(Alive().model_dump())
+
+
+def database_problems(sessions: Sessions) -> list[str]:
+    try:
+        version = schema.current(sessions)
+    except DatabaseUnavailable as error:
+        return [str(error)]
+    if sessions.disk.full():
+        return [str(DiskFull())]
+    if version == schema.VERSION:
+        return []
+    return [f"the database's schema is {version}, this service needs {schema.VERSION}"]
+
+
+def broker_problems(queue: Hints) -> list[str]:
+    try:
+        queue.length()
+    except BrokerUnavailable as error:
+        return [str(error)]
+    return []
+
+
+@workers_router.get("/workers", responses=declared(DatabaseUnavailable))
+def workers(sessions: Sessions) -> WorkerList:
+    """Who trains, on what, and which job."""
+    with sessions.read() as session:
+        found = queries.workers(session)
+    return WorkerList(
+        data=[
+            WorkerOut(
+                id=worker.id,
+                device=worker.device,
+                state="training" if worker.job_id else "idle",
+                job_id=worker.job_id,
+                started_at=worker.started_at,
+                last_seen_at=worker.last_seen_at,
+            )
+            for worker in found
+        ]
+    )

@@ -1,0 +1,39 @@
+"""How long requests take, how many are on their way, and how many streams are open."""
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+from api.http.request_log import Exchange
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class HttpMetrics:
+    """Of this process; told by `api.http.request_log.Exchanges`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._duration = Histogram(
+            "activation_lab_http_request_duration_seconds",
+            "From a request's arrival to the end of its answer; of a stream, to its beginning.",
+            ["method", "route", "status"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "activation_lab_http_requests_in_flight", "Requests being answered, streams aside.", registry=registry
+        )
+        self._streams = Gauge("activation_lab_streams_open", "Clients that listen to a stream.", registry=registry)
+
+    def began(self) -> None:
+        self._in_flight.inc()
+
+    def answered(self, exchange: Exchange) -> None:
+        """Of a stream: its first byte is on its way."""
+        self._in_flight.dec()
+        labels = exchange.method, exchange.route, str(exchange.status)
+        self._duration.labels(*labels).observe(exchange.seconds)
+        if exchange.streaming:
+            self._streams.inc()
+
+    def closed(self, exchange: Exchange) -> None:
+        if exchange.streaming:
+            self._streams.dec()

@@ -1,0 +1,61 @@
+"""What Prometheus scrapes."""
+
+import threading
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from api.dependencies import Hints, Sessions
+from api.operation.http_metrics import HttpMetrics
+from api.operation.job_metrics import JobMetrics
+from broker.hints import Queue
+from db import schema
+from db.session import Sessions as DatabaseSessions
+
+router = APIRouter(tags=["operation"])
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which nobody asks for
+
+
+class Metrics:
+    """All metrics of one app; one scrape at a time."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self.http = HttpMetrics(self.registry)
+        self.jobs = JobMetrics()
+        self.registry.register(self.jobs)
+        build = Info("activation_lab_build", "What runs here.", registry=self.registry)
+        build.info({"version": version, "schema": schema.VERSION})
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._lock = threading.Lock()
+
+    def scraped(self, sessions: DatabaseSessions, queue: Queue, accept: str) -> tuple[bytes, str]:
+        """The metrics as they are now, and their media type."""
+        encode, media_type = choose_encoder(accept)
+        with self._lock:
+            self.jobs.look(sessions, queue)
+            return encode(self.registry), media_type
+
+
+SCRAPED = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="database"} 1.0\n'}
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": SCRAPED}}})
+def metrics(request: Request, sessions: Sessions, queue: Hints) -> Response:
+    """Metrics in Prometheus's text format, or as OpenMetrics where that is accepted; needs no key.
+
+    Answers also while the database or the broker is away: `activation_lab_up` says so, and what they know is absent.
+    """
+    collected: Metrics = request.app.state.metrics
+    body, media_type = collected.scraped(sessions, queue, request.headers.get("Accept", ""))
+    return Response(body, media_type=media_type, headers={"Vary": "Accept"})

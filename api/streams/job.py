@@ -1,0 +1,140 @@
+"""A job's events as they happen, over SSE."""
+
+import math
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.dependencies import Bulletin, Sessions
+from api.http.errors import declared
+from api.http.routing import Route
+from api.http.times import rfc3339
+from api.http.validation import invalid_value
+from api.jobs.endpoints import MAX_NUMBER, JobId
+from api.jobs.models import DiagnosisOut, EpochOut
+from db import queries
+from db.models import Epoch, Event
+from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.spec import by_key
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
+
+EVENTS_AT_ONCE = 500
+FRAMES = (
+    'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":'
+    '"2026-11-23T09:30:00.000000Z"}\nid: 2\n\n'
+    'event: epoch\ndata: {"epoch":1,"attempt":1,"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,'
+    '"val_loss":0.0097,"val_accuracy":0.982,"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,'
+    '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31.000000Z"}\nid: 3\n\n'
+    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 5\n\n'
+    'event: reset\ndata: {"reason":"there is no event 9 of this job, the last is 5"}\nid: 0\n\n'
+)
+
+
+def streamed(frames: str) -> dict[int | str, dict[str, Any]]:
+    """For an endpoint's `responses`: a stream of events such as these."""
+    return {
+        200: {"description": "The events, as they happen.", "content": {"text/event-stream": {"example": frames}}},
+        204: {"description": "The client has seen the last event."},
+    }
+
+
+def starting_point(
+    job_id: JobId,
+    sessions: Sessions,
+    after: Annotated[
+        int | None, Query(ge=0, le=MAX_NUMBER, description="Only events after this number.", examples=[2])
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["2"])
+    ] = None,
+) -> int:
+    """The number of the last event the client has; 204 when that was the job's last one."""
+    seen = number(last_event_id) if last_event_id else after or 0
+    with sessions.read() as session:
+        queries.find(session, job_id)
+        last_seq, kind = queries.last_event(session, job_id)
+    if kind == "end" and seen == last_seq:
+        raise HTTPException(204)
+    return seen
+
+
+def number(last_event_id: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", last_event_id):
+        reason = invalid_value(("header", "Last-Event-ID"), "the number of an event", last_event_id)
+        raise RequestValidationError([reason])
+    return int(last_event_id)
+
+
+@router.get(
+    "/{job_id}/stream",
+    response_class=EventSourceResponse,
+    responses={**streamed(FRAMES), **declared(JobNotFound, 422, DatabaseUnavailable)},
+)
+async def stream(
+    job_id: JobId, sessions: Sessions, news: Bulletin, seen: Annotated[int, Depends(starting_point)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
+
+    - `state`: `{state, reason, at}`, whenever it changes.
+    - `epoch`: the figures of an epoch, as in its history.
+    - `diagnosis`: something is wrong, as in the job's `diagnoses`.
+    - `end`: `{state, at}`, the last. A client that reconnects after it gets 204.
+    - `reset`: `{reason}`, where there is no event of the number to go on after, as when an older backup was restored.
+      Throw away what you have: every event follows, from the first.
+
+    `id` is the event's number: send the last one back as `Last-Event-ID`. A comment every 15 s keeps the connection.
+    """
+    listening = True
+    while listening:
+        last_seq, events = await run_in_threadpool(next_events, sessions, job_id, seen)
+        if seen > last_seq:
+            yield reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
+            seen = 0
+            continue
+        for event, epoch in events:
+            yield server_sent(event, epoch)
+            seen = event.seq
+            if event.kind == "end":
+                return
+        listening = await news.after(job_id, seen)
+
+
+def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
+    """The events after that number, and the number of the job's newest.
+
+    Infinity and none where the job is gone or the database away, which `news` then finds out too: the client is to come
+    again.
+    """
+    try:
+        with sessions.read() as session:
+            events = queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+            return queries.event_numbers(session, [job_id]).get(job_id, math.inf), events
+    except DatabaseUnavailable:
+        return math.inf, []
+
+
+def reset(reason: str, *, event_id: str) -> ServerSentEvent:
+    """The client has what is not there: it starts over, after no event at all."""
+    return ServerSentEvent(event="reset", id=event_id, data={"reason": reason})
+
+
+def server_sent(event: Event, epoch: Epoch | None) -> ServerSentEvent:
+    return ServerSentEvent(event=event.kind, id=str(event.seq), data=payload(event, epoch))
+
+
+def payload(event: Event, epoch: Epoch | None) -> dict[str, Any]:
+    if epoch is not None:
+        return EpochOut.model_validate(epoch).model_dump(mode="json")
+    return {**(diagnosed(event.data) if event.kind == "diagnosis" else event.data), "at": rfc3339(event.at)}
+
+
+def diagnosed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """In an order that does not depend on the database."""
+    found = {name: stored[name] for name in DiagnosisOut.model_fields if name in stored}
+    return found | {name: by_key(stored[name]) for name in ("evidence", "thresholds")}

@@ -1,0 +1,242 @@
+"""The events of several jobs and sweeps over one connection: a browser has six for a host, in all of its tabs.
+
+An event's id has a position for each stream, in the order in which they were asked for, separated by commas:
+`12,0,6.4.1x10` is event 12 of the first, nothing of the second, and a position in a sweep's stream. So one id is enough
+to go on with all of them, and a client that changes what it follows takes the positions along.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.dependencies import Bulletin, Sessions
+from api.http.errors import declared
+from api.http.routing import Route
+from api.http.validation import invalid_value, names_in
+from api.streams.job import EVENTS_AT_ONCE, payload, streamed
+from api.streams.sweep import Seen, behind, interleaved, outstanding, parsed
+from api.sweeps.models import JobCounts, state_of
+from db import session as database
+from db import sweeps
+from db.models import Epoch, Event
+from db.sweeps import Member
+from jobs.errors import DatabaseUnavailable
+from jobs.sweep import SweepSpec
+
+router = APIRouter(tags=["jobs"], route_class=Route)
+
+MAX_STREAMS = 64
+GONE = "gone"
+FRAMES = (
+    'event: epoch\ndata: {"stream":0,"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","epoch":1,"attempt":1,'
+    '"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,"val_loss":0.0097,"val_accuracy":0.982,'
+    '"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,"images_per_second":1690.0,'
+    '"recorded_at":"2026-11-23T09:30:31Z"}\nid: 3,0x6\n\n'
+    'event: state\ndata: {"stream":1,"sweep_id":"0193b5c2-8d10-7aa1-8c55-5d1c2f3e4a5b",'
+    '"job_id":"0193b5c2-8d11-7e02-b1c4-1f0a9b8c7d6e","activation":"gelu","state":"running",'
+    '"reason":"claimed by worker-1","at":"2026-11-23T09:30:32Z"}\nid: 3,2.0x5\n\n'
+    'event: gone\ndata: {"stream":0,"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"}\nid: gone,2.0x5\n\n'
+)
+
+
+@dataclass(slots=True)
+class Followed:
+    """One of the streams of a connection, and what the client has of it."""
+
+    place: int
+    field: Literal["job_id", "sweep_id"]
+    id: str
+    seen: Seen
+    gone: bool = False
+    unknown: bool = False
+    """Whether its position is that of another sweep, or of this one at another time."""
+
+    @property
+    def position(self) -> str:
+        return GONE if self.gone else str(self.seen)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        return {"stream": self.place, self.field: self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An event to send, and what its stream's client has after it."""
+
+    of: Followed
+    kind: str
+    data: Mapping[str, Any]
+    position: int = 0
+    """Of the job in its sweep."""
+    number: int = 0
+    """Of the event in its job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    members: Sequence[Sequence[Member]]
+    """By place, the jobs of a stream as they stood before the events were read."""
+    steps: Sequence[Step]
+
+
+def wanted_streams(
+    jobs: Annotated[
+        list[str] | None,
+        Query(description="Ids of jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        Query(description="Ids of sweeps: separated by commas, or given again.", examples=[["0195…"]]),
+    ] = None,
+    after: Annotated[
+        str | None,
+        Query(
+            description="Only what came after the event of this id: a position for each stream, jobs first, separated "
+            "by commas; empty = from the beginning.",
+            examples=["3,2.0x5"],
+        ),
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["3,2.0x5"])
+    ] = None,
+) -> list[Followed]:
+    job_ids, sweep_ids = names_in(jobs or []), names_in(sweeps or [])
+    count = len(job_ids) + len(sweep_ids)
+    if not 1 <= count <= MAX_STREAMS:
+        reason = f"name 1 to {MAX_STREAMS} jobs and sweeps"
+        raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
+    given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
+    positions = given.split(",") if given else [""] * count
+    if len(positions) != count:
+        reason = f"{count} positions, one for each stream, separated by commas"
+        raise RequestValidationError([invalid_value(place, reason, given)])
+    named = [("job_id", job_id) for job_id in job_ids] + [("sweep_id", sweep_id) for sweep_id in sweep_ids]
+    found = []
+    for number, ((field, id_), position) in enumerate(zip(named, positions, strict=True)):
+        seen = Seen([]) if position in {"", GONE} else parsed(position)
+        if seen is None or (field == "job_id" and (len(seen.numbers) > 1 or seen.end)):
+            raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
+        found.append(Followed(number, field, id_, seen, gone=position == GONE))  # type: ignore[arg-type]  # of `named`
+    return found
+
+
+def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depends(wanted_streams)]) -> list[Followed]:
+    """The streams as the client has them; 204 when it has the last event of each."""
+    with sessions.read() as session:
+        members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
+        for each, jobs in zip(streams, members, strict=True):
+            sweep = sweeps.find(session, each.id).spec if jobs and each.field == "sweep_id" else None
+            places = 1 if sweep is None else SweepSpec.model_validate(sweep).jobs
+            each.unknown = len(each.seen.numbers) not in {0, places}
+            if each.unknown or not each.seen.numbers:
+                each.seen = Seen([0] * places)
+    if all(complete(each, jobs) for each, jobs in zip(streams, members, strict=True)):
+        raise HTTPException(204)
+    return streams
+
+
+@router.get(
+    "/stream",
+    response_class=EventSourceResponse,
+    responses={**streamed(FRAMES), **declared(422, DatabaseUnavailable)},
+)
+async def stream(
+    sessions: Sessions, news: Bulletin, streams: Annotated[list[Followed], Depends(starting_point)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow up to 64 jobs and sweeps live, over one connection. Missed events come first.
+
+    The events are those of the streams of `jobs` and `sweeps`, each with its `stream`, its place in the request,
+    from 0, jobs first. Those of one stream come in order, without a gap and none twice; those of different streams
+    interleave. `end` is a job's last, `sweep_end` a sweep's; the connection closes after the last of all. Two more:
+
+    - `gone`: there is no such job or sweep, or it was deleted.
+    - `reset`, `{reason}`: there is no event of the client's position, as when an older backup was restored. Throw away
+      what you have of this stream: every event follows, from the first.
+
+    `id` has a position for each stream, in their order, separated by commas: send it back as `Last-Event-ID`, or as
+    `after` with the positions of those streams alone that are still wanted. A position is opaque.
+    """
+    while True:
+        batch = await run_in_threadpool(next_batch, sessions, streams)
+        if batch is None:
+            return
+        for step in batch.steps:
+            advance(step)
+            position = ",".join(each.position for each in streams)
+            yield ServerSentEvent(event=step.kind, id=position, data={**step.of.names, **step.data})
+        if all(complete(each, batch.members[each.place]) for each in streams):
+            return
+        if not batch.steps:
+            await news.after_any(waiting_for(streams, batch.members))  # whatever woke it, the next batch tells
+
+
+def next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:
+    """None where the database is away: the client must reconnect."""
+    try:
+        with sessions.read() as session:
+            members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
+            late = {each.place: jobs for each in streams if (jobs := behind(members[each.place], each.seen))}
+            limit = EVENTS_AT_ONCE // max(1, len(late))
+            rows = {place: sweeps.events(session, jobs, limit=limit) for place, jobs in late.items()}
+    except DatabaseUnavailable:
+        return None
+    return Batch(members, [step for each in streams for step in next_steps(each, members[each.place], rows)])
+
+
+def next_steps(
+    stream: Followed, members: Sequence[Member], rows: Mapping[int, Sequence[tuple[Event, Epoch | None]]]
+) -> Iterator[Step]:
+    seen = stream.seen
+    if not members:
+        if not stream.gone:
+            yield Step(stream, GONE, {})
+        return
+    if stream.unknown or stream.gone or any(seen.numbers[member.position] > member.last_seq for member in members):
+        yield Step(stream, "reset", {"reason": "there is no event of this position in this stream"})
+        return
+    for member, event, epoch in interleaved(members, rows.get(stream.place, [])):
+        of = {} if stream.field == "job_id" else {"job_id": member.job_id, "activation": member.activation}
+        yield Step(stream, event.kind, {**of, **payload(event, epoch)}, member.position, event.seq)
+    if stream.field == "sweep_id" and not seen.end and not outstanding(members, seen):
+        states = [member.state for member in members]
+        yield Step(stream, "sweep_end", {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()})
+
+
+def advance(step: Step) -> None:
+    """The client's position after this event."""
+    stream = step.of
+    if step.kind == GONE:
+        stream.gone = True
+    elif step.kind == "reset":
+        stream.gone, stream.unknown, stream.seen = False, False, Seen([0] * len(stream.seen.numbers))
+    elif step.kind == "sweep_end":
+        stream.seen.end = True
+    else:
+        stream.seen.numbers[step.position], stream.seen.end = step.number, False
+
+
+def complete(stream: Followed, members: Sequence[Member]) -> bool:
+    """Whether the client has the very last event."""
+    if not members:
+        return stream.gone
+    return (
+        not stream.gone
+        and not stream.unknown
+        and not outstanding(members, stream.seen)
+        and (stream.field == "job_id" or stream.seen.end)
+    )
+
+
+def waiting_for(streams: Sequence[Followed], members: Sequence[Sequence[Member]]) -> Mapping[str, int]:
+    """By job, the last event that has been sent of it on the stream that is the farthest behind."""
+    numbers: dict[str, int] = {}
+    for each in streams:
+        for job_id, number in outstanding(members[each.place], each.seen).items():
+            numbers[job_id] = min(number, numbers.get(job_id, number))
+    return numbers

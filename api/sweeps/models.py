@@ -1,0 +1,302 @@
+"""A sweep as clients see it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from operator import itemgetter
+from typing import Self
+
+from pydantic import Field, JsonValue
+
+from api.http.out import Out
+from api.http.prefix import below
+from api.http.times import Time
+from api.jobs.models import Progress
+from db.sweeps import Result, Share, SweepRecord
+from jobs import statistics
+from jobs.state import JobState
+from jobs.sweep import Configuration, SweepSpec
+
+BASELINE = "relu"
+
+
+class JobCounts(Out):
+    """Jobs by state; a deleted one is no longer counted."""
+
+    total: int = Field(description="All of them.", examples=[6])
+    queued: int = Field(0, description="Wait for a worker.", examples=[2])
+    running: int = Field(0, description="In training.", examples=[1])
+    succeeded: int = Field(0, description="Ended with all their epochs.", examples=[3])
+    failed: int = Field(0, description="Ended by an error.", examples=[0])
+    cancelled: int = Field(0, description="Ended because a client asked.", examples=[0])
+
+    @classmethod
+    def of(cls, states: Sequence[JobState]) -> Self:
+        return cls(total=len(states), **{state.value: states.count(state) for state in JobState})
+
+
+class EstimateOut(Out):
+    """Over the seeds of a configuration."""
+
+    mean: float | None = Field(description="Their mean.", examples=[0.9871])
+    interval: tuple[float | None, float | None] | None = Field(
+        description="95 % confidence interval of the mean, by Student's t; null with one seed.",
+        examples=[[0.9858, 0.9884]],
+    )
+    n: int = Field(description="How many seeds are in it.", examples=[3])
+
+
+class ValidationFigures(Out):
+    val_loss: EstimateOut | None = Field(description="Validation loss.")
+    val_accuracy: EstimateOut | None = Field(description="Validation accuracy, 0 to 1.")
+    val_binary_accuracy: EstimateOut | None = Field(description="Validation binary accuracy, 0 to 1.")
+
+
+class TestFigures(Out):
+    __test__ = False  # not a test class
+
+    loss: EstimateOut | None = Field(description="Loss on the 10,000 test images.")
+    accuracy: EstimateOut | None = Field(description="Test accuracy, 0 to 1.")
+    binary_accuracy: EstimateOut | None = Field(description="Test binary accuracy, 0 to 1.")
+
+
+class ConfigurationOut(Out):
+    """A row of the table: an activation at a point of the grid, over its seeds."""
+
+    activation: str = Field(description="Which activation.", examples=["gelu"])
+    values: dict[str, JsonValue] = Field(
+        description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
+    )
+    jobs: JobCounts = Field(description="Its jobs, one a seed.")
+    variant: int = Field(
+        description="How many configurations of the same activation come before it in the sweep: a drawing gives each "
+        "a dash and a marker of its own.",
+        examples=[0],
+    )
+    job_ids: tuple[str, ...] = Field(description="In the order of `seeds`.", examples=[["0193b5c2-…"]])
+    final: ValidationFigures = Field(description="After the last epoch, of the jobs that succeeded.")
+    best: ValidationFigures = Field(
+        description="The lowest loss and the highest accuracies of each job with an epoch, whatever its state, each "
+        "over all its epochs so far: chosen by hindsight, so a little better than the model is."
+    )
+    test: TestFigures = Field(description="On the test set, which no choice was made by.")
+    epoch_seconds: EstimateOut | None = Field(description="Seconds for training and validation, mean over epochs.")
+    ratio_to_relu: float | None = Field(
+        description="Mean epoch_seconds over relu's at the same point of the grid; null without one. "
+        "It compares only jobs that ran alike, on one kind of device.",
+        examples=[1.07],
+    )
+
+
+class BestFigure(Out):
+    """The best of all epochs of all jobs, whatever became of the job."""
+
+    value: float = Field(description="The figure.", examples=[0.9871])
+    job_id: str = Field(description="Whose it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    activation: str = Field(description="Its activation.", examples=["gelu"])
+    seed: int = Field(description="Its seed.", examples=[0])
+    values: dict[str, JsonValue] = Field(
+        description="Its values of the grid's fields.", examples=[{"optimizer.learning_rate": 0.001}]
+    )
+
+
+class BestFigures(Out):
+    """Each is null before the first epoch; figures that are not finite are left out."""
+
+    val_loss: BestFigure | None = Field(description="The lowest validation loss.")
+    val_accuracy: BestFigure | None = Field(description="The highest validation accuracy, 0 to 1.")
+    val_binary_accuracy: BestFigure | None = Field(description="The highest validation binary accuracy, 0 to 1.")
+
+
+class SweepLinks(Out):
+    self: str = Field(description="This sweep.", examples=["/v1/sweeps/0193…"])
+    jobs: str = Field(description="Its jobs, page by page.", examples=["/v1/jobs?sweep_id=0193…"])
+    history: str = Field(description="Every epoch of every job.", examples=["/v1/sweeps/0193…/history"])
+    stream: str = Field(description="The events of its jobs, live.", examples=["/v1/sweeps/0193…/stream"])
+    means: str = Field(description="Its curves, thinned.", examples=["/v1/sweeps/0193…/means"])
+    plot: str = Field(description="Its curves, drawn.", examples=["/v1/sweeps/0193…/plot.svg"])
+    cancel: str = Field(description="POST here to cancel it.", examples=["/v1/sweeps/0193…/cancel"])
+
+
+class SweepOut(Out):
+    """A sweep, as its jobs stand now."""
+
+    id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    state: JobState = Field(
+        description="queued while no job has started, running while one has not ended; then failed if any failed, else "
+        "cancelled if any was, else succeeded.",
+        examples=["running"],
+    )
+    spec: SweepSpec = Field(description="What was asked for.")
+    created_at: Time = Field(description="When it was accepted, with all of its jobs, UTC.")
+    started_at: Time | None = Field(description="When a worker claimed the first job, UTC.")
+    finished_at: Time | None = Field(description="When the last job ended, UTC.", examples=[None])
+    jobs: JobCounts = Field(description="How its jobs stand.")
+    progress: Progress = Field(description="Epochs of all jobs together.")
+    eta_seconds: float | None = Field(
+        description="Seconds until the last job ends, if as many train at once as do now; null before the first epoch "
+        "and after the end.",
+        examples=[412.0],
+    )
+    links: SweepLinks = Field(description="Where to go from here.")
+
+    @classmethod
+    def of(cls, record: SweepRecord) -> Self:
+        return cls.model_validate(standing(record))
+
+
+class SweepPage(Out):
+    data: list[SweepOut] = Field(description="The sweeps of this page, newest first.")
+    next_cursor: str | None = Field(
+        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
+    )
+
+
+class SweepDetail(SweepOut):
+    """A sweep with its table."""
+
+    best: BestFigures = Field(description="The best figures so far, of running, failed and cancelled jobs too.")
+    configurations: tuple[ConfigurationOut, ...] = Field(description="The table, a row a configuration.")
+
+    @classmethod
+    def with_table(cls, record: SweepRecord, results: Sequence[Result]) -> Self:
+        return cls.model_validate(
+            {**standing(record), "best": best(results), "configurations": table(record.spec, results)}
+        )
+
+
+def standing(record: SweepRecord) -> dict[str, object]:
+    shares, own = record.shares, below(f"/v1/sweeps/{record.sweep.id}")
+    states = [share.state for share in shares for _ in range(share.jobs)]
+    done, total = sum(share.epochs_done for share in shares), sum(share.epochs_total for share in shares)
+    ended = all(state.terminal for state in states)
+    return {
+        "id": record.sweep.id,
+        "state": state_of(states),
+        "spec": record.spec,
+        "created_at": record.sweep.created_at,
+        "started_at": min((share.started_at for share in shares if share.started_at), default=None),
+        "finished_at": max((share.finished_at for share in shares if share.finished_at), default=None)
+        if ended
+        else None,
+        "jobs": JobCounts.of(states),
+        "progress": Progress(epoch=done, epochs=total, fraction=done / total if total else 1.0),
+        "eta_seconds": None if ended else eta_seconds(shares),
+        "links": SweepLinks(
+            self=own,
+            jobs=below(f"/v1/jobs?sweep_id={record.sweep.id}"),
+            plot=f"{own}/plot.svg",
+            **{name: f"{own}/{name}" for name in ("history", "means", "stream", "cancel")},
+        ),
+    }
+
+
+def state_of(states: Sequence[JobState]) -> JobState:
+    if all(state == JobState.QUEUED for state in states):
+        return JobState.QUEUED
+    if not all(state.terminal for state in states):
+        return JobState.RUNNING
+    return next((bad for bad in (JobState.FAILED, JobState.CANCELLED) if bad in states), JobState.SUCCEEDED)
+
+
+def eta_seconds(shares: Sequence[Share]) -> float | None:
+    """A job without an epoch is expected to be as fast as others of its activation, else as the whole sweep."""
+    known = [share for share in shares if share.epoch_seconds is not None]
+    if not known:
+        return None
+    left = 0.0
+    unfinished = [share for share in shares if not share.state.terminal]
+    for share in unfinished:
+        alike = [other for other in known if other.activation == share.activation] or known
+        left += share.seconds_left + share.epochs_without_pace * pace(alike)
+    at_once = max(1, sum(share.jobs for share in shares if share.state == JobState.RUNNING))
+    return max(left / at_once, *(share.longest_left for share in unfinished))
+
+
+def pace(shares: Sequence[Share]) -> float:
+    """Seconds an epoch."""
+    return sum(share.epoch_seconds or 0.0 for share in shares) / len(shares)
+
+
+def best(results: Sequence[Result]) -> BestFigures:
+    return BestFigures(**{name: best_figure(results, name) for name in BestFigures.model_fields})
+
+
+def best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
+    """Of several jobs with the same figure, the first."""
+    found = [(result.best[name], result.job) for result in results if result.best and name in result.best]
+    finite = [(value, job) for value, job in found if isfinite(value)]
+    if not finite:
+        return None
+    value, job = (min if name == "val_loss" else max)(finite, key=itemgetter(0))
+    return BestFigure(
+        value=value,
+        job_id=job.id,
+        activation=job.configuration.activation,
+        seed=job.seed,
+        values=dict(job.configuration.values),
+    )
+
+
+def table(spec: SweepSpec, results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
+    grouped: dict[int, list[Result]] = defaultdict(list)
+    for result in results:
+        grouped[result.job.configuration.number].append(result)
+    configurations = [grouped[number][0].job.configuration for number in sorted(grouped)]
+    seconds = {number: estimated([result.epoch_seconds for result in grouped[number]]) for number in grouped}
+    baselines = {
+        point(configuration): seconds[configuration.number]
+        for configuration in configurations
+        if configuration.activation == BASELINE
+    }
+    return tuple(
+        row(
+            configuration,
+            variant(spec, configuration),
+            grouped[configuration.number],
+            seconds[configuration.number],
+            baselines.get(point(configuration)),
+        )
+        for configuration in configurations
+    )
+
+
+def variant(spec: SweepSpec, configuration: Configuration) -> int:
+    """The point of the grid: within one, each activation comes once."""
+    return configuration.number // len(spec.activations)
+
+
+def point(configuration: Configuration) -> str:
+    return json.dumps(configuration.values, sort_keys=True)
+
+
+def row(
+    configuration: Configuration,
+    variant: int,
+    results: Sequence[Result],
+    seconds: EstimateOut | None,
+    baseline: EstimateOut | None,
+) -> ConfigurationOut:
+    succeeded = [result for result in results if result.state == JobState.SUCCEEDED]
+    return ConfigurationOut(
+        activation=configuration.activation,
+        values=dict(configuration.values),
+        jobs=JobCounts.of([result.state for result in results]),
+        variant=variant,
+        job_ids=tuple(result.job.id for result in results),
+        final=ValidationFigures(**figures(ValidationFigures, [result.last for result in succeeded])),
+        best=ValidationFigures(**figures(ValidationFigures, [result.best for result in results])),
+        test=TestFigures(**figures(TestFigures, [result.test for result in succeeded])),
+        epoch_seconds=seconds,
+        ratio_to_relu=seconds.mean / baseline.mean if seconds and baseline and seconds.mean and baseline.mean else None,
+    )
+
+
+def figures(model: type[Out], runs: Sequence[Mapping[str, float] | None]) -> dict[str, EstimateOut | None]:
+    return {name: estimated([run.get(name) for run in runs if run]) for name in model.model_fields}
+
+
+def estimated(values: Sequence[float | None]) -> EstimateOut | None:
+    found = statistics.estimate([value for value in values if value is not None])
+    return None if found is None else EstimateOut.model_validate(found)

@@ -1,0 +1,195 @@
+"""The contract that OpenAPI states: complete, with examples that are true."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
+
+from api.http.errors import CODES
+from api.http.openapi import operations
+from api.main import create_app
+from db import predictions
+from db.predictions import Answer
+from jobs.errors import JobsError
+from runtime.settings import Settings
+
+DOCUMENT = create_app(Settings(database_url="sqlite://", broker_url="redis://127.0.0.1:1/0")).openapi()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+OPERATIONS = [*operations(DOCUMENT)]
+METHODS = {id(operation): method for methods in DOCUMENT["paths"].values() for method, operation in methods.items()}
+
+
+def name(path: str, operation: dict[str, Any]) -> str:
+    return f"{METHODS[id(operation)].upper()} {path}"
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body that goes in or out, with its media type."""
+    for path, operation in OPERATIONS:
+        bodies = [("request", operation["requestBody"])] if "requestBody" in operation else []
+        for part, body in [*bodies, *operation["responses"].items()]:
+            for media_type, content in body.get("content", {}).items():
+                yield f"{name(path, operation)} {part} {media_type}", content
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any], Any]]:
+    for place, content in contents():
+        values = [content["example"]] if "example" in content else []
+        for value in [*values, *(found["value"] for found in content.get("examples", {}).values())]:
+            yield place, content.get("schema", {"type": "string"}), value  # a stream has no schema, but frames
+
+
+def test_every_operation_has_a_tag_a_summary_and_a_description() -> None:
+    known = {tag["name"] for tag in DOCUMENT["tags"]}
+    for path, operation in OPERATIONS:
+        assert {*operation["tags"]} <= known, path
+        assert 10 < len(operation["summary"]) < 130, path
+        assert operation["description"], path
+    assert {tag for _, operation in OPERATIONS for tag in operation["tags"]} == known
+    assert all(tag["description"] for tag in DOCUMENT["tags"])
+
+
+def test_every_parameter_is_described_and_shown() -> None:
+    for path, operation in OPERATIONS:
+        for parameter in operation.get("parameters", []):
+            place = f"{name(path, operation)} {parameter['name']}"
+            assert parameter.get("description"), place
+            schema = parameter["schema"]
+            assert "example" in parameter or {"examples", "default", "enum"} & {*schema}, place
+
+
+def test_every_field_is_described() -> None:
+    bare = [
+        f"{model}.{field}"
+        for model, schema in SCHEMAS.items()
+        for field, definition in schema.get("properties", {}).items()
+        if "description" not in definition
+    ]
+    assert bare == ["Holdout.kind", "OnTestSet.kind"], "which are constants"
+
+
+def test_every_response_is_described_in_our_own_words() -> None:
+    for path, operation in OPERATIONS:
+        for status, response in operation["responses"].items():
+            assert response["description"] not in {"", "Successful Response", "Validation Error"}, (path, status)
+
+
+def test_every_body_but_binary_ones_is_shown() -> None:
+    bare = [
+        place
+        for place, content in contents()
+        if not {"example", "examples"} & {*content} and content.get("schema", {}).get("format") != "binary"
+    ]
+    assert bare == []
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    found = 0
+    for place, schema, value in examples():
+        validator = Draft202012Validator({**schema, "components": {"schemas": SCHEMAS}})
+        assert [error.message for error in validator.iter_errors(value)] == [], place
+        found += 1
+    assert found > 150
+
+
+def test_an_error_is_shown_with_a_code_that_the_service_knows_and_the_path_that_was_asked() -> None:
+    known = {*CODES.values(), *(error.code for error in family(JobsError))}
+    for path, operation in OPERATIONS:
+        for status, response in operation["responses"].items():
+            for found in response.get("content", {}).get("application/problem+json", {}).get("examples", {}).values():
+                problem = found["value"]
+                assert problem["status"] == int(status)
+                assert problem["code"] in known
+                assert "{" not in problem["instance"]
+                assert problem["instance"].split("/")[:3] == path.split("/")[:3]
+
+
+def family(error: type[JobsError]) -> Iterator[type[JobsError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from family(child)
+
+
+def test_every_path_with_an_id_declares_that_it_may_be_unknown() -> None:
+    for path, operation in OPERATIONS:
+        if "_id}" in path:
+            assert "404" in operation["responses"], path
+            assert "422" in operation["responses"], path
+
+
+def test_whatever_a_request_may_be_refused_for_is_declared() -> None:
+    for path, operation in OPERATIONS:
+        statuses = {*operation["responses"]}
+        if path.startswith("/v1/"):
+            assert {"401", "422", "503"} <= statuses, path
+        if "requestBody" in operation:
+            assert {"400", "413", "415"} <= statuses, path
+        if "cursor" in [parameter["name"] for parameter in operation.get("parameters", [])]:
+            assert "400" in statuses, path
+
+
+def test_what_comes_in_several_formats_says_so() -> None:
+    for path, operation in OPERATIONS:
+        offered = next((p["schema"]["enum"] for p in operation.get("parameters", []) if p["name"] == "format"), None)
+        if offered:
+            assert len(operation["responses"]["200"]["content"]) == len(offered), path
+            assert "406" in operation["responses"], path
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/{job_id}/stream", "/v1/sweeps/{sweep_id}/stream", "/v1/stream"])
+def test_a_stream_shows_its_frames(path: str) -> None:
+    frames = DOCUMENT["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]["example"]
+    for frame in frames.strip().split("\n\n"):
+        assert [line.partition(":")[0] for line in frame.splitlines()] == ["event", "data", "id"]
+
+
+def requests() -> list[Any]:
+    found = []
+    for path, operation in OPERATIONS:
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        success = min(operation["responses"])
+        for title, example in body.get("examples", {}).items():
+            shown = METHODS[id(operation)], path, int(success), example["value"]
+            found.append(pytest.param(shown, id=f"{path} {title}"))
+    return found
+
+
+@pytest.mark.parametrize("shown", requests())
+def test_a_request_that_is_shown_succeeds(
+    client: TestClient, app: FastAPI, hand: Any, shown: tuple[str, str, int, Any]
+) -> None:
+    method, path, status, body = shown
+    if "{job_id}" in path:
+        job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+        hand.checkpoint(hand.claim(job_id), 1)
+        path = path.replace("{job_id}", job_id)
+    app.state.settings = app.state.settings.model_copy(update={"max_unfinished_jobs": 1000})
+    with answering(app):
+        response = client.request(method, path.replace("{name}", "gelu"), json=body)
+    assert response.status_code == status, response.text
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[None]:
+    """A worker that answers the first prediction that is asked for."""
+    over = threading.Event()
+
+    def work() -> None:
+        deadline = monotonic() + 20
+        while not app.state.queue.predictions and monotonic() < deadline and not over.is_set():
+            sleep(0.005)
+        for prediction_id in app.state.queue.predictions:
+            with app.state.sessions.begin() as session:
+                predictions.answer(session, prediction_id, Answer(epoch=1, probabilities=[0.1] * 10))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
