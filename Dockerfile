@@ -30,7 +30,7 @@ RUN export PYTHONDONTWRITEBYTECODE=1 \
     && pip install --no-cache-dir --no-compile --root-user-action=ignore \
         -c /opt/activation-lab/constraints.txt "$(echo /opt/activation-lab/wheels/*.whl)[$EXTRAS]" \
     && python /opt/activation-lab/slim.py \
-    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.cli, matplotlib.pyplot, s3fs' \
+    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.main, matplotlib.pyplot, s3fs' \
     && rm -r /tmp/matplotlib
 USER 10001:10001
 EXPOSE 8000

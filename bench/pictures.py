@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
 from bench.browser import found, launched
+from cli.client import JSON, Client
 from runtime.settings import Settings
-from stack.client import JSON, Client
 from stack.demo import settings_of_its_own, while_supervised
 from stack.up import Stack, running
 

@@ -20,8 +20,8 @@ from db.session import Sessions, connect
 from jobs.spec import JobSpec
 from runtime.settings import sqlite_url
 from stack.processes import Child
+from stack.supervision import FIRST_PAUSE_SECONDS
 from stack.up import Valkey, valkey
-from stack.watch import FIRST_PAUSE_SECONDS
 
 RUNS = 3
 LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samples": 256})

@@ -1,5 +1,5 @@
 """`python -m stack` is `activation-lab`."""
 
-from stack.cli import main
+from stack.main import main
 
 main()

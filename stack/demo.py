@@ -11,12 +11,12 @@ from typing import IO, TypeVar
 
 from rich.console import Console
 
+from cli.client import JSON, Client
+from cli.progress import Show, outcome, shown
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import visible
 from runtime.settings import Settings
 from stack import report
-from stack.client import JSON, Client
-from stack.progress import Show, outcome, shown
 from stack.report import Result
 from stack.up import Stack, running
 
@@ -39,7 +39,7 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
 
     Raises:
         CannotStart, Stopped: as from stack.up.running.
-        ClientError: as from stack.client.
+        ClientError: as from cli.client.
         DemoFailed, Interrupted: there is nothing to report.
     """
     console = Console(highlight=False)

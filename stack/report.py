@@ -13,7 +13,7 @@ from rich.table import Table as Drawn
 
 from api.http.formats import ColumnType, Table, to_csv
 from api.plots import looks
-from stack import tables
+from cli import tables
 
 BASELINE = "relu"
 ACCURACIES = ("val_accuracy", "val_binary_accuracy")

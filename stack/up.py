@@ -25,7 +25,7 @@ from db.outages import is_full
 from runtime.settings import PREFIX, Settings
 from stack.logs import keep_short
 from stack.processes import Child
-from stack.watch import DiskWatch, Watch
+from stack.supervision import DiskWatch, Watch
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from db.session import Sessions, connect
 from runtime.settings import CLIENT_VARIABLES, PREFIX, Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
+API_PACKAGES = ("activations", "jobs", "article", "runtime", "storage", "db", "broker", "api", "page", "cli", "stack")
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
@@ -355,9 +356,9 @@ class Removed:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Removed())
 import pkgutil, importlib, tempfile
-for package in ("activations", "jobs", "db", "broker", "api", "stack"):
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."):
-        if module.name != "stack.__main__":
+for package in {API_PACKAGES!r}:
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
+        if not module.name.startswith(("stack.__main__", "cli.exports.")):
             importlib.import_module(module.name)
 import io
 from matplotlib.figure import Figure
@@ -367,7 +368,7 @@ for format in ("png", "svg"):
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, timeout=60)
     imports = [
         line.strip()
-        for package in ("activations", "jobs", "db", "broker", "api", "stack")
+        for package in API_PACKAGES
         for file in (PROJECT / package).rglob("*.py")
         for line in file.read_text().splitlines()
         if re.match(r"\s*(from|import) scipy\b", line)

@@ -48,7 +48,7 @@ def install(project: Path) -> None:
     packages = sysconfig.get_path("purelib")
     (site / "activation_lab.pth").write_text(f"{project}\nimport site; site.addsitedir({packages!r})\n")
     command = folder / "bin" / "activation-lab"
-    command.write_text(f"#!{folder}/bin/python\nimport sys\nfrom stack.cli import main\nsys.exit(main())\n")
+    command.write_text(f"#!{folder}/bin/python\nimport sys\nfrom stack.main import main\nsys.exit(main())\n")
     command.chmod(0o755)
     (folder / "installed").touch()
 

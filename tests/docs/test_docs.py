@@ -12,8 +12,8 @@ import pytest
 from typer import Typer
 from typer.models import CommandInfo
 
-from stack.cli import app
-from stack.commands import app as client_commands
+from cli.commands import app as client_commands
+from stack.main import app
 from tests.docs.snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
 from tests.docs.terminal import Terminal, copy, install, network
 from tests.support.service import service_on

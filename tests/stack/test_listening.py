@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stack.cli import app
+from stack.main import app
 from stack.up import CannotStart, at, listening
 from tests.support.service import start
 

@@ -97,7 +97,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(tmp_path: Path) -> None:
     program = """
 import os, sys, uvicorn
-from stack.cli import main
+from stack.main import main
 
 def serve(*_, **__):
     import numpy

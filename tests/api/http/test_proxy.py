@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from api.http.proxy import said_prefix
 from api.main import create_app
+from cli.client import Client
 from runtime.settings import Settings
-from stack.client import Client
 from tests.support.proxy import proxy, served
 
 

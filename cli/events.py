@@ -1,0 +1,106 @@
+"""The events of a job or a sweep over SSE, across every cut of the connection."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
+from tenacity import RetryCallState
+
+from cli.client_errors import ServiceError, Unreachable, reason
+
+log = logging.getLogger(__name__)
+
+AWAY_SECONDS = 120.0
+RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    id: str
+    """Of a job's event, its number: 1, 2, 3, ... Of a sweep's, opaque."""
+    kind: str
+    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`. After `reset` all begins anew."""
+    data: dict[str, Any]  # as the service sent it
+
+
+def newer(sent: str, seen: str) -> bool:
+    """Numbers count upward; another id is another event.
+
+    A comment comes with the last id again, and without data; a proxy may drop the Last-Event-ID, so that a job's events
+    come all over again.
+    """
+    if sent.isdecimal() and seen.isdecimal():
+        return int(sent) > int(seen)
+    return sent not in {"", seen}
+
+
+@dataclass(slots=True)
+class Stream:
+    """One connection at a time: opened when it is needed, and again after a cut."""
+
+    open: Callable[[str], httpx.Response]
+    """Asks for the events after that id."""
+    last: str
+    """The kind of the event that ends it."""
+    seen: str = ""
+    ended: bool = False
+    alive_at: float = field(default_factory=monotonic)
+    response: httpx.Response | None = None
+    incoming: Iterator[ServerSentEvent] = field(init=False)
+
+    def next(self) -> Event | None:
+        """The next event, None after the last.
+
+        Raises:
+            Unreachable: there is no connection now; the next call opens one.
+            ServiceError: the service does not want to, or something else answers.
+        """
+        if self.ended or not self.connected():
+            return None
+        try:
+            for sent in self.incoming:
+                if newer(sent.id, self.seen) or sent.event == RESET:
+                    return self.taken(sent)
+        except httpx.RequestError as error:
+            self.cut()
+            raise Unreachable(f"the stream was cut ({reason(error)})") from error
+        except (ValueError, SSEError) as error:
+            raise ServiceError(200, "what answers is no stream of events") from error
+        self.cut()
+        raise Unreachable("the stream was closed before its end")
+
+    def connected(self) -> bool:
+        """False where nothing is left to hear: the service answers 204."""
+        if self.response is None:
+            self.response = self.open(self.seen)
+            self.alive_at = monotonic()
+            self.incoming = EventSource(self.response).iter_sse()
+            self.ended = self.response.status_code == httpx.codes.NO_CONTENT
+        return not self.ended
+
+    def taken(self, sent: ServerSentEvent) -> Event:
+        event = Event(sent.id, sent.event, sent.json())
+        self.seen, self.ended = event.id, event.kind == self.last
+        return event
+
+    def cut(self) -> None:
+        self.alive_at = monotonic()
+        self.close()
+
+    def close(self) -> None:
+        if self.response is not None:
+            self.response.close()
+            self.response = None
+
+    def away_too_long(self, _: RetryCallState) -> bool:
+        return monotonic() - self.alive_at > AWAY_SECONDS
+
+
+def mention(state: RetryCallState) -> None:
+    """Once a cut, not once an attempt."""
+    if state.outcome is not None and state.attempt_number == 1:
+        log.warning("%s; reconnecting", state.outcome.exception())

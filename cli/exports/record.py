@@ -1,0 +1,83 @@
+"""A job as an export has it, read over the HTTP API: every figure as it was recorded, NaN and infinities included."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cli.client import JSON, Client
+
+NO_FIGURES = frozenset({"epoch", "attempt", "layer", "recorded_at"})
+
+
+@dataclass(frozen=True)
+class Point:
+    """A figure of an epoch; `at` is the Unix time in seconds."""
+
+    name: str
+    value: float
+    epoch: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job up to the epoch that it says it has reached.
+
+    `curves` are named as the history's fields, `layers` as `gradient_norm/conv1`; `test` is there once it succeeded.
+    """
+
+    job: "JSON"
+    curves: list[Point]
+    layers: list[Point]
+    test: list[Point]
+
+    @property
+    def epochs(self) -> int:
+        return int(self.job["progress"]["epoch"])
+
+
+def read(client: "Client", job_id: str) -> Record:
+    """Raises ClientError. The job comes first: what it has reached, its history holds."""
+    job = client.get(job_id)
+    reached = job["progress"]["epoch"]
+    history = [row for row in client.history(job_id) if row["epoch"] <= reached]
+    at = {row["epoch"]: moment(row["recorded_at"]) for row in history}
+    rows = client.read(f"{client.path(job_id)}/layers", holding="layers")["layers"]
+    ended = moment(job["finished_at"]) if job["finished_at"] else 0.0
+    return Record(
+        job=job,
+        curves=[Point(name, value, row["epoch"], at[row["epoch"]]) for row in history for name, value in figures(row)],
+        layers=[
+            Point(f"{name}/{row['layer']}", value, row["epoch"], at[row["epoch"]])
+            for row in rows
+            if row["epoch"] in at
+            for name, value in figures(row)
+        ],
+        test=[Point(name, value, reached, ended) for name, value in figures(job["test"] or {})],
+    )
+
+
+def figures(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Those that the row has: a null is no figure unless `non_finite` says what it was."""
+    marks = row.get("non_finite", {})
+    for name, value in row.items():
+        if f"/{name}" in marks:
+            yield name, float(marks[f"/{name}"])
+        elif name not in NO_FIGURES and isinstance(value, int | float):
+            yield name, value
+
+
+def flat(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each field under its path, such as optimizer.learning_rate."""
+    for name, value in spec.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def moment(at: str) -> float:
+    """An RFC 3339 time as Unix seconds."""
+    return datetime.fromisoformat(at).timestamp()

@@ -1,0 +1,60 @@
+"""A job as event files. Its `train`, `validation` and `test` are runs whose curves lie over each other."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from cli.exports.record import Point, Record, flat
+from jobs.words import words
+from storage.files import write_atomically
+
+WRITTEN = "job.json"  # beside the event files: the job as it was when they were written
+VALIDATION = "val_"
+
+logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # it warns of each NaN, and writes it all the same
+
+
+def write(record: Record, output: Path) -> bool:
+    """Write what is not there yet of the job; False where it lies there whole. Raises OSError."""
+    folder = output / f"{record.job['spec']['activation']}-{record.job['id']}"
+    there = json.loads((folder / WRITTEN).read_text()) if (folder / WRITTEN).exists() else None
+    if there and there["finished_at"]:
+        return False
+    done = there["progress"]["epoch"] if there else 0
+    new = [point for point in (*record.curves, *record.layers) if point.epoch > done]
+    add(folder / "train", [point for point in new if not point.name.startswith(VALIDATION)])
+    add(folder / "validation", [without(VALIDATION, point) for point in new if point.name.startswith(VALIDATION)])
+    if record.job["finished_at"]:
+        add(folder / "test", record.test)
+        add_hyperparameters(record, folder)
+    write_atomically(folder / WRITTEN, json.dumps(record.job, indent=2).encode())
+    return True
+
+
+def add(folder: Path, points: Sequence[Point]) -> None:
+    if not points:
+        return
+    # a name of its own: tensorboardX names a file by the second, and would write over that of the same second
+    with SummaryWriter(str(folder), filename_suffix=f".{points[-1].epoch}") as writer:
+        for point in points:
+            writer.add_scalar(point.name, point.value, point.epoch, walltime=point.at)
+
+
+def without(prefix: str, point: Point) -> Point:
+    return replace(point, name=point.name.removeprefix(prefix))
+
+
+def add_hyperparameters(record: Record, folder: Path) -> None:
+    """For the HPARAMS page: a session is a job, its metrics are those of the test set and of the best epoch."""
+    spec = {
+        name: value if isinstance(value, bool | int | float | str) else words(value)
+        for name, value in flat(record.job["spec"])
+    }
+    best = {f"best_{name}": value for name, value in (record.job["best"] or {}).items() if name.startswith("val_")}
+    test = {f"test_{point.name}": point.value for point in record.test}
+    with SummaryWriter(str(folder)) as writer:
+        writer.add_hparams(spec, {**best, **test}, name=".", global_step=record.epochs)  # into this folder itself
