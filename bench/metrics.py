@@ -9,7 +9,7 @@ from time import perf_counter
 from api.operation.metrics import Metrics
 from bench import postgres
 from bench.stored import store_epochs
-from db import schema, store
+from db import jobs, leases, schema
 from db.session import Sessions, connect
 from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
@@ -47,7 +47,7 @@ def main() -> None:
 
 def measure(sessions: Sessions, title: str) -> None:
     with sessions.begin() as session:
-        ids = [store.create(session, JobSpec(activation="relu"), max_unfinished=10**6)[0].id for _ in range(QUEUED)]
+        ids = [jobs.create(session, JobSpec(activation="relu"), max_unfinished=10**6)[0].id for _ in range(QUEUED)]
     metrics = Metrics("bench")
     print(f"{title}, {QUEUED:,} queued")
     print(f"  first scrape {scrape(metrics, sessions):7.1f} ms")
@@ -68,9 +68,9 @@ def scrape(metrics: Metrics, sessions: Sessions) -> float:
 
 def train(sessions: Sessions, job_id: str) -> None:
     with sessions.begin() as session:
-        claim = store.claim(session, job_id, "bench", lease_seconds=600)
+        claim = leases.claim(session, job_id, "bench", lease_seconds=600)
         assert claim is not None
-        store.record_epoch(session, claim.lease, EpochMetrics(1, 0.1, 0.5, 0.9, 0.3, 0.6, 0.95, 1e-3, 2.0, 1000.0))
+        leases.record_epoch(session, claim.lease, EpochMetrics(1, 0.1, 0.5, 0.9, 0.3, 0.6, 0.95, 1e-3, 2.0, 1000.0))
 
 
 if __name__ == "__main__":

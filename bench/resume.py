@@ -14,7 +14,7 @@ import psutil
 
 from broker.hints import CeleryQueue
 from broker.reconciler import dispatch
-from db import queries, schema, store
+from db import jobs, schema, workers
 from db.models import Job
 from db.session import Sessions, connect
 from jobs.spec import JobSpec
@@ -52,12 +52,12 @@ class Scene:
 
     def signed_in(self) -> int:
         with self.sessions.read() as session:
-            return len(queries.workers(session))
+            return len(workers.list_live(session))
 
     def seconds_to_resume(self, hurt: Callable[[Child, psutil.Process], None]) -> float:
         """From what happens to the worker, or the process, that trains a job, to the job's next attempt."""
         with self.sessions.begin() as session:
-            job_id = store.create(session, LONG, max_unfinished=10)[0].id
+            job_id = jobs.create(session, LONG, max_unfinished=10)[0].id
         dispatch(self.sessions, self.queue, [job_id])
         self.until(lambda: self.job(job_id).epochs_done >= 2)
         trainer = psutil.Process(int(str(self.job(job_id).lease_owner).rpartition("/")[2]))
@@ -67,13 +67,13 @@ class Scene:
         self.until(lambda: self.job(job_id).attempt == 2)
         seconds = monotonic() - started
         with self.sessions.begin() as session:
-            store.request_cancel(session, job_id)
+            jobs.request_cancel(session, job_id)
         self.until(lambda: self.job(job_id).finished_at is not None)
         return seconds
 
     def job(self, job_id: str) -> Job:
         with self.sessions.read() as session:
-            return queries.find(session, job_id)
+            return jobs.find(session, job_id)
 
     def until(self, condition: Callable[[], bool]) -> None:
         while not condition():

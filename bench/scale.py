@@ -29,8 +29,8 @@ from bench.simulated_workers import (
 )
 from bench.stored import store_epochs
 from broker.reconciler import reconcile
-from db import queries, schema, store
-from db.queries import Filters
+from db import events, job_list, jobs, queue, schema
+from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
 
@@ -97,7 +97,7 @@ def measure(server: PostgresServer, stored: int, options: argparse.Namespace) ->
 
 def warm_up(scale: Scale) -> None:
     """One job through all its life, here: what SQLAlchemy compiles for it, the crowds inherit."""
-    submitting(scale.sessions, 0, Notes(), jobs=1, epochs=EPOCHS)
+    submitting(scale.sessions, 0, Notes(), count=1, epochs=EPOCHS)
     training(scale.sessions, 0, Notes(), hints=all_due(scale), epoch_seconds=0.6, for_seconds=60)
 
 
@@ -105,7 +105,7 @@ def warm_up(scale: Scale) -> None:
 
 
 def submit(scale: Scale) -> None:
-    client = member(submitting, jobs=scale.jobs // CLIENTS, epochs=EPOCHS)
+    client = member(submitting, count=scale.jobs // CLIENTS, epochs=EPOCHS)
     report(f"create, {CLIENTS} clients", scale.crowd(CLIENTS, client), "create")
     scale.server.execute("ANALYZE", database="scale")  # as autovacuum would, in its own time
 
@@ -131,15 +131,15 @@ def reconciler(scale: Scale) -> None:
 def reads(scale: Scale) -> None:
     job_id = seen(scale, lambda session: page(session).records[0].job.id)
     questions: dict[str, Callable[[Any], object]] = {
-        "count_due": store.count_due,
-        "unfinished jobs (the quota)": lambda session: store.check_quota(session, 10**9),
+        "count_due": queue.count_due,
+        "unfinished jobs (the quota)": lambda session: jobs.check_quota(session, 10**9),
         "page, newest 50": page,
         "page, newest 50 queued": lambda session: page(session, states=[JobState.QUEUED]),
         "page, newest 50 succeeded": lambda session: page(session, states=[JobState.SUCCEEDED]),
         "page, newest 50 with metadata": lambda session: page(session, metadata={"client": "3"}),
         "page, best 50 by accuracy": lambda session: page(session, sort="-best_val_accuracy"),
-        "one job, queued": lambda session: queries.record(session, job_id),
-        "newest event of 100 streams": lambda session: queries.event_numbers(session, [job_id] * 100),
+        "one job, queued": lambda session: job_list.find_record(session, job_id),
+        "newest event of 100 streams": lambda session: events.read_newest_numbers(session, [job_id] * 100),
     }
     for name, ask in questions.items():
         print_reads(name, repeated(READS, partial(seen, scale, ask)))
@@ -151,12 +151,12 @@ def throughput(scale: Scale) -> None:
         seconds = scale.seconds if workers < scale.workers[-1] else scale.limit_seconds
         worker = member(training, hints=all_due(scale), epoch_seconds=0.0, for_seconds=seconds)
         report(f"flat out, {workers} workers", scale.crowd(workers, worker), "claim", "epoch", "succeed")
-    print(f"jobs left: {seen(scale, store.count_due):,} of {scale.jobs:,}")
+    print(f"jobs left: {seen(scale, queue.count_due):,} of {scale.jobs:,}")
 
 
 def clock(scale: Scale) -> None:
     """An epoch a second and worker."""
-    client = member(submitting, jobs=-(-scale.workers[-1] // CLIENTS), epochs=1000)
+    client = member(submitting, count=-(-scale.workers[-1] // CLIENTS), epochs=1000)
     scale.crowd(CLIENTS, client)
     for workers in scale.workers:
         worker = member(training, hints=all_due(scale), epoch_seconds=1.0, for_seconds=scale.seconds)
@@ -189,16 +189,16 @@ class Empty(Full):
 def all_due(scale: Scale) -> Hints:
     hints = Hints()
     with scale.sessions.begin() as session:
-        hints.send(store.due(session, resend_after_seconds=-1, limit=scale.jobs))
+        hints.send(queue.take_due(session, resend_after_seconds=-1, limit=scale.jobs))
     return hints
 
 
 def leases(scale: Scale) -> int:
-    return len(seen(scale, lambda session: store.lease_owners(session, "simulated")))
+    return len(seen(scale, lambda session: queue.lease_owners(session, "simulated")))
 
 
-def page(session: Any, *, sort: str = "-created_at", **filters: Any) -> queries.Page:
-    return queries.page(session, Filters(**filters), sort=sort, limit=50, cursor=None)
+def page(session: Any, *, sort: str = "-created_at", **filters: Any) -> job_list.Page:
+    return job_list.read_page(session, Filters(**filters), sort=sort, limit=50, cursor=None)
 
 
 def seen(scale: Scale, ask: Callable[[Any], Any]) -> Any:

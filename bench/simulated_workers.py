@@ -15,9 +15,9 @@ from typing import Any
 
 import psutil
 
-from db import store
+from db import jobs, leases
+from db.checkpoints import CheckpointFile
 from db.session import Sessions
-from db.store import CheckpointFile
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from worker.attempt import Runner, run
@@ -146,12 +146,12 @@ def cpu_seconds(pid: int) -> float:
 # --- the members ---
 
 
-def submitting(sessions: Sessions, number: int, notes: Notes, *, jobs: int, epochs: int) -> None:
+def submitting(sessions: Sessions, number: int, notes: Notes, *, count: int, epochs: int) -> None:
     """A client: POST after POST."""
     spec = JobSpec(activation="relu", epochs=epochs, metadata={"client": str(number)})
-    for _ in range(jobs):
+    for _ in range(count):
         with notes.timing("create"), sessions.begin() as session:
-            store.create(session, spec, max_unfinished=NO_LIMIT)
+            jobs.create(session, spec, max_unfinished=NO_LIMIT)
 
 
 def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints: Hints) -> None:
@@ -161,7 +161,7 @@ def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints:
         if job_id is None:
             return
         with notes.timing("claim"), sessions.begin() as session:
-            store.claim(session, job_id, f"simulated/{number}", lease_seconds=0.0)
+            leases.claim(session, job_id, f"simulated/{number}", lease_seconds=0.0)
 
 
 def never(_: Sequence[Sequence[float]]) -> list[float]:

@@ -6,7 +6,7 @@ import threading
 from time import monotonic, time
 
 from broker.hints import Queue
-from db import predictions, store
+from db import predictions, queue
 from db.session import Sessions
 from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable
 
@@ -20,7 +20,7 @@ LEAST_JUMP_SECONDS = 2.0
 
 
 def reconcile(
-    sessions: Sessions, queue: Queue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
+    sessions: Sessions, hints: Queue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
 ) -> None:
     """One round; any number of processes may do this at once. A `patient` one takes no job from its worker.
 
@@ -31,43 +31,43 @@ def reconcile(
         while reap_some(sessions):
             pass
     with sessions.begin() as session:
-        store.shorten_leases(session, lease_seconds=lease_seconds)
+        queue.shorten_leases(session, lease_seconds=lease_seconds)
         predictions.forget_left(session)
-    send_lost_hints(sessions, queue)
+    send_lost_hints(sessions, hints)
 
 
 def reap_some(sessions: Sessions) -> bool:
     """Whether there may be more: others can write between two transactions."""
     with sessions.begin() as session:
-        reaped = store.reap(session)
+        reaped = queue.reap(session)
     for job_id in reaped:
         log.warning("job %s lost its worker", job_id)
-    return len(reaped) >= store.REAPED_AT_ONCE
+    return len(reaped) >= queue.REAP_BATCH
 
 
-def send_lost_hints(sessions: Sessions, queue: Queue) -> None:
+def send_lost_hints(sessions: Sessions, hints: Queue) -> None:
     """Send again as many hints as the broker has too few, so that its queue cannot grow beyond the jobs that wait."""
     with sessions.read() as session:
-        waiting = store.count_due(session)
-    missing = min(waiting - queue.length(), HINTS_AT_ONCE) if waiting else 0
+        waiting = queue.count_due(session)
+    missing = min(waiting - hints.length(), HINTS_AT_ONCE) if waiting else 0
     if missing <= 0:
         return
     with sessions.begin() as session:
-        job_ids = store.due(session, resend_after_seconds=RESEND_AFTER_SECONDS, limit=missing)
-    dispatch(sessions, queue, job_ids)
+        job_ids = queue.take_due(session, resend_after_seconds=RESEND_AFTER_SECONDS, limit=missing)
+    dispatch(sessions, hints, job_ids)
 
 
-def dispatch(sessions: Sessions, queue: Queue, job_ids: list[str]) -> None:
+def dispatch(sessions: Sessions, hints: Queue, job_ids: list[str]) -> None:
     """Send hints for jobs that are committed, and never fail: the jobs are accepted, whatever happens now.
 
     What the broker does not take is left to the next round; where SQL cannot note that, until the hint counts as lost.
     """
-    unsent = queue.send(job_ids)
+    unsent = hints.send(job_ids)
     if not unsent:
         return
     try:
         with sessions.begin() as session:
-            store.mark_unsent(session, unsent)
+            queue.mark_unsent(session, unsent)
     except DatabaseUnavailable as error:
         log.warning("%d hints wait until they count as lost: %s", len(unsent), error)
 
@@ -83,13 +83,13 @@ class Reconciler:
     def __init__(
         self,
         sessions: Sessions,
-        queue: Queue,
+        hints: Queue,
         *,
         interval_seconds: float,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
     ) -> None:
         self._sessions = sessions
-        self._queue = queue
+        self._hints = hints
         self._interval_seconds = interval_seconds
         self._lease_seconds = lease_seconds
         self._patient_until = monotonic()
@@ -107,7 +107,7 @@ class Reconciler:
         while not self._waited():
             try:
                 patient = monotonic() < self._patient_until
-                reconcile(self._sessions, self._queue, patient=patient, lease_seconds=self._lease_seconds)
+                reconcile(self._sessions, self._hints, patient=patient, lease_seconds=self._lease_seconds)
             except DatabaseBusy as error:  # no outage: workers go first
                 log.warning("reconciling waits: %s", error)
             except DatabaseUnavailable as error:

@@ -8,6 +8,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+SLACK_SECONDS = 5
+"""A stored time this far in the future is from before the clock was set back."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime in UTC, also where the database (SQLite) keeps no zone."""

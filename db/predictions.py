@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
-from db import queries
+from db import checkpoints, jobs
 from db.clock import after, now
 from db.models import Checkpoint, Job, Prediction
 from jobs.errors import JobNotFound, NoCheckpoint
@@ -59,7 +59,7 @@ def ask(session: Session, job_id: str, image: Image) -> str:
     job = session.get(Job, job_id, with_for_update={"read": True, "key_share": True})
     if job is None:
         raise JobNotFound(f"there is no job {job_id}")
-    if not queries.checkpoints(session, job_id):
+    if not checkpoints.list_kept(session, job_id):
         raise NoCheckpoint
     values = {"id": str(uuid7()), "job_id": job_id, "image": image, "created_at": now()}
     return session.execute(insert(Prediction).values(values).returning(Prediction.id)).scalar_one()
@@ -100,8 +100,8 @@ def take(session: Session, prediction_id: str | None = None) -> list[Question]:
 
 
 def question(session: Session, row: Prediction) -> Question:
-    spec = JobSpec.model_validate(queries.find(session, row.job_id).spec)
-    return Question(row.id, row.job_id, spec, row.image, queries.checkpoints(session, row.job_id))
+    spec = JobSpec.model_validate(jobs.find(session, row.job_id).spec)
+    return Question(row.id, row.job_id, spec, row.image, checkpoints.list_kept(session, row.job_id))
 
 
 def untaken(*, left_seconds: float = LEFT_TO_THE_IDLE_SECONDS) -> tuple[ColumnElement[bool], ...]:

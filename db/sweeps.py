@@ -15,12 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from uuid_utils import uuid7
 
-from db import cursors, idempotency, queries, store
+from db import cursors, events, idempotency, jobs
 from db.clock import now
 from db.idempotency import NOBODY, Request
+from db.jobs import NewJob
 from db.models import Epoch, Event, Job, Sweep
 from db.session import Sessions
-from db.store import NewJob
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -126,14 +126,14 @@ def create(
     except IntegrityError:
         if request is None:
             raise
-        return find(session, store.first_made(session, request).sweep_id or ""), [], True
-    jobs = [
+        return find(session, jobs.find_first(session, request).sweep_id or ""), [], True
+    new = [
         NewJob(job, sweep_id=sweep_id, sweep_position=position, configuration=own)
         for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
     ]
-    store.insert_jobs(session, jobs)
-    store.check_quota(session, max_unfinished)
-    return find(session, sweep_id), [job.id for job in jobs], False
+    jobs.insert_jobs(session, new)
+    jobs.check_quota(session, max_unfinished)
+    return find(session, sweep_id), [job.id for job in new], False
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:
@@ -146,8 +146,8 @@ def request_cancel(session: Session, sweep_id: str) -> None:
     find(session, sweep_id)
     # In one order, so that two who cancel do not wait for each other.
     of_sweep = select(Job.id, Job.state).where(Job.sweep_id == sweep_id).order_by(Job.id)
-    unfinished = session.execute(of_sweep.where(Job.state.in_(store.UNFINISHED)).with_for_update()).all()
-    store.cancel_all(session, unfinished)
+    unfinished = session.execute(of_sweep.where(Job.state.in_(jobs.UNFINISHED)).with_for_update()).all()
+    jobs.cancel_all(session, unfinished)
     if not unfinished and not session.scalar(select(of_sweep.where(Job.state == JobState.CANCELLED).exists())):
         raise SweepFinished
 
@@ -244,7 +244,7 @@ def sweep_job(spec: SweepSpec, identity: Sequence[Any]) -> SweepJob:
     return SweepJob(job_id, seed, configuration, epochs)
 
 
-def jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
+def list_jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
     """Its jobs in their order, less those deleted since."""
     statement = select(*IDENTITY).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
     return [sweep_job(spec, row) for row in session.execute(statement)]
@@ -432,7 +432,7 @@ def jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[str, 
     return {job_id: Member(job_id, activation, 0, JobState(state), seq) for job_id, activation, state, seq in rows}
 
 
-def events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
+def read_events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
     """The next events of these jobs after the number seen of each: about `limit`, as many of each, without a gap."""
     each = max(1, limit // max(1, len(seen)))
     jobs_by_number = defaultdict(list)
@@ -444,7 +444,7 @@ def events(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tup
     ]
     rows = session.execute(
         select(Event, Epoch)
-        .outerjoin(Epoch, queries.epoch_of_event)
+        .outerjoin(Epoch, events.epoch_of_event)
         .where(or_(false(), *next_ones))
         .order_by(Event.seq, Event.job_id)
     )

@@ -1,6 +1,8 @@
 """Which workers there are: each reports now and then what it does, and signs out when it ends."""
 
-from sqlalchemy import delete, insert, update
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.clock import after, now
@@ -9,6 +11,7 @@ from db.text import storable
 
 FORGOTTEN_AFTER_SECONDS = 3600.0
 LONGEST_DEVICE = 255
+LOST_AFTER_SECONDS = 60.0
 
 
 def report(session: Session, worker_id: str, *, device: str, job_id: str | None) -> None:
@@ -24,3 +27,13 @@ def sign_out(session: Session, prefix: str) -> None:
     """Forget the workers whose id begins so, and those not heard of for an hour."""
     heard_of = Worker.last_seen_at.between(after(-FORGOTTEN_AFTER_SECONDS), after(FORGOTTEN_AFTER_SECONDS))
     session.execute(delete(Worker).where(Worker.id.startswith(prefix, autoescape=True) | ~heard_of))
+
+
+def list_live(session: Session) -> Sequence[Worker]:
+    """Those heard of lately."""
+    return session.scalars(select(Worker).where(is_live()).order_by(Worker.id)).all()
+
+
+def is_live() -> ColumnElement[bool]:
+    """Not in a future from which the clock was set back: who lives soon reports again."""
+    return Worker.last_seen_at.between(after(-LOST_AFTER_SECONDS), after(LOST_AFTER_SECONDS))

@@ -5,7 +5,7 @@
 import socket
 import sys
 
-from db import queries
+from db import workers
 from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable
 from runtime import settings
@@ -15,7 +15,7 @@ def complaint(sessions: Sessions, hostname: str) -> str | None:
     """What is wrong with the worker on this host. Its id is NAME@HOSTNAME/PROCESS, and each container is a host."""
     try:
         with sessions.read() as session:
-            reported = {worker.id.rpartition("@")[2].rpartition("/")[0] for worker in queries.workers(session)}
+            reported = {worker.id.rpartition("@")[2].rpartition("/")[0] for worker in workers.list_live(session)}
     except DatabaseUnavailable as error:
         return str(error)
     return None if hostname in reported else f"no worker on {hostname} has reported lately"

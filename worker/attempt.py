@@ -17,9 +17,10 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from db import store
+from db import leases
+from db.checkpoints import CheckpointFile
+from db.leases import Claim
 from db.session import Sessions
-from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
@@ -105,7 +106,7 @@ def run(job_id: str, runner: Runner, *, carrier: Mapping[str, str] | None = None
 def claimed(job_id: str, runner: Runner) -> Claim | None:
     try:
         with runner.sessions.begin() as session:
-            claim = store.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
+            claim = leases.claim(session, job_id, runner.owner, lease_seconds=runner.lease_seconds)
     except DatabaseUnavailable as error:
         log.warning("job %s stays queued, its hint will come again: %s", job_id, error)
         return None
@@ -132,7 +133,7 @@ def prove_alive(claim: Claim, runner: Runner) -> None:
     try:
         for attempt in patiently(runner.draining):
             with attempt, runner.sessions.begin() as session:
-                if store.take_back_crash(session, claim.lease):
+                if leases.take_back_crash(session, claim.lease):
                     log.info("job %s: attempt %d was no crash", claim.lease.job_id, claim.lease.attempt)
     except DatabaseUnavailable as error:
         log.warning("job %s: a crash stays counted: %s", claim.lease.job_id, error)
@@ -163,23 +164,23 @@ class Run:
         try:
             evaluation = self.train()
         except Cancelled:
-            self.end(store.cancel)
+            self.end(leases.cancel)
         except Draining:
-            self.end(store.release, "the worker shuts down")
+            self.end(leases.release, "the worker shuts down")
         except TrainingError as error:
-            self.end(store.fail, error)
+            self.end(leases.fail, error)
         except (Fenced, DatabaseUnavailable):
             raise
         except Exception as error:
             # Whatever it was, the client learns that the job ended, and the log has the traceback.
             log.exception("job %s met an error without a name", self.claim.lease.job_id)
-            self.end(store.fail, InternalError(f"{type(error).__name__}: {error}"))
+            self.end(leases.fail, InternalError(f"{type(error).__name__}: {error}"))
         else:
-            self.end(store.succeed, evaluation)
+            self.end(leases.succeed, evaluation)
 
     def train(self) -> Evaluation:
         training, environment = self.runner.prepare(self.claim.spec, self.between_batches)
-        self.persist(store.describe, environment)
+        self.persist(leases.record_environment, environment)
         self.resume(training)
         for metrics in training.epochs():
             if metrics.epoch > self.claim.epochs_done:  # else recomputed, after an older checkpoint
@@ -188,7 +189,7 @@ class Run:
 
     def resume(self, training: Training) -> None:
         """Load the newest checkpoint that is whole; with none, training starts from its seed and comes to the same."""
-        for checkpoint in self.persist(store.checkpoints):
+        for checkpoint in self.persist(leases.list_checkpoints):
             try:
                 training.load_state_dict(self.load(checkpoint.path, checkpoint.sha256))
             except CheckpointDamaged as error:

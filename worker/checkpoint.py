@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import safetensors.torch
 from torch import Tensor
 
-from db.store import CheckpointFile
+from db.checkpoints import CheckpointFile
 from jobs.errors import CheckpointDamaged
 from storage import files
 

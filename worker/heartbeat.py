@@ -9,9 +9,9 @@ from statistics import median
 from time import monotonic
 from typing import Self
 
-from db import predictions, store
+from db import leases, predictions
+from db.leases import Lease, LeaseStatus
 from db.session import Sessions
-from db.store import Lease, Standing
 from jobs.errors import DatabaseUnavailable, Fenced
 from worker.death_cause import STALLED_STATUS
 
@@ -162,13 +162,13 @@ class Pulse:
 
     def _renew(self) -> None:
         with self._sessions.begin() as session:
-            store.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)
+            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)
         self._renewed_at = monotonic()
         self._in_contact = True
 
-    def _look(self) -> Standing:
+    def _look(self) -> LeaseStatus:
         with self._sessions.read() as session:
-            standing = store.look(
+            standing = leases.check(
                 session, self._lease, lease_seconds=self._lease_seconds, heartbeat_seconds=self._heartbeat_seconds
             )
             self._asked = predictions.waiting(session)

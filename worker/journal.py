@@ -5,9 +5,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from db import store
+from db import checkpoints, leases
+from db.checkpoints import CheckpointFile
+from db.leases import Lease
 from db.session import Sessions
-from db.store import CheckpointFile, Lease
 from jobs.errors import DatabaseUnavailable
 from jobs.metrics import EpochMetrics, LayerMetrics
 from worker.heartbeat import Pulse
@@ -67,10 +68,10 @@ class Journal:
         while self._entries:
             entry = self._entries[0]
             with self._sessions.begin() as session:
-                store.record_epoch(
+                leases.record_epoch(
                     session, self._lease, entry.metrics, layers=entry.layers, checkpoint=entry.checkpoint
                 )
-                stale = store.forget_stale_checkpoints(session, self._lease) if entry.checkpoint else []
+                stale = checkpoints.forget_stale(session, self._lease.job_id) if entry.checkpoint else []
             self._entries.popleft()
             for path in stale:
                 self._forget(path)

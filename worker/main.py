@@ -15,7 +15,7 @@ from celery.worker import state
 from broker.app import PREDICTIONS, QUEUE, create_consumer
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler, send_lost_hints
-from db import store, workers
+from db import queue, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from runtime.settings import Settings
@@ -78,11 +78,11 @@ def name_in(lock: IO[str]) -> str:
 def forget_former_life(sessions: Sessions, name: str) -> None:
     while True:
         with sessions.begin() as session:
-            reaped = store.reap(session, owned_by=name, cause="it was started again")
+            reaped = queue.reap(session, owned_by=name, cause="it was started again")
             workers.sign_out(session, f"{name}/")
         for job_id in reaped:
             log.warning("job %s was left behind by this worker's former life", job_id)
-        if len(reaped) < store.REAPED_AT_ONCE:
+        if len(reaped) < queue.REAP_BATCH:
             return
 
 
@@ -118,9 +118,9 @@ def release_jobs_of_dead_children(sessions: Sessions, name: str, cause: str) -> 
     """Faster than the lease: the parent knows its child dead."""
     try:
         with sessions.begin() as session:
-            for owner in store.lease_owners(session, name):
+            for owner in queue.lease_owners(session, name):
                 if not alive(int(owner.rpartition("/")[2])):
-                    store.reap(session, owned_by=owner, cause=cause)
+                    queue.reap(session, owned_by=owner, cause=cause)
     except DatabaseUnavailable as error:
         log.warning("the lease of a dead child has to run out: %s", error)
 

@@ -14,7 +14,7 @@ from api.http.out import Out
 from api.http.routing import Route
 from api.http.times import Time
 from api.jobs.endpoints import MAX_NUMBER, UNCHANGED, JobId
-from db import queries
+from db import checkpoints
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
 from storage import files
@@ -44,7 +44,7 @@ class Checkpoints(Out):
 def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
     """The checkpoints that are kept."""
     with sessions.read() as session:
-        found = queries.checkpoints(session, job_id)
+        found = checkpoints.list_kept(session, job_id)
     return Checkpoints(job_id=job_id, checkpoints=[CheckpointOut.model_validate(row) for row in found])
 
 
@@ -85,7 +85,7 @@ def download(
 ) -> Response:
     """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""
     with sessions.read() as session:
-        checkpoint = queries.checkpoint(session, job_id, epoch)
+        checkpoint = checkpoints.find(session, job_id, epoch)
     headers, size = headers_of(checkpoint), checkpoint.size_bytes
     if unmodified := conditional.not_modified(request.headers, headers):
         return unmodified

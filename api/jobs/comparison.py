@@ -21,7 +21,7 @@ from api.http.validation import invalid_value, names_in
 from api.plots import drawings, looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.endpoints import METRICS, MetricName
-from db import queries
+from db import history, jobs
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.labels import labels, name_of
@@ -93,8 +93,8 @@ def compare(
 ) -> Response:
     """One metric of several jobs by epoch or by time; as JSON, CSV, SVG or PNG."""
     with sessions.read() as session:
-        found = [queries.find(session, job_id) for job_id in ids]
-        histories = [queries.curve(session, job_id, metric) for job_id in ids]
+        found = [jobs.find(session, job_id) for job_id in ids]
+        histories = [history.read_metric(session, job_id, metric) for job_id in ids]
     specs = [JobSpec.model_validate(job.spec) for job in found]
     curves = [
         Curve.model_construct(

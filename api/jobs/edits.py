@@ -13,7 +13,7 @@ from api.http.routing import Route
 from api.http.validation import invalid_value
 from api.jobs.endpoints import JobId
 from api.jobs.models import JobOut, tagged
-from db import queries, store
+from db import job_list, jobs
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.spec import MAX_METADATA, MetadataKey, MetadataValue
 
@@ -62,13 +62,13 @@ def edit(job_id: JobId, patch: JobPatch, request: Request, sessions: Sessions) -
     has the metadata as it is then.
     """
     with sessions.begin() as session:
-        store.locked(session, job_id)
-        _, before = tagged(JobOut.of(queries.record(session, job_id)))
+        jobs.lock(session, job_id)
+        _, before = tagged(JobOut.of(job_list.find_record(session, job_id)))
         conditional.require(request.headers, etag=before)
         try:
-            store.edit_metadata(session, job_id, patch.metadata)
-        except store.TooMuchMetadata as error:
+            jobs.edit_metadata(session, job_id, patch.metadata)
+        except jobs.TooMuchMetadata as error:
             fault = invalid_value(("body", "metadata"), str(error), patch.metadata)
             raise RequestValidationError([fault], body=patch.model_dump()) from error
-        body, etag = tagged(JobOut.of(queries.record(session, job_id)))
+        body, etag = tagged(JobOut.of(job_list.find_record(session, job_id)))
     return Response(body, media_type="application/json", headers={"ETag": etag})

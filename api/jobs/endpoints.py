@@ -21,7 +21,7 @@ from api.http.routing import Route, takes_any_parameter
 from api.http.validation import invalid_value
 from api.jobs.models import EpochOut, JobOut, JobPage, tagged
 from broker.reconciler import dispatch
-from db import queries, store
+from db import history, job_list, jobs
 from db.models import Epoch, Job, Layer
 from jobs.errors import (
     DatabaseUnavailable,
@@ -157,7 +157,7 @@ def submit(
 ) -> JobOut:
     """Accept a training job. It is safe once this answers, also while the broker is away."""
     with sessions.begin() as session:
-        job, replayed = store.create(
+        job, replayed = jobs.create(
             session,
             spec,
             max_unfinished=settings.max_unfinished_jobs,
@@ -170,7 +170,7 @@ def submit(
 def accepted(job: Job, response: Response, sessions: Sessions, queue: Hints, *, replayed: bool) -> JobOut:
     """The answer, read after the commit: meanwhile others can write."""
     with sessions.read() as session:
-        out = JobOut.of(queries.record(session, job.id))
+        out = JobOut.of(job_list.find_record(session, job.id))
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
     else:
@@ -211,9 +211,9 @@ def list_jobs(
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
 ) -> JobPage:
     """Jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
-    filters = queries.Filters(state, activation, sweep_id, metadata)
+    filters = job_list.Filters(state, activation, sweep_id, metadata)
     with sessions.read() as session:
-        page = queries.page(session, filters, sort=sort, limit=limit, cursor=cursor)
+        page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)
         data = [JobOut.of(record) for record in page.records]
     return JobPage(data=data, next_cursor=page.next_cursor, total=page.total)
 
@@ -224,7 +224,7 @@ def list_jobs(
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
     with sessions.read() as session:
-        out = JobOut.of(queries.record(session, job_id))
+        out = JobOut.of(job_list.find_record(session, job_id))
     body, etag = tagged(out)
     unmodified = conditional.not_modified(request.headers, {"ETag": etag})
     return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
@@ -236,9 +236,9 @@ def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
 def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
     with sessions.begin() as session:
-        store.request_cancel(session, job_id)
+        jobs.request_cancel(session, job_id)
     with sessions.read() as session:
-        return JobOut.of(queries.record(session, job_id))
+        return JobOut.of(job_list.find_record(session, job_id))
 
 
 @router.post(
@@ -258,7 +258,7 @@ def retry(
 ) -> JobOut:
     """Run an ended job's spec again, as a new job."""
     with sessions.begin() as session:
-        job, replayed = store.retry(
+        job, replayed = jobs.retry(
             session,
             job_id,
             max_unfinished=settings.max_unfinished_jobs,
@@ -276,13 +276,13 @@ def retry(
 def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files. If-Match names the job as it must be."""
     with sessions.read() as session:
-        store.removable(session, job_id)
-        _, etag = tagged(JobOut.of(queries.record(session, job_id)))
+        jobs.refuse_unremovable(session, job_id)
+        _, etag = tagged(JobOut.of(job_list.find_record(session, job_id)))
     conditional.require(request.headers, etag=etag)  # last: a request that fails anyway has no conditions
     # Before the rows: files that stay keep their job. And in no transaction: storage may take its time.
     delete_checkpoints(settings.checkpoints, job_id)
     with sessions.begin() as session:
-        store.remove(session, job_id)
+        jobs.remove(session, job_id)
 
 
 def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
@@ -294,10 +294,11 @@ def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
 
 @router.get(
     "/{job_id}/history",
+    name="history",
     responses=EPOCH_FILES | declared(JobNotFound, 406, 422, DatabaseUnavailable),
     response_model=History,
 )
-def history(
+def get_history(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
@@ -305,7 +306,7 @@ def history(
 ) -> Response:
     """Every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
-        epochs = queries.epochs(session, job_id, after_epoch=after_epoch)
+        epochs = history.read_epochs(session, job_id, after_epoch=after_epoch)
     return tabulated(epochs, EPOCH_COLUMNS, kind, job_id=job_id, name="epochs")
 
 
@@ -325,7 +326,7 @@ def layers(
 ) -> Response:
     """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
-        found = queries.layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
+        found = history.read_layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
     return tabulated(found, LAYER_COLUMNS, kind, job_id=job_id, name="layers")
 
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 from api.http.out import Out
 from api.http.prefix import below
 from api.http.times import Time
+from db.job_list import JobRecord
 from db.models import Epoch, Job
-from db.queries import JobRecord
 from jobs import diagnosis
 from jobs.spec import JobSpec, by_key
 from jobs.state import JobState

@@ -14,7 +14,7 @@ from api.http.errors import declared
 from api.http.out import Out
 from api.http.routing import Route
 from api.jobs.endpoints import JobId
-from db import predictions, queries
+from db import jobs, predictions
 from db.models import Prediction
 from jobs.errors import (
     DatabaseUnavailable,
@@ -125,7 +125,7 @@ def look(sessions: Sessions, prediction_id: str) -> Prediction | None:
 def still_there(sessions: Sessions, job_id: str) -> None:
     """Raises JobNotFound once the job was deleted."""
     with sessions.read() as session:
-        queries.find(session, job_id)
+        jobs.find(session, job_id)
 
 
 def withdraw(sessions: Sessions, prediction_id: str) -> None:

@@ -11,7 +11,7 @@ from api.http.errors import declared, problem
 from api.http.out import Out
 from api.http.routing import Route
 from api.http.times import Time
-from db import queries, schema
+from db import schema, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
 
 router = APIRouter(tags=["operation"])
@@ -70,11 +70,11 @@ def broker_problems(queue: Hints) -> list[str]:
     return []
 
 
-@workers_router.get("/workers", responses=declared(DatabaseUnavailable))
-def workers(sessions: Sessions) -> WorkerList:
+@workers_router.get("/workers", name="workers", responses=declared(DatabaseUnavailable))
+def list_workers(sessions: Sessions) -> WorkerList:
     """Who trains, on what, and which job."""
     with sessions.read() as session:
-        found = queries.workers(session)
+        found = workers.list_live(session)
     return WorkerList(
         data=[
             WorkerOut(

@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from activations import catalog
 from broker.hints import Queue
-from db import census
-from db.census import Census, EpochRecorded, JobMoved, Lately
+from db import stats
 from db.session import Sessions
+from db.stats import Census, EpochRecorded, JobMoved, Lately
 from jobs import errors
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from jobs.state import TERMINAL
@@ -62,9 +62,9 @@ class JobMetrics(Collector):
     def _asked(self, sessions: Sessions) -> Census | None:
         try:
             with sessions.read() as session:
-                found = census.take(session)
+                found = stats.take(session)
                 since = self._history.since(found.taken_at)
-                lately = census.lately(session, since)
+                lately = stats.lately(session, since)
         except DatabaseUnavailable:
             return None
         self._history.add(lately, since=since, until=found.taken_at)

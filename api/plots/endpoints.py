@@ -21,7 +21,7 @@ from api.sweeps.endpoints import SweepId
 from api.sweeps.models import variant
 from article import published
 from article.published import Point
-from db import queries, sweeps
+from db import history, jobs, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
 from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
@@ -89,7 +89,7 @@ OF_A_LAYER: Mapping[str, Metric] = {
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Its loss and accuracy by epoch, in training and in validation."""
     with sessions.read() as session:
-        job, epochs = queries.find(session, job_id), queries.epochs(session, job_id)
+        job, epochs = jobs.find(session, job_id), history.read_epochs(session, job_id)
     title = f"{job.activation}, seed {job.spec['seed']}"
     own = looks.look(job.activation)
     panels = [
@@ -123,7 +123,7 @@ def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, na
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
     with sessions.read() as session:
-        job, rows = queries.find(session, job_id), queries.layers(session, job_id)
+        job, rows = jobs.find(session, job_id), history.read_layers(session, job_id)
     names = list(dict.fromkeys(row.layer for row in rows))
     panels = []
     for name, metric in OF_A_LAYER.items():
@@ -174,7 +174,9 @@ def plot_sweep(
         raise RequestValidationError([invalid_value(("query", "beside"), message, beside)])
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        configurations = {job.configuration.number: job.configuration for job in sweeps.jobs(session, sweep_id, spec)}
+        configurations = {
+            job.configuration.number: job.configuration for job in sweeps.list_jobs(session, sweep_id, spec)
+        }
         included = remaining(spec, configurations.values(), exclude)
         drawn = included
         if len(included) > MAX_LINES:

@@ -17,7 +17,7 @@ from api.http.times import rfc3339
 from api.http.validation import invalid_value
 from api.jobs.endpoints import MAX_NUMBER, JobId
 from api.jobs.models import DiagnosisOut, EpochOut
-from db import queries
+from db import events, jobs
 from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.spec import by_key
@@ -57,8 +57,8 @@ def starting_point(
     """The number of the last event the client has; 204 when that was the job's last one."""
     seen = number(last_event_id) if last_event_id else after or 0
     with sessions.read() as session:
-        queries.find(session, job_id)
-        last_seq, kind = queries.last_event(session, job_id)
+        jobs.find(session, job_id)
+        last_seq, kind = events.read_last(session, job_id)
     if kind == "end" and seen == last_seq:
         raise HTTPException(204)
     return seen
@@ -113,8 +113,8 @@ def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequ
     """
     try:
         with sessions.read() as session:
-            events = queries.events(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
-            return queries.event_numbers(session, [job_id]).get(job_id, math.inf), events
+            found = events.read(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+            return events.read_newest_numbers(session, [job_id]).get(job_id, math.inf), found
     except DatabaseUnavailable:
         return math.inf, []
 

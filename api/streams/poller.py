@@ -7,7 +7,7 @@ from contextvars import Context
 
 from fastapi.concurrency import run_in_threadpool
 
-from db import queries
+from db import events
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
 
@@ -52,7 +52,7 @@ class News:
     def _numbers(self, job_ids: set[str]) -> Mapping[str, int]:
         try:
             with self._sessions.read() as session:
-                return queries.event_numbers(session, job_ids)
+                return events.read_newest_numbers(session, job_ids)
         except DatabaseUnavailable:
             return {}
 

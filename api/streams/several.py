@@ -183,7 +183,7 @@ def next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batc
             members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
             late = {each.place: jobs for each in streams if (jobs := behind(members[each.place], each.seen))}
             limit = EVENTS_AT_ONCE // max(1, len(late))
-            rows = {place: sweeps.events(session, jobs, limit=limit) for place, jobs in late.items()}
+            rows = {place: sweeps.read_events(session, jobs, limit=limit) for place, jobs in late.items()}
     except DatabaseUnavailable:
         return None
     return Batch(members, [step for each in streams for step in next_steps(each, members[each.place], rows)])

@@ -149,7 +149,7 @@ def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch 
     try:
         with sessions.read() as session:
             members = sweeps.members(session, sweep_id)
-            rows = sweeps.events(session, behind(members, seen), limit=EVENTS_AT_ONCE)
+            rows = sweeps.read_events(session, behind(members, seen), limit=EVENTS_AT_ONCE)
     except DatabaseUnavailable:
         return None
     return Batch(members, interleaved(members, rows))

@@ -160,7 +160,7 @@ def history(
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        jobs = sweeps.jobs(session, sweep_id, spec)
+        jobs = sweeps.list_jobs(session, sweep_id, spec)
     histories = sweeps.histories(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
     if kind is Format.JSON:
         return formats.sent(json_pieces(sweep_id, histories), kind, {"Vary": "Accept"})

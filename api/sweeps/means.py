@@ -67,7 +67,9 @@ def get_means(
     """One metric of each configuration by epoch: its seeds' mean, lowest and highest, as far as trained."""
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        configurations = {job.configuration.number: job.configuration for job in sweeps.jobs(session, sweep_id, spec)}
+        configurations = {
+            job.configuration.number: job.configuration for job in sweeps.list_jobs(session, sweep_id, spec)
+        }
         included = shown = remaining(spec, configurations.values(), exclude)
         if len(included) > lines:
             shown = best(included, sweeps.results(session, sweep_id, spec), most=lines)

@@ -161,7 +161,7 @@ def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: Publ
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        jobs = sweeps.jobs(session, sweep_id, spec)
+        jobs = sweeps.list_jobs(session, sweep_id, spec)
         runs = sweeps.figures_by_epoch(session, sweep_id, published.METRICS, up_to=published.EPOCHS)
         trained = sweeps.one_spec_each(session, sweep_id)
     beside = [*compared(jobs, runs)]

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from db import store
+from db import leases
+from db.checkpoints import CheckpointFile
+from db.leases import Lease
 from db.session import Sessions
-from db.store import CheckpointFile, Lease
 from jobs.metrics import EpochMetrics, LayerMetrics
 from runtime.settings import Settings
 
@@ -73,24 +74,24 @@ class Hand:
 
     def claim(self, job_id: str) -> Lease:
         with self.sessions.begin() as session:
-            claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+            claimed = leases.claim(session, job_id, "worker/1", lease_seconds=60)
         assert claimed is not None
         return claimed.lease
 
     def record(self, lease: Lease, epoch: int, *, loss: float = 0.1, layers: Sequence[LayerMetrics] = ()) -> None:
         metrics = EpochMetrics(epoch, loss, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         with self.sessions.begin() as session:
-            store.record_epoch(session, lease, metrics, layers=layers)
+            leases.record_epoch(session, lease, metrics, layers=layers)
 
     def checkpoint(self, lease: Lease, epoch: int) -> None:
         metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
         file = CheckpointFile(epoch, lease.attempt, f"{lease.job_id}/{epoch}", "0" * 64, 1)
         with self.sessions.begin() as session:
-            store.record_epoch(session, lease, metrics, checkpoint=file)
+            leases.record_epoch(session, lease, metrics, checkpoint=file)
 
     def cancel(self, lease: Lease) -> None:
         with self.sessions.begin() as session:
-            store.cancel(session, lease)
+            leases.cancel(session, lease)
 
 
 @pytest.fixture

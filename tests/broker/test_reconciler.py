@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from broker.reconciler import Reconciler, dispatch, reconcile
-from db import queries, store
+from db import jobs, leases, queue
 from db.clock import after
 from db.models import Job, Prediction
 from db.session import Sessions, connect
@@ -38,7 +38,7 @@ class FakeQueue:
 
 def submit(sessions: Sessions, count: int) -> list[str]:
     with sessions.begin() as session:
-        return [store.create(session, JobSpec(activation="relu"), max_unfinished=100)[0].id for _ in range(count)]
+        return [jobs.create(session, JobSpec(activation="relu"), max_unfinished=100)[0].id for _ in range(count)]
 
 
 def forget_hints(sessions: Sessions, seconds_ago: float) -> None:
@@ -97,11 +97,11 @@ def test_an_accepted_job_stays_accepted_when_broker_and_database_go_away() -> No
 def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Sessions) -> None:
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
-        store.claim(session, job_id, "worker/1", lease_seconds=-1)
+        leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     with pytest.raises(BrokerUnavailable):
         reconcile(sessions, FakeQueue(capacity=0))
     with sessions.read() as session:
-        assert queries.find(session, job_id).state == "queued"
+        assert jobs.find(session, job_id).state == "queued"
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -111,7 +111,7 @@ def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 1.5)
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
-        store.claim(session, job_id, "worker/1", lease_seconds=1)
+        leases.claim(session, job_id, "worker/1", lease_seconds=1)
     reconciler = Reconciler(sessions, FakeQueue(), interval_seconds=0.05)
     outage.begin()
     reconciler.start()
@@ -129,7 +129,7 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
 ) -> None:
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
-        store.claim(session, job_id, "worker/1", lease_seconds=-1)
+        leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     times = iter([0.0, seconds])
     monkeypatch.setattr("broker.reconciler.time", lambda: next(times, seconds))
     reconciler, rounds = Reconciler(sessions, FakeQueue(), interval_seconds=0.02), threading.Semaphore(0)
@@ -144,25 +144,25 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
 def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions) -> None:
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
-        store.claim(session, job_id, "worker/1", lease_seconds=7200)
+        leases.claim(session, job_id, "worker/1", lease_seconds=7200)
     reconcile(sessions, FakeQueue(), lease_seconds=-1)
     reconcile(sessions, FakeQueue())
     assert state_of(sessions, job_id) == "queued"
 
 
 def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "REAPED_AT_ONCE", 2)
+    monkeypatch.setattr(queue, "REAP_BATCH", 2)
     ids = submit(sessions, 5)
     for job_id in ids:
         with sessions.begin() as session:
-            store.claim(session, job_id, "worker/1", lease_seconds=-1)
+            leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     reconcile(sessions, FakeQueue())
     assert {state_of(sessions, job_id) for job_id in ids} == {"queued"}
 
 
 def state_of(sessions: Sessions, job_id: str) -> str:
     with sessions.read() as session:
-        return queries.find(session, job_id).state
+        return jobs.find(session, job_id).state
 
 
 def until(condition: Callable[[], bool]) -> None:

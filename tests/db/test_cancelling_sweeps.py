@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from db import queries, store, sweeps
+from db import jobs, leases, sweeps
 from db.models import Event, Job
 from db.session import Sessions
-from jobs.errors import SweepFinished
+from jobs.errors import SweepFinished, TrainingError
 from jobs.sweep import SweepSpec, expand
 
 JOBS = 60
@@ -22,9 +22,9 @@ def made(sessions: Sessions, jobs: int = JOBS) -> tuple[str, list[str]]:
     return sweep.id, list(ids)
 
 
-def claim(sessions: Sessions, job_id: str) -> store.Claim | None:
+def claim(sessions: Sessions, job_id: str) -> leases.Claim | None:
     with sessions.begin() as session:
-        return store.claim(session, job_id, "worker/1", lease_seconds=60)
+        return leases.claim(session, job_id, "worker/1", lease_seconds=60)
 
 
 def cancel(sessions: Sessions, sweep_id: str) -> None:
@@ -32,7 +32,7 @@ def cancel(sessions: Sessions, sweep_id: str) -> None:
         sweeps.request_cancel(session, sweep_id)
 
 
-def jobs(sessions: Sessions, sweep_id: str) -> list[Job]:
+def jobs_of(sessions: Sessions, sweep_id: str) -> list[Job]:
     with sessions.read() as session:
         return list(session.scalars(select(Job).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)))
 
@@ -48,13 +48,13 @@ def test_every_job_ends_or_is_asked_to_and_its_events_have_no_gap(sessions: Sess
     drained = claim(sessions, ids[0])
     assert drained is not None
     with sessions.begin() as session:
-        store.release(session, drained.lease, "drained")
+        leases.release(session, drained.lease, "drained")
     claim(sessions, ids[1])
     with sessions.begin() as session:
-        store.request_cancel(session, ids[2])
+        jobs.request_cancel(session, ids[2])
     alone = told(sessions, ids[2])
     cancel(sessions, sweep_id)
-    first, second, third, fourth = jobs(sessions, sweep_id)
+    first, second, third, fourth = jobs_of(sessions, sweep_id)
     assert [job.state for job in (first, second, third, fourth)] == ["cancelled", "running", "cancelled", "cancelled"]
     assert [job.event_seq for job in (first, second, third, fourth)] == [5, 2, 3, 3]
     assert all(job.cancel_requested_at for job in (first, second, third, fourth))
@@ -69,9 +69,9 @@ def test_cancelling_a_sweep_again_changes_nothing(sessions: Sessions) -> None:
     sweep_id, ids = made(sessions, 2)
     claim(sessions, ids[0])
     cancel(sessions, sweep_id)
-    before = [(job.cancel_requested_at, job.event_seq) for job in jobs(sessions, sweep_id)]
+    before = [(job.cancel_requested_at, job.event_seq) for job in jobs_of(sessions, sweep_id)]
     cancel(sessions, sweep_id)
-    assert [(job.cancel_requested_at, job.event_seq) for job in jobs(sessions, sweep_id)] == before
+    assert [(job.cancel_requested_at, job.event_seq) for job in jobs_of(sessions, sweep_id)] == before
 
 
 def test_a_sweep_that_ended_otherwise_cannot_be_cancelled(sessions: Sessions) -> None:
@@ -79,7 +79,7 @@ def test_a_sweep_that_ended_otherwise_cannot_be_cancelled(sessions: Sessions) ->
     claimed = claim(sessions, ids[0])
     assert claimed is not None
     with sessions.begin() as session:
-        store.fail(session, claimed.lease, store.TrainingError())
+        leases.fail(session, claimed.lease, TrainingError())
     with pytest.raises(SweepFinished):
         cancel(sessions, sweep_id)
 
@@ -91,7 +91,7 @@ def test_claims_and_the_cancel_of_a_sweep_see_each_other(sessions: Sessions) -> 
         cancels = [pool.submit(cancel, sessions, sweep_id) for _ in range(2)]
         for done in (*claims, *cancels):
             done.result()
-    for job in jobs(sessions, sweep_id):
+    for job in jobs_of(sessions, sweep_id):
         assert job.cancel_requested_at is not None
         assert job.state in {"cancelled", "running"}
         assert [seq for seq, *_ in told(sessions, job.id)] == list(range(1, job.event_seq + 1))
@@ -120,4 +120,4 @@ def test_a_cancelled_sweeps_jobs_cannot_be_claimed(sessions: Sessions) -> None:
     cancel(sessions, sweep_id)
     assert claim(sessions, ids[0]) is None
     with sessions.read() as session:
-        assert queries.find(session, ids[0]).lease_owner is None
+        assert jobs.find(session, ids[0]).lease_owner is None

@@ -8,36 +8,36 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from db import census, queries, store, sweeps
-from db.queries import Filters
+from db import job_list, jobs, queue, stats, sweeps
+from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
 from jobs.sweep import SweepSpec
 
 
 def newest(session: Session) -> object:
-    return queries.page(session, Filters(), sort="-created_at", limit=50, cursor=None)
+    return job_list.read_page(session, Filters(), sort="-created_at", limit=50, cursor=None)
 
 
 @pytest.mark.parametrize(
     ("ask", "forbidden"),
     [
         (newest, "Sort"),
-        (lambda session: queries.count(session, Filters()), "Seq Scan"),
-        (lambda session: queries.count(session, Filters(states=[JobState.RUNNING])), "Seq Scan"),
-        (lambda session: queries.count(session, Filters(activations=["relu"])), "Seq Scan"),
-        (lambda session: queries.count(session, Filters(sweep_id="some")), "Seq Scan"),
-        (store.count_due, "Seq Scan"),
-        (lambda session: store.check_quota(session, 10), "Seq Scan"),
-        (store.reap, "Seq Scan"),
-        (lambda session: store.due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
-        (census.by_state, "Seq Scan"),
-        (lambda session: session.execute(select(census.open_sweeps())), "Seq Scan"),
-        (lambda session: session.execute(select(census.moved(datetime.now(UTC)))), "Seq Scan"),
+        (lambda session: job_list.count(session, Filters()), "Seq Scan"),
+        (lambda session: job_list.count(session, Filters(states=[JobState.RUNNING])), "Seq Scan"),
+        (lambda session: job_list.count(session, Filters(activations=["relu"])), "Seq Scan"),
+        (lambda session: job_list.count(session, Filters(sweep_id="some")), "Seq Scan"),
+        (queue.count_due, "Seq Scan"),
+        (lambda session: jobs.check_quota(session, 10), "Seq Scan"),
+        (queue.reap, "Seq Scan"),
+        (lambda session: queue.take_due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
+        (stats.by_state, "Seq Scan"),
+        (lambda session: session.execute(select(stats.open_sweeps())), "Seq Scan"),
+        (lambda session: session.execute(select(stats.moved(datetime.now(UTC)))), "Seq Scan"),
         (lambda session: sweeps.shares(session, ["some"]), "Seq Scan"),
         (lambda session: sweeps.members(session, "some"), "Seq Scan"),
         (lambda session: sweeps.results(session, "some", SweepSpec()), "Seq Scan"),
-        (lambda session: sweeps.jobs(session, "some", SweepSpec()), "Seq Scan"),
+        (lambda session: sweeps.list_jobs(session, "some", SweepSpec()), "Seq Scan"),
         (lambda session: sweeps.one_spec_each(session, "some"), "Seq Scan"),
         (lambda session: sweeps.figures_by_epoch(session, "some", ["val_loss"], up_to=100), "Seq Scan"),
     ],

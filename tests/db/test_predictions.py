@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from db import predictions, queries, store
+from db import jobs, leases, predictions
+from db.checkpoints import CheckpointFile
 from db.clock import after
 from db.models import Prediction
 from db.predictions import Answer, Question
 from db.session import Sessions
-from db.store import CheckpointFile
 from jobs.errors import JobNotFound, NoCheckpoint
 from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
@@ -22,14 +22,14 @@ IMAGE = [[0.5] * 28] * 28
 def job_id(sessions: Sessions) -> str:
     """Of a job with checkpoints after epochs 1 and 2."""
     with sessions.begin() as session:
-        job = store.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
+        job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
     with sessions.begin() as session:
-        claimed = store.claim(session, job.id, "worker/1", lease_seconds=60)
+        claimed = leases.claim(session, job.id, "worker/1", lease_seconds=60)
         assert claimed is not None
         for epoch in (1, 2):
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
             file = CheckpointFile(epoch, 1, f"{job.id}/{epoch}", "0" * 64, 1)
-            store.record_epoch(session, claimed.lease, metrics, checkpoint=file)
+            leases.record_epoch(session, claimed.lease, metrics, checkpoint=file)
     return job.id
 
 
@@ -123,7 +123,7 @@ def test_only_a_job_with_a_checkpoint_can_be_asked(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.begin() as session:
         predictions.ask(session, "nonsense", IMAGE)
     with sessions.begin() as session:
-        job = store.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
+        job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
     with pytest.raises(NoCheckpoint), sessions.begin() as session:
         predictions.ask(session, job.id, IMAGE)
 
@@ -131,5 +131,5 @@ def test_only_a_job_with_a_checkpoint_can_be_asked(sessions: Sessions) -> None:
 def test_a_question_goes_with_its_job(sessions: Sessions, job_id: str) -> None:
     prediction_id = ask(sessions, job_id)
     with sessions.begin() as session:
-        session.delete(queries.find(session, job_id))
+        session.delete(jobs.find(session, job_id))
     assert find(sessions, prediction_id) is None

@@ -4,9 +4,9 @@ import json
 import pytest
 from sqlalchemy import update
 
-from db import queries, store
+from db import job_list, jobs
+from db.job_list import Filters
 from db.models import Job
-from db.queries import Filters
 from db.session import Sessions
 from jobs.errors import InvalidCursor, JobNotFound
 from jobs.spec import JobSpec
@@ -19,7 +19,7 @@ def five_jobs(sessions: Sessions) -> list[str]:
     for number, activation in enumerate(["relu", "gelu", "relu", "elu", "selu"]):
         with sessions.begin() as session:
             spec = JobSpec(activation=activation, metadata={"number": str(number)})
-            ids.append(store.create(session, spec, max_unfinished=100)[0].id)
+            ids.append(jobs.create(session, spec, max_unfinished=100)[0].id)
     with sessions.begin() as session:
         for job_id, val_loss in zip(ids, [0.3, None, 0.1, 0.2, None], strict=True):
             session.execute(update(Job).where(Job.id == job_id).values(best_val_loss=val_loss))
@@ -32,7 +32,7 @@ def walk(sessions: Sessions, sort: str, *, limit: int = 2) -> list[str]:
     cursor = None
     while True:
         with sessions.read() as session:
-            page = queries.page(session, Filters(), sort=sort, limit=limit, cursor=cursor)
+            page = job_list.read_page(session, Filters(), sort=sort, limit=limit, cursor=cursor)
         found += [record.job.id for record in page.records]
         cursor = page.next_cursor
         if cursor is None:
@@ -41,7 +41,7 @@ def walk(sessions: Sessions, sort: str, *, limit: int = 2) -> list[str]:
 
 def wanted(sessions: Sessions, filters: Filters) -> list[str]:
     with sessions.read() as session:
-        page = queries.page(session, filters, sort="created_at", limit=100, cursor=None)
+        page = job_list.read_page(session, filters, sort="created_at", limit=100, cursor=None)
     return [record.job.id for record in page.records]
 
 
@@ -58,7 +58,7 @@ def test_jobs_without_the_value_come_last(
         assert walk(sessions, sort, limit=limit) == [five_jobs[index] for index in order]
 
 
-@pytest.mark.parametrize("sort", [sign + key for key in queries.SORT_KEYS for sign in ("", "-")])
+@pytest.mark.parametrize("sort", [sign + key for key in job_list.SORT_KEYS for sign in ("", "-")])
 def test_every_sort_key_pages_through_every_job(sessions: Sessions, five_jobs: list[str], sort: str) -> None:
     assert sorted(walk(sessions, sort)) == sorted(five_jobs)
 
@@ -76,23 +76,23 @@ def test_filters_narrow_down(sessions: Sessions, five_jobs: list[str]) -> None:
 )
 def test_a_cursor_that_is_not_ours_is_refused(sessions: Sessions, cursor: str) -> None:
     with pytest.raises(InvalidCursor), sessions.read() as session:
-        queries.page(session, Filters(), sort="created_at", limit=1, cursor=cursor)
+        job_list.read_page(session, Filters(), sort="created_at", limit=1, cursor=cursor)
 
 
 def test_a_cursor_of_the_wrong_type_is_refused(sessions: Sessions, five_jobs: list[str]) -> None:  # noqa: ARG001
     forged = base64.urlsafe_b64encode(json.dumps(["best_val_loss", "2026", "x"]).encode()).decode().rstrip("=")
     with pytest.raises(InvalidCursor), sessions.read() as session:
-        queries.page(session, Filters(), sort="best_val_loss", limit=1, cursor=forged)
+        job_list.read_page(session, Filters(), sort="best_val_loss", limit=1, cursor=forged)
 
 
 def test_queue_positions_count_from_the_next(sessions: Sessions, five_jobs: list[str]) -> None:
     with sessions.read() as session:
-        assert [queries.record(session, job_id).queue_position for job_id in five_jobs] == [1, 2, 3, 4, 5]
+        assert [job_list.find_record(session, job_id).queue_position for job_id in five_jobs] == [1, 2, 3, 4, 5]
 
 
 def test_no_job_is_named_as_such(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.read() as session:
-        queries.record(session, "no-such-job")
+        job_list.find_record(session, "no-such-job")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_every_page_says_how_many_jobs_the_filters_let_through(
     cursor = None
     while True:
         with sessions.read() as session:
-            page = queries.page(session, filters, sort=sort, limit=2, cursor=cursor)
+            page = job_list.read_page(session, filters, sort=sort, limit=2, cursor=cursor)
         assert page.total == total
         cursor = page.next_cursor
         if cursor is None:

@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, Inspector, create_engine, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
-from db import schema, store, sweeps
+from db import jobs, schema, sweeps
 from db.models import Base, Checkpoint
 from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable, IdempotencyConflict
@@ -106,14 +106,14 @@ def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessio
     schema.migrate(database_url)
     with sessions.begin() as session:
         assert session.scalar(text("SELECT count(*) FROM events")) == 1
-        found, replayed = store.create(session, spec, max_unfinished=9, idempotency_key="k")
+        found, replayed = jobs.create(session, spec, max_unfinished=9, idempotency_key="k")
         assert (found.id, replayed) == ("job", True)
         swept, _, replayed = sweeps.create(session, sweep_spec, [], max_unfinished=9, idempotency_key="s")
         assert (swept.id, replayed) == ("sweep", True)
         with pytest.raises(IdempotencyConflict):
-            store.create(session, JobSpec(activation="relu"), max_unfinished=9, idempotency_key="k")
+            jobs.create(session, JobSpec(activation="relu"), max_unfinished=9, idempotency_key="k")
         with pytest.raises(IdempotencyConflict):
-            store.create(session, spec, max_unfinished=9, idempotency_key="s")
+            jobs.create(session, spec, max_unfinished=9, idempotency_key="s")
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, database_url: str) -> None:
@@ -157,7 +157,7 @@ def test_stored_checkpoints_are_found_by_the_end_of_their_url(
     stored: str, now: str, sessions: Sessions, database_url: str
 ) -> None:
     with sessions.begin() as session:
-        job = store.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
+        job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
     command.downgrade(schema.configuration(database_url), BEFORE_PATHS)
     with sessions.begin() as session:
         session.execute(

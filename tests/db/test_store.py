@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
 
-from db import queries, store, workers
+from db import checkpoints, events, job_list, jobs, leases, queue, workers
+from db.checkpoints import CheckpointFile
 from db.clock import after
+from db.leases import Claim, Lease
 from db.models import Event, Job, Worker
 from db.session import Sessions
-from db.store import CheckpointFile, Claim, Lease
 from jobs.errors import (
     Diverged,
     Fenced,
@@ -46,12 +47,12 @@ def metrics(epoch: int, *, val_loss: float = 0.5) -> EpochMetrics:
 
 def submit(sessions: Sessions, spec: JobSpec = SPEC, **options: Any) -> str:
     with sessions.begin() as session:
-        return store.create(session, spec, **{"max_unfinished": 1000, **options})[0].id
+        return jobs.create(session, spec, **{"max_unfinished": 1000, **options})[0].id
 
 
 def claim(sessions: Sessions, job_id: str, owner: str = "worker/1") -> Claim | None:
     with sessions.begin() as session:
-        return store.claim(session, job_id, owner, lease_seconds=60)
+        return leases.claim(session, job_id, owner, lease_seconds=60)
 
 
 def running(sessions: Sessions, spec: JobSpec = SPEC) -> Lease:
@@ -63,17 +64,17 @@ def running(sessions: Sessions, spec: JobSpec = SPEC) -> Lease:
 def record(sessions: Sessions, lease: Lease, *epochs: int) -> None:
     for epoch in epochs:
         with sessions.begin() as session:
-            store.record_epoch(session, lease, metrics(epoch))
+            leases.record_epoch(session, lease, metrics(epoch))
 
 
 def find(sessions: Sessions, job_id: str) -> Job:
     with sessions.read() as session:
-        return queries.find(session, job_id)
+        return jobs.find(session, job_id)
 
 
-def events(sessions: Sessions, job_id: str) -> list[Event]:
+def events_of(sessions: Sessions, job_id: str) -> list[Event]:
     with sessions.read() as session:
-        return [event for event, _ in queries.events(session, job_id, after_seq=0, limit=1000)]
+        return [event for event, _ in events.read(session, job_id, after_seq=0, limit=1000)]
 
 
 def expire(sessions: Sessions, lease: Lease) -> None:
@@ -83,7 +84,7 @@ def expire(sessions: Sessions, lease: Lease) -> None:
 
 def reap(sessions: Sessions, **options: Any) -> list[str]:
     with sessions.begin() as session:
-        return store.reap(session, **options)
+        return queue.reap(session, **options)
 
 
 # --- create ---
@@ -92,7 +93,7 @@ def reap(sessions: Sessions, **options: Any) -> list[str]:
 def test_a_new_job_is_queued_with_its_first_event(sessions: Sessions) -> None:
     job = find(sessions, submit(sessions))
     assert (job.state, job.attempt, job.epochs_total, job.event_seq) == ("queued", 0, 3, 1)
-    assert [(event.seq, event.kind, event.data["state"]) for event in events(sessions, job.id)] == [
+    assert [(event.seq, event.kind, event.data["state"]) for event in events_of(sessions, job.id)] == [
         (1, "state", "queued")
     ]
 
@@ -104,7 +105,7 @@ def test_the_stored_spec_is_the_spec(sessions: Sessions) -> None:
 def test_the_same_key_and_spec_are_the_same_job(sessions: Sessions) -> None:
     first = submit(sessions, idempotency_key="k")
     with sessions.begin() as session:
-        job, replayed = store.create(session, SPEC, max_unfinished=1000, idempotency_key="k")
+        job, replayed = jobs.create(session, SPEC, max_unfinished=1000, idempotency_key="k")
     assert (job.id, replayed) == (first, True)
 
 
@@ -119,7 +120,9 @@ def test_two_hundred_simultaneous_requests_with_one_key_make_one_job(sessions: S
         ids = list(pool.map(lambda _: submit(sessions, idempotency_key="k"), range(200)))
     assert len(set(ids)) == 1
     with sessions.read() as session:
-        assert len(queries.page(session, queries.Filters(), sort="created_at", limit=100, cursor=None).records) == 1
+        assert (
+            len(job_list.read_page(session, job_list.Filters(), sort="created_at", limit=100, cursor=None).records) == 1
+        )
 
 
 def test_a_quota_of_ten_admits_ten_of_two_hundred_simultaneous_requests(sessions: Sessions) -> None:
@@ -174,12 +177,12 @@ def test_a_job_is_not_claimed_before_its_time(sessions: Sessions) -> None:
 def test_an_epoch_moves_the_job_on(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.record_epoch(session, lease, metrics(1, val_loss=0.5))
+        leases.record_epoch(session, lease, metrics(1, val_loss=0.5))
     with sessions.begin() as session:
-        store.record_epoch(session, lease, metrics(2, val_loss=0.7))
+        leases.record_epoch(session, lease, metrics(2, val_loss=0.7))
     job = find(sessions, lease.job_id)
     assert (job.epochs_done, job.best_epoch, job.best_val_loss, job.epoch_seconds) == (2, 1, 0.5, 2.0)
-    assert [(event.seq, event.kind) for event in events(sessions, lease.job_id)][2:] == [(3, "epoch"), (4, "epoch")]
+    assert [(event.seq, event.kind) for event in events_of(sessions, lease.job_id)][2:] == [(3, "epoch"), (4, "epoch")]
 
 
 def test_recording_an_epoch_again_after_a_lost_answer_changes_nothing(sessions: Sessions) -> None:
@@ -230,11 +233,13 @@ def test_all_checkpoints_but_the_last_two_and_the_best_are_forgotten(sessions: S
     for epoch, val_loss in enumerate([0.9, 0.1, 0.5, 0.5, 0.5], start=1):
         with sessions.begin() as session:
             checkpoint = CheckpointFile(epoch, 1, f"{lease.job_id}/{epoch}", "0" * 64, 10)
-            store.record_epoch(session, lease, metrics(epoch, val_loss=val_loss), checkpoint=checkpoint)
+            leases.record_epoch(session, lease, metrics(epoch, val_loss=val_loss), checkpoint=checkpoint)
     with sessions.begin() as session:
-        assert sorted(store.forget_stale_checkpoints(session, lease)) == [f"{lease.job_id}/{epoch}" for epoch in (1, 3)]
+        assert sorted(checkpoints.forget_stale(session, lease.job_id)) == [
+            f"{lease.job_id}/{epoch}" for epoch in (1, 3)
+        ]
     with sessions.read() as session:
-        assert [row.epoch for row in store.checkpoints(session, lease)] == [5, 4, 2]
+        assert [row.epoch for row in checkpoints.list_kept(session, lease.job_id)] == [5, 4, 2]
 
 
 # --- diagnoses ---
@@ -247,7 +252,7 @@ def layers(epoch: int, *, dead_fraction: float = 0.0, gradient_norm: float = 0.1
 
 def record_layers(sessions: Sessions, lease: Lease, epoch: int, **figures: float) -> None:
     with sessions.begin() as session:
-        store.record_epoch(session, lease, metrics(epoch), layers=layers(epoch, **figures))
+        leases.record_epoch(session, lease, metrics(epoch), layers=layers(epoch, **figures))
 
 
 def test_a_diagnosis_is_told_once_right_after_its_epoch(sessions: Sessions) -> None:
@@ -255,9 +260,9 @@ def test_a_diagnosis_is_told_once_right_after_its_epoch(sessions: Sessions) -> N
     record_layers(sessions, lease, 1)
     record_layers(sessions, lease, 2, dead_fraction=0.5)
     record_layers(sessions, lease, 3, dead_fraction=0.6)
-    told = [(event.seq, event.kind) for event in events(sessions, lease.job_id)]
+    told = [(event.seq, event.kind) for event in events_of(sessions, lease.job_id)]
     assert told[2:] == [(3, "epoch"), (4, "epoch"), (5, "diagnosis"), (6, "epoch")]
-    data = events(sessions, lease.job_id)[4].data
+    data = events_of(sessions, lease.job_id)[4].data
     assert (data["code"], data["layer"], data["epoch"]) == ("dead_units", "conv2", 2)
     assert (data["evidence"], data["thresholds"]) == ({"dead_fraction": 0.5}, {"dead_fraction": 0.25})
     job = find(sessions, lease.job_id)
@@ -269,7 +274,7 @@ def test_several_diagnoses_of_one_epoch_are_numbered_without_a_gap(sessions: Ses
     lease = running(sessions)
     record_layers(sessions, lease, 1, dead_fraction=0.5, gradient_norm=50.0)
     record_layers(sessions, lease, 2)
-    told = events(sessions, lease.job_id)
+    told = events_of(sessions, lease.job_id)
     assert [event.seq for event in told] == [1, 2, 3, 4, 5, 6]
     assert [event.data["code"] for event in told if event.kind == "diagnosis"] == ["exploding_gradient", "dead_units"]
     known = find(sessions, lease.job_id).diagnoses
@@ -281,7 +286,7 @@ def test_a_lost_answer_tells_no_diagnosis_twice(sessions: Sessions) -> None:
     lease = running(sessions)
     for _ in range(2):
         record_layers(sessions, lease, 1, dead_fraction=0.5)
-    assert [event.kind for event in events(sessions, lease.job_id)].count("diagnosis") == 1
+    assert [event.kind for event in events_of(sessions, lease.job_id)].count("diagnosis") == 1
 
 
 def test_another_attempt_knows_what_was_told(sessions: Sessions) -> None:
@@ -292,14 +297,14 @@ def test_another_attempt_knows_what_was_told(sessions: Sessions) -> None:
     claimed = claim(sessions, lease.job_id, "worker/2")
     assert claimed is not None
     record_layers(sessions, claimed.lease, 2, dead_fraction=0.5)
-    assert [event.kind for event in events(sessions, lease.job_id)].count("diagnosis") == 1
+    assert [event.kind for event in events_of(sessions, lease.job_id)].count("diagnosis") == 1
 
 
 @pytest.mark.parametrize("norm", [math.inf, math.nan])
 def test_a_gradient_that_is_not_finite_is_told_of(sessions: Sessions, norm: float) -> None:
     lease = running(sessions)
     record_layers(sessions, lease, 1, gradient_norm=norm)
-    data = events(sessions, lease.job_id)[-1].data
+    data = events_of(sessions, lease.job_id)[-1].data
     assert (data["code"], data["evidence"]["gradient_norm"]) == ("exploding_gradient", None)
     assert data["non_finite"]["/evidence/gradient_norm"] == str(norm)
 
@@ -311,10 +316,10 @@ def test_a_job_succeeds_with_all_its_epochs_and_one_end(sessions: Sessions) -> N
     lease = running(sessions)
     record(sessions, lease, 1, 2, 3)
     with sessions.begin() as session:
-        store.succeed(session, lease, TEST)
+        leases.succeed(session, lease, TEST)
     job = find(sessions, lease.job_id)
     assert (job.state, job.test_accuracy, job.lease_owner) == ("succeeded", 0.9, None)
-    seen = events(sessions, lease.job_id)
+    seen = events_of(sessions, lease.job_id)
     assert [event.seq for event in seen] == list(range(1, 8))
     assert [event.kind for event in seen][-2:] == ["state", "end"]
 
@@ -324,7 +329,7 @@ def test_finishing_again_after_a_lost_answer_changes_nothing(sessions: Sessions)
     record(sessions, lease, 1, 2, 3)
     for _ in range(2):
         with sessions.begin() as session:
-            store.succeed(session, lease, TEST)
+            leases.succeed(session, lease, TEST)
     assert find(sessions, lease.job_id).event_seq == 7
 
 
@@ -332,14 +337,14 @@ def test_a_job_cannot_succeed_with_epochs_missing(sessions: Sessions) -> None:
     lease = running(sessions)
     record(sessions, lease, 1, 2)
     with pytest.raises(Fenced), sessions.begin() as session:
-        store.succeed(session, lease, TEST)
+        leases.succeed(session, lease, TEST)
 
 
 def test_a_failed_job_names_its_error_and_keeps_its_epochs(sessions: Sessions) -> None:
     lease = running(sessions)
     record(sessions, lease, 1)
     with sessions.begin() as session:
-        store.fail(session, lease, Diverged("the loss became nan"))
+        leases.fail(session, lease, Diverged("the loss became nan"))
     job = find(sessions, lease.job_id)
     assert (job.state, job.error_code, job.error_message, job.epochs_done) == (
         "failed",
@@ -373,7 +378,7 @@ def test_the_database_refuses_what_the_protocol_forbids(sessions: Sessions, wron
 def test_a_queued_job_is_cancelled_at_once(sessions: Sessions) -> None:
     job_id = submit(sessions)
     with sessions.begin() as session:
-        assert store.request_cancel(session, job_id).state == "cancelled"
+        assert jobs.request_cancel(session, job_id).state == "cancelled"
     assert claim(sessions, job_id) is None
 
 
@@ -381,10 +386,10 @@ def test_a_running_job_is_asked_to_stop(sessions: Sessions) -> None:
     lease = running(sessions)
     assert look(sessions, lease).wanted
     with sessions.begin() as session:
-        assert store.request_cancel(session, lease.job_id).state == "running"
+        assert jobs.request_cancel(session, lease.job_id).state == "running"
     assert not look(sessions, lease).wanted
     with sessions.begin() as session:
-        store.cancel(session, lease)
+        leases.cancel(session, lease)
     assert find(sessions, lease.job_id).state == "cancelled"
 
 
@@ -393,22 +398,22 @@ def test_cancelling_twice_keeps_the_first_time(sessions: Sessions) -> None:
     times = []
     for _ in range(2):
         with sessions.begin() as session:
-            times.append(store.request_cancel(session, lease.job_id).cancel_requested_at)
+            times.append(jobs.request_cancel(session, lease.job_id).cancel_requested_at)
     assert times[0] == times[1] is not None
 
 
 def test_a_finished_job_cannot_be_cancelled(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.fail(session, lease, Diverged())
+        leases.fail(session, lease, Diverged())
     with pytest.raises(JobFinished), sessions.begin() as session:
-        store.request_cancel(session, lease.job_id)
+        jobs.request_cancel(session, lease.job_id)
 
 
 def test_a_lost_job_whose_client_cancelled_is_not_trained_again(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.request_cancel(session, lease.job_id)
+        jobs.request_cancel(session, lease.job_id)
     expire(sessions, lease)
     reap(sessions)
     assert find(sessions, lease.job_id).state == "cancelled"
@@ -420,12 +425,12 @@ def test_a_lost_job_whose_client_cancelled_is_not_trained_again(sessions: Sessio
 def test_an_ended_job_is_deleted_with_everything_of_it(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.record_epoch(
+        leases.record_epoch(
             session, lease, metrics(1), checkpoint=CheckpointFile(1, 1, f"{lease.job_id}/1", "0" * 64, 10)
         )
-        store.cancel(session, lease)
+        leases.cancel(session, lease)
     with sessions.begin() as session:
-        store.remove(session, lease.job_id)
+        jobs.remove(session, lease.job_id)
     with sessions.read() as session:
         for table in ("jobs", "job_metadata", "epochs", "events", "checkpoints"):
             assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
@@ -434,12 +439,12 @@ def test_an_ended_job_is_deleted_with_everything_of_it(sessions: Sessions) -> No
 def test_an_unfinished_job_is_not_deleted(sessions: Sessions) -> None:
     job_id = running(sessions).job_id
     with pytest.raises(JobNotFinished), sessions.begin() as session:
-        store.remove(session, job_id)
+        jobs.remove(session, job_id)
 
 
 def test_deleting_no_job_says_so(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.begin() as session:
-        store.remove(session, "no-such-job")
+        jobs.remove(session, "no-such-job")
 
 
 # --- leases ---
@@ -449,7 +454,7 @@ def test_a_heartbeat_renews_the_lease(sessions: Sessions) -> None:
     lease = running(sessions)
     before = find(sessions, lease.job_id).lease_expires_at
     with sessions.begin() as session:
-        store.heartbeat(session, lease, lease_seconds=120)
+        leases.heartbeat(session, lease, lease_seconds=120)
     renewed = find(sessions, lease.job_id).lease_expires_at
     assert before is not None
     assert renewed is not None
@@ -472,7 +477,7 @@ def test_a_lost_job_is_queued_again_and_the_crash_counted(sessions: Sessions) ->
 def test_a_released_job_is_queued_again_without_a_crash(sessions: Sessions) -> None:
     lease = running(sessions)
     with sessions.begin() as session:
-        store.release(session, lease, "draining")
+        leases.release(session, lease, "draining")
     job = find(sessions, lease.job_id)
     assert (job.state, job.crashes) == ("queued", 0)
 
@@ -497,7 +502,7 @@ def test_three_crashes_without_progress_fail_the_job(sessions: Sessions) -> None
 
 def come_back(sessions: Sessions, lease: Lease) -> bool:
     with sessions.begin() as session:
-        return store.take_back_crash(session, lease)
+        return leases.take_back_crash(session, lease)
 
 
 def test_a_worker_that_comes_back_from_three_suspensions_has_not_crashed(sessions: Sessions) -> None:
@@ -569,8 +574,8 @@ def test_a_worker_of_a_deleted_job_comes_back_to_nothing(sessions: Sessions) -> 
     expire(sessions, lease)
     reap(sessions)
     with sessions.begin() as session:
-        store.request_cancel(session, lease.job_id)
-        store.remove(session, lease.job_id)
+        jobs.request_cancel(session, lease.job_id)
+        jobs.remove(session, lease.job_id)
     assert not come_back(sessions, lease)
 
 
@@ -588,14 +593,14 @@ def test_a_job_queued_before_the_clock_was_set_back_is_due(sessions: Sessions) -
     job_id = submit(sessions)
     shift(sessions, run_after=7200, hint_sent_at=7200)
     with sessions.read() as session:
-        assert store.count_due(session) == 1
+        assert queue.count_due(session) == 1
     assert due(sessions) == [job_id]
     assert claim(sessions, job_id) is not None
 
 
 def test_the_longest_backoff_is_waited_for(sessions: Sessions) -> None:
     job_id = submit(sessions)
-    shift(sessions, run_after=queries.LONGEST_BACKOFF_SECONDS)
+    shift(sessions, run_after=queue.LONGEST_BACKOFF_SECONDS)
     assert claim(sessions, job_id) is None
 
 
@@ -604,7 +609,7 @@ def test_a_lease_taken_before_the_clock_was_set_back_lasts_no_longer_than_one_ta
     shift(sessions, lease_expires_at=7200)
     assert look(sessions, lease).to_be_renewed
     with sessions.begin() as session:
-        store.shorten_leases(session, lease_seconds=-1)
+        queue.shorten_leases(session, lease_seconds=-1)
     assert reap(sessions) == [lease.job_id]
 
 
@@ -612,7 +617,7 @@ def test_a_lease_that_is_as_it_should_be_is_not_shortened(sessions: Sessions) ->
     lease = running(sessions)
     before = find(sessions, lease.job_id).lease_expires_at
     with sessions.begin() as session:
-        store.shorten_leases(session, lease_seconds=60)
+        queue.shorten_leases(session, lease_seconds=60)
     assert find(sessions, lease.job_id).lease_expires_at == before
 
 
@@ -625,9 +630,9 @@ def test_a_worker_renews_a_lease_that_ends_at_another_time_than_it_thinks(
     assert look(sessions, lease).to_be_renewed is renewed
 
 
-def look(sessions: Sessions, lease: Lease) -> store.Standing:
+def look(sessions: Sessions, lease: Lease) -> leases.LeaseStatus:
     with sessions.read() as session:
-        return store.look(session, lease, lease_seconds=60, heartbeat_seconds=10)
+        return leases.check(session, lease, lease_seconds=60, heartbeat_seconds=10)
 
 
 @pytest.mark.parametrize(("seen", "listed"), [(-7200, False), (-10, True), (7200, False)])
@@ -635,9 +640,9 @@ def test_a_worker_last_seen_in_another_time_is_not_listed(sessions: Sessions, se
     with sessions.begin() as session:
         workers.report(session, "worker/1", device="cpu", job_id=None)
         session.execute(update(Worker).values(last_seen_at=after(seen)))
-        assert bool(queries.workers(session)) is listed
+        assert bool(workers.list_live(session)) is listed
         workers.report(session, "worker/1", device="cpu", job_id=None)
-        assert queries.workers(session)
+        assert workers.list_live(session)
 
 
 def test_an_epoch_between_crashes_starts_the_count_again(sessions: Sessions) -> None:
@@ -673,15 +678,15 @@ def test_a_dead_workers_jobs_are_taken_from_all_its_processes(sessions: Sessions
 def test_a_lost_job_says_why(sessions: Sessions) -> None:
     lease = running(sessions)
     reap(sessions, owned_by=lease.owner, cause="segfault")
-    assert events(sessions, lease.job_id)[-1].data["reason"] == "worker lost: segfault"
+    assert events_of(sessions, lease.job_id)[-1].data["reason"] == "worker lost: segfault"
 
 
 def test_jobs_of_a_worker_are_found_by_the_beginning_of_their_owner(sessions: Sessions) -> None:
     running(sessions)
     with sessions.read() as session:
-        assert store.lease_owners(session, "worker") == ["worker/1"]
-        assert store.lease_owners(session, "work") == []
-        assert store.lease_owners(session, "worke_") == []
+        assert queue.lease_owners(session, "worker") == ["worker/1"]
+        assert queue.lease_owners(session, "work") == []
+        assert queue.lease_owners(session, "worke_") == []
 
 
 # --- hints ---
@@ -689,7 +694,7 @@ def test_jobs_of_a_worker_are_found_by_the_beginning_of_their_owner(sessions: Se
 
 def due(sessions: Sessions, **options: Any) -> list[str]:
     with sessions.begin() as session:
-        return store.due(session, **{"resend_after_seconds": 15, "limit": 100, **options})
+        return queue.take_due(session, **{"resend_after_seconds": 15, "limit": 100, **options})
 
 
 def test_a_job_whose_hint_was_just_sent_is_not_due(sessions: Sessions) -> None:
@@ -700,7 +705,7 @@ def test_a_job_whose_hint_was_just_sent_is_not_due(sessions: Sessions) -> None:
 def test_a_job_whose_hint_was_not_sent_is_due_once(sessions: Sessions) -> None:
     job_id = submit(sessions)
     with sessions.begin() as session:
-        store.mark_unsent(session, [job_id])
+        queue.mark_unsent(session, [job_id])
     assert due(sessions) == [job_id]
     assert due(sessions) == []
 
@@ -719,4 +724,4 @@ def test_only_queued_jobs_are_counted_as_due(sessions: Sessions) -> None:
     submit(sessions)
     running(sessions)
     with sessions.read() as session:
-        assert store.count_due(session) == 1
+        assert queue.count_due(session) == 1

@@ -32,7 +32,7 @@ def read(sessions: Sessions, sweep_id: str) -> tuple[SweepSpec, list[SweepJob], 
         spec = sweeps.find_spec(session, sweep_id)
         statement = select(Job.spec).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
         trained = [JobSpec.model_validate(found) for found in session.scalars(statement)]
-        return spec, sweeps.jobs(session, sweep_id, spec), trained
+        return spec, sweeps.list_jobs(session, sweep_id, spec), trained
 
 
 def retrained(spec: SweepSpec, job: SweepJob) -> JobSpec:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import String, select
 
-from db import keys, store, workers
+from db import jobs, keys, leases, workers
 from db.models import Base, Job, Worker
 from db.session import Sessions
 from jobs.errors import InternalError
@@ -61,10 +61,10 @@ def test_a_key_may_not_have_that_name(name: str, sessions: Sessions) -> None:
 )
 def test_the_message_of_an_error_is_stored_whatever_it_holds(message: str, kept: str, sessions: Sessions) -> None:
     with sessions.begin() as session:
-        job_id = store.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
-        claim = store.claim(session, job_id, "worker/1", lease_seconds=60)
+        job_id = jobs.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
+        claim = leases.claim(session, job_id, "worker/1", lease_seconds=60)
         assert claim is not None
-        store.fail(session, claim.lease, InternalError(message))
+        leases.fail(session, claim.lease, InternalError(message))
     with sessions.read() as session:
         assert session.scalar(select(Job.error_message)) == kept
 
@@ -72,8 +72,8 @@ def test_the_message_of_an_error_is_stored_whatever_it_holds(message: str, kept:
 def test_the_longest_texts_are_stored(sessions: Sessions) -> None:
     spec = JobSpec(activation="relu", metadata={"k" * 64: "ü" * 500})
     with sessions.begin() as session:
-        job, _ = store.create(session, spec, max_unfinished=1, idempotency_key="ü" * 255)
-        assert store.claim(session, job.id, "w" * 255, lease_seconds=60)
+        job, _ = jobs.create(session, spec, max_unfinished=1, idempotency_key="ü" * 255)
+        assert leases.claim(session, job.id, "w" * 255, lease_seconds=60)
         workers.report(session, "w" * 255, device=f"cuda ({'x' * 300})", job_id=job.id)
     with sessions.read() as session:
         assert len(session.scalar(select(Worker.device)) or "") == 255

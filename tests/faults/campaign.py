@@ -29,7 +29,7 @@ from runtime.settings import sqlite_url
 from tests.faults.chaos import KILLS, TROUBLES, Fault
 from tests.faults.clients import SPECS, Clients
 from tests.faults.environment import Ground, Strike
-from tests.support.invariants import History, history, violations
+from tests.support.invariants import History, read_history, violations
 
 SETTLED_WITHIN_SECONDS = 600
 SECONDS_BETWEEN_KILLS = (2, 10)  # time to train an epoch now and then: three crashes without one end a job
@@ -98,7 +98,7 @@ def trained_in_peace(clients: Clients) -> list[History]:
     job_ids = [clients.train(number) for number in range(len(SPECS))]
     for job_id in job_ids:
         clients.wait_for_end(job_id)
-    return [history(clients.ground.sessions, job_id) for job_id in job_ids]
+    return [read_history(clients.ground.sessions, job_id) for job_id in job_ids]
 
 
 def kill(ground: Ground, chance: random.Random, kills: int) -> Counter[str]:
@@ -152,7 +152,7 @@ def judge(
         attempts=sum(job.attempt for job in jobs),
         epochs=epochs,
         bit_equal=sum(
-            history(ground.sessions, job.id) == references[clients.accepted[job.id]]
+            read_history(ground.sessions, job.id) == references[clients.accepted[job.id]]
             for job in jobs
             if job.state == JobState.SUCCEEDED
         ),

@@ -41,55 +41,55 @@ class Guard:
 
 
 RACES = "tests/faults/test_races.py"
-STORE, STORE_TESTS = "db/store.py", "tests/db/test_store.py"
+STORE_TESTS = "tests/db/test_store.py"
 RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_attempt.py", "tests/broker/test_reconciler.py", "tests/e2e"
 
 GUARDS = (
     Guard(
         "a job is claimed once, however often its hint comes",
-        STORE,
+        "db/leases.py",
         "Job.id == job_id, Job.state == JobState.QUEUED,",
         "Job.id == job_id,",
         (RACES, "same_hint"),
     ),
     Guard(
         "a job waits out its backoff",
-        STORE,
-        "queries.is_due(), Job.cancel_requested_at",
+        "db/leases.py",
+        "queue.is_due(), Job.cancel_requested_at",
         "Job.cancel_requested_at",
         (STORE_TESTS, "before_its_time"),
     ),
     Guard(
         "an attempt writes nothing once there is a later one",
-        STORE,
+        "db/leases.py",
         "        Job.attempt == lease.attempt,\n        Job.lease_owner == lease.owner,\n",
         "",
         ("tests/faults/test_workers_that_die.py", "slept and sqlite"),
     ),
     Guard(
         "nor does one of the same process",
-        STORE,
+        "db/leases.py",
         "        Job.attempt == lease.attempt,\n",
         "",
         (STORE_TESTS, "zombie"),
     ),
     Guard(
         "epochs are recorded in order, once",
-        STORE,
+        "db/leases.py",
         ".where(*held(lease), Job.epochs_done == metrics.epoch - 1)",
         ".where(*held(lease))",
         (STORE_TESTS, "lost_answer or skipped"),
     ),
     Guard(
         "an epoch whose commit was not answered is not an error",
-        STORE,
+        "db/leases.py",
         "    if recorded is None or recorded.attempt != lease.attempt:",
         "    if recorded is not None or lease:",
         (STORE_TESTS, "lost_answer"),
     ),
     Guard(
         "a successor's epoch is not taken for one's own",
-        STORE,
+        "db/leases.py",
         "    if recorded is None or recorded.attempt != lease.attempt:",
         "    if recorded is None:",
         (STORE_TESTS, "zombie"),
@@ -117,56 +117,56 @@ GUARDS = (
     ),
     Guard(
         "a job succeeds with all its epochs only",
-        STORE,
+        "db/leases.py",
         "guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []",
         "guard: list[ColumnElement[bool]] = []",
         (STORE_TESTS, "epochs_missing"),
     ),
     Guard(
         "a live lease is left alone",
-        STORE,
+        "db/queue.py",
         "lost = Job.lease_expires_at < now() if owned_by",
         "lost = Job.id.is_not(None) if owned_by",
         (STORE_TESTS, "live_lease"),
     ),
     Guard(
         "a job that always crashes is given up",
-        STORE,
+        "db/queue.py",
         "MAX_CRASHES_WITHOUT_PROGRESS = 3",
         "MAX_CRASHES_WITHOUT_PROGRESS = 3000",
         (STORE_TESTS, "three_crashes"),
     ),
     Guard(
         "a crash is taken back once",
-        STORE,
+        "db/leases.py",
         "if lost is None or job.state in TERMINAL:",
         "if job.state in TERMINAL:",
         (STORE_TESTS, "comes_back"),
     ),
     Guard(
         "a job cancelled while its worker was lost is not trained again",
-        STORE,
+        "db/transitions.py",
         "    if job.cancel_requested_at is not None:\n        end(",
         "    if job.cancel_requested_at is not None and not job:\n        end(",
         (STORE_TESTS, "lost_job"),
     ),
     Guard(
         "a cancel and a claim see each other",
-        STORE,
+        "db/jobs.py",
         "session.get(Job, job_id, with_for_update=True)",
         "session.get(Job, job_id)",
         (RACES, "claim and postgres"),
     ),
     Guard(
         "a quota holds against simultaneous requests",
-        STORE,
+        "db/jobs.py",
         '        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})',
         "        pass",
         (STORE_TESTS, "quota_of_ten"),
     ),
     Guard(
         "one idempotency key makes one job",
-        STORE,
+        "db/jobs.py",
         "                idempotency.remember(session, request, job_id=job.id)\n",
         "                pass\n",
         (STORE_TESTS, "one_key"),
@@ -216,7 +216,7 @@ GUARDS = (
     Guard(
         "a lease is renewed as long as the job is trained",
         "worker/heartbeat.py",
-        "            store.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
+        "            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
         "            del session\n",
         (RUN_TESTS, "renews"),
     ),
@@ -265,8 +265,8 @@ GUARDS = (
     Guard(
         "a lost hint is sent again",
         "broker/reconciler.py",
-        "        predictions.forget_left(session)\n    send_lost_hints(sessions, queue)\n",
-        "        predictions.forget_left(session)\n    del queue\n",
+        "        predictions.forget_left(session)\n    send_lost_hints(sessions, hints)\n",
+        "        predictions.forget_left(session)\n    del hints\n",
         (RECONCILER_TESTS, "sent_again"),
     ),
     Guard(

@@ -3,25 +3,25 @@
 import pytest
 from sqlalchemy import text
 
-from db import store
+from db import leases
 from db.session import Sessions
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from tests.faults.workers import submit
-from tests.support.invariants import history, violations
+from tests.support.invariants import read_history, violations
 
 
 def trained_by_hand(sessions: Sessions) -> str:
     job_id = submit(sessions)
     with sessions.begin() as session:
-        claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+        claimed = leases.claim(session, job_id, "worker/1", lease_seconds=60)
     assert claimed is not None
     for epoch in (1, 2):
         with sessions.begin() as session:
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
             layer = LayerMetrics(epoch, "dense2", 0.1, 0.01, None, None, None, None, None, 0.0)
-            store.record_epoch(session, claimed.lease, metrics, layers=[layer])
+            leases.record_epoch(session, claimed.lease, metrics, layers=[layer])
     with sessions.begin() as session:
-        store.succeed(session, claimed.lease, Evaluation(0.1, 0.9, 0.98))
+        leases.succeed(session, claimed.lease, Evaluation(0.1, 0.9, 0.98))
     return job_id
 
 
@@ -38,7 +38,7 @@ def trained_by_hand(sessions: Sessions) -> str:
 )
 def test_a_breach_is_noticed(sessions: Sessions, breach: str) -> None:
     job_id = trained_by_hand(sessions)
-    reference = history(sessions, job_id)
+    reference = read_history(sessions, job_id)
     assert violations(sessions, job_id, reference) == []
     with sessions.begin() as session:
         session.execute(text(breach))

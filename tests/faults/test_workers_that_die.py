@@ -7,13 +7,13 @@ import pytest
 
 from broker.hints import CeleryQueue
 from broker.reconciler import dispatch
-from db import store
+from db import jobs
+from db.queue import MAX_CRASHES_WITHOUT_PROGRESS
 from db.session import Sessions
-from db.store import MAX_CRASHES_WITHOUT_PROGRESS
 from jobs.state import JobState
 from stack.up import Valkey
 from tests.faults.workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
-from tests.support.invariants import history, violations
+from tests.support.invariants import read_history, violations
 from tests.support.service import wait_for
 
 pytestmark = pytest.mark.timeout(280)
@@ -45,7 +45,7 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
         wait_for_end(sessions, list(jobs.values()), seconds=240)
     queue.close()
 
-    reference = history(sessions, jobs["nowhere"])
+    reference = read_history(sessions, jobs["nowhere"])
     assert len(reference) == 2
     assert {record["epoch"] for record in find(sessions, jobs["nowhere"]).diagnoses or []} == {1, 2}
     assert {point: violations(sessions, jobs[point], reference) for point in POINTS} == {point: [] for point in POINTS}
@@ -78,7 +78,7 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
             sleeper.resume()  # while its successor trains
             wait_for_end(sessions, [job_id], seconds=60)
     queue.close()
-    assert violations(sessions, job_id, history(sessions, unharmed)) == []
+    assert violations(sessions, job_id, read_history(sessions, unharmed)) == []
     assert "was taken from attempt 1" in (tmp_path / "first" / "worker.log").read_text()
 
 
@@ -101,7 +101,7 @@ def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
             wait_for(lambda: find(sessions, job_id).crashes == 0, seconds=60)
         assert find(sessions, job_id).epochs_done == 0
         with sessions.begin() as session:
-            store.request_cancel(session, job_id)
+            jobs.request_cancel(session, job_id)
         wait_for_end(sessions, [job_id], seconds=60)
     queue.close()
     assert violations(sessions, job_id, [], ends=[JobState.CANCELLED]) == []

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from sqlalchemy import select
 
-from db import queries, store
+from db import jobs
 from db.models import Job
 from db.session import Sessions
 from jobs.spec import JobSpec
@@ -74,12 +74,12 @@ def suspend(process: psutil.Process, sessions: Sessions, job_id: str) -> None:
 
 def submit(sessions: Sessions, spec: Mapping[str, Any] = SPEC) -> str:
     with sessions.begin() as session:
-        return store.create(session, JobSpec.model_validate(spec), max_unfinished=100)[0].id
+        return jobs.create(session, JobSpec.model_validate(spec), max_unfinished=100)[0].id
 
 
 def find(sessions: Sessions, job_id: str) -> Job:
     with sessions.read() as session:
-        return queries.find(session, job_id)
+        return jobs.find(session, job_id)
 
 
 def wait_for_end(sessions: Sessions, job_ids: list[str], *, seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from db import queries
+from db import history, jobs
 from db.models import Event
 from db.session import Sessions
 from jobs.diagnosis import VANISHING_EPOCHS, Record, followed
@@ -19,10 +19,10 @@ UNEQUAL = {"job_id", "attempt", "epoch_seconds", "images_per_second", "recorded_
 History = list[dict[str, Any]]
 
 
-def history(sessions: Sessions, job_id: str) -> History:
+def read_history(sessions: Sessions, job_id: str) -> History:
     """Each epoch's figures, without those that name an attempt or measure time."""
     with sessions.read() as session:
-        rows = queries.epochs(session, job_id)
+        rows = history.read_epochs(session, job_id)
     return [
         {column.name: getattr(row, column.name) for column in row.__table__.columns if column.name not in UNEQUAL}
         for row in rows
@@ -32,9 +32,9 @@ def history(sessions: Sessions, job_id: str) -> History:
 def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]:
     """The diagnoses to be told on the way, and those to be known at the end, by the rules alone."""
     with sessions.read() as session:
-        whole = queries.diagnosable(session, job_id, JobSpec.model_validate(queries.find(session, job_id).spec))
-        rows = [queries.layers(session, job_id, epoch=epoch) for epoch in range(1, whole.epoch + 1)]
-    layers = [list(map(queries.layer_metrics, measured)) for measured in rows]
+        whole = history.read_for_diagnosis(session, job_id, JobSpec.model_validate(jobs.find(session, job_id).spec))
+        rows = [history.read_layers(session, job_id, epoch=epoch) for epoch in range(1, whole.epoch + 1)]
+    layers = [list(map(history.to_layer_metrics, measured)) for measured in rows]
     told: list[Record] = []
     known: list[Record] = []
     for epoch in range(1, whole.epoch + 1):
@@ -49,10 +49,10 @@ def violations(
 ) -> list[str]:
     """The promises that were not kept; `reference` is the history of the same spec, trained without any fault."""
     with sessions.read() as session:
-        job = queries.find(session, job_id)
-        epochs = queries.epochs(session, job_id)
+        job = jobs.find(session, job_id)
+        epochs = history.read_epochs(session, job_id)
         events = session.scalars(select(Event).where(Event.job_id == job_id).order_by(Event.seq)).all()
-    recorded = history(sessions, job_id)
+    recorded = read_history(sessions, job_id)
     diagnoses = [event.data for event in events if event.kind == "diagnosis"], job.diagnoses or []
     told = [event.data["epoch"] for event in events if event.kind == "epoch"]
     promises = {

@@ -11,7 +11,7 @@ import uvicorn
 from typer.testing import Result
 
 from api.main import create_app
-from db import store
+from db import leases
 from db.session import Sessions, connect
 from jobs.errors import TrainingError
 from jobs.metrics import EpochMetrics, Evaluation
@@ -39,23 +39,23 @@ class Service:
     url: str
     sessions: Sessions
 
-    def train(self, job_id: str, *, epochs: int) -> store.Lease:
+    def train(self, job_id: str, *, epochs: int) -> leases.Lease:
         with self.sessions.begin() as session:
-            claim = store.claim(session, job_id, "worker-1", lease_seconds=60)
+            claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
             assert claim is not None
             for epoch in range(1, epochs + 1):
-                store.record_epoch(session, claim.lease, metrics(epoch))
+                leases.record_epoch(session, claim.lease, metrics(epoch))
         return claim.lease
 
     def succeed(self, job_id: str, *, epochs: int) -> None:
         lease = self.train(job_id, epochs=epochs)
         with self.sessions.begin() as session:
-            store.succeed(session, lease, Evaluation(loss=0.02, accuracy=0.9601, binary_accuracy=0.992))
+            leases.succeed(session, lease, Evaluation(loss=0.02, accuracy=0.9601, binary_accuracy=0.992))
 
     def fail(self, job_id: str, error: TrainingError) -> None:
         lease = self.train(job_id, epochs=1)
         with self.sessions.begin() as session:
-            store.fail(session, lease, error)
+            leases.fail(session, lease, error)
 
 
 def metrics(epoch: int) -> EpochMetrics:

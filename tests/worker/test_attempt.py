@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from db import predictions, queries, store
+from db import history, jobs, leases, predictions, queue
+from db.checkpoints import CheckpointFile
+from db.leases import Claim
 from db.models import Job, Prediction
 from db.session import Sessions
-from db.store import CheckpointFile, Claim
 from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
@@ -105,12 +106,12 @@ class Scene:
 
     def submit(self, **spec: Any) -> str:
         with self.sessions.begin() as session:
-            return store.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
+            return jobs.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
 
     def claim(self) -> Claim:
         job_id = self.submit()
         with self.sessions.begin() as session:
-            claimed = store.claim(session, job_id, "worker/1", lease_seconds=60)
+            claimed = leases.claim(session, job_id, "worker/1", lease_seconds=60)
         assert claimed is not None
         return claimed
 
@@ -123,17 +124,17 @@ class Scene:
 
     def job(self, job_id: str) -> Job:
         with self.sessions.read() as session:
-            return queries.find(session, job_id)
+            return jobs.find(session, job_id)
 
     def history(self, job_id: str) -> list[tuple[int, int, float]]:
         with self.sessions.read() as session:
-            return [(row.epoch, row.attempt, row.loss) for row in queries.epochs(session, job_id)]
+            return [(row.epoch, row.attempt, row.loss) for row in history.read_epochs(session, job_id)]
 
     def reap(self, owner: str) -> None:
-        """Again while a pulse renews its lease just then: `store.reap` passes over a row that is locked."""
+        """again while a heartbeat renews its lease just then: `queue.reap` passes over a row that is locked."""
         while True:
             with self.sessions.begin() as session:
-                if store.reap(session, owned_by=owner):
+                if queue.reap(session, owned_by=owner):
                     return
 
     def event_numbers(self) -> list[int]:
@@ -174,7 +175,7 @@ def test_a_cancelled_job_ends_between_batches_with_its_epochs_kept(scene: Scene)
     def cancel_in_epoch_two(epoch: int) -> None:
         if epoch == 2:
             with scene.sessions.begin() as session:
-                store.request_cancel(session, job_id)
+                jobs.request_cancel(session, job_id)
             until_noticed(scene.trainings[0])
 
     scene.before = cancel_in_epoch_two
@@ -306,7 +307,7 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(scene: Scene) -> No
         if epoch == 2 and len(scene.trainings) == 1:
             scene.reap("worker/1")
             with scene.sessions.begin() as session:
-                store.claim(session, job_id, "worker/2", lease_seconds=60)
+                leases.claim(session, job_id, "worker/2", lease_seconds=60)
             until_noticed(scene.trainings[0])
 
     scene.before = lose_in_epoch_two
@@ -346,7 +347,7 @@ def test_a_heartbeat_that_meets_a_bug_is_followed_by_others(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     claimed, failures, fine = scene.claim(), iter(range(3)), threading.Event()
-    heartbeat = store.heartbeat
+    heartbeat = leases.heartbeat
 
     def failing(*arguments: Any, **options: Any) -> None:
         if next(failures, None) is not None:
@@ -354,7 +355,7 @@ def test_a_heartbeat_that_meets_a_bug_is_followed_by_others(
         heartbeat(*arguments, **options)
         fine.set()
 
-    monkeypatch.setattr(store, "heartbeat", failing)
+    monkeypatch.setattr(leases, "heartbeat", failing)
     with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
         assert fine.wait(60)
     assert [record.levelname for record in caplog.records if "heartbeat failed" in record.message] == ["ERROR"] * 3
@@ -370,7 +371,7 @@ def test_a_cancel_is_noticed_after_a_bug(scene: Scene, monkeypatch: pytest.Monke
 
     def cancel(_: int) -> None:
         with scene.sessions.begin() as session:
-            store.request_cancel(session, job_id)
+            jobs.request_cancel(session, job_id)
         until_noticed(scene.trainings[0])
 
     monkeypatch.setattr(predictions, "waiting", failing)
@@ -389,7 +390,7 @@ def test_a_training_without_a_heartbeat_does_not_go_on(
         raise error
 
     claimed, left = scene.claim(), threading.Event()
-    monkeypatch.setattr(store, "heartbeat", failing)
+    monkeypatch.setattr(leases, "heartbeat", failing)
     with Pulse(scene.sessions, claimed.lease, 0.05, 0.01, scene.draining, leave=left.set):
         assert left.wait(60)
 
@@ -419,7 +420,7 @@ def test_a_worker_that_comes_back_to_a_lost_lease_has_not_crashed(scene: Scene) 
             while scene.job(job_id).state == "running":  # the pulse may have renewed it just then
                 with scene.sessions.begin() as session:
                     session.execute(update(Job).values(lease_expires_at=Job.created_at))
-                    store.reap(session)
+                    queue.reap(session)
             until_noticed(scene.trainings[-1])
 
     scene.before = suspend

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from db.store import CheckpointFile
+from db.checkpoints import CheckpointFile
 from jobs.errors import CheckpointDamaged
 from storage import files
 from worker.checkpoint import Checkpoints

@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from db import store
+from db import leases
+from db.checkpoints import CheckpointFile
 from db.models import Checkpoint
-from db.store import CheckpointFile
 from jobs.metrics import EpochMetrics
 from stack.up import free_port
 from storage import files
@@ -33,7 +33,7 @@ def url(client: TestClient, hand: Any, app: FastAPI, stored: str) -> str:
     saved = CheckpointFile(1, 1, "job/file", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
     with app.state.sessions.begin() as session:
         metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        store.record_epoch(session, lease, metrics, checkpoint=saved)
+        leases.record_epoch(session, lease, metrics, checkpoint=saved)
     return f"/v1/jobs/{lease.job_id}/checkpoints"
 
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import store
+from db import leases
 from jobs.metrics import EpochMetrics, LayerMetrics
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,7 +30,7 @@ def trained(client: TestClient, app: FastAPI, hand: Any) -> Trained:
                 LayerMetrics(epoch, "dense2", 0.2, float("nan"), None, None, None, None, None, 0.5),
             ]
             with app.state.sessions.begin() as session:
-                store.record_epoch(session, lease, metrics, layers=of_layers if layers else ())
+                leases.record_epoch(session, lease, metrics, layers=of_layers if layers else ())
         hand.cancel(lease)
         return job_id
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import store
+from db import leases
 from jobs.metrics import Evaluation
 from jobs.spec import JobSpec
 
@@ -120,7 +120,7 @@ def test_a_job_in_training_is_renamed_and_its_worker_goes_on(client: TestClient,
     assert edit(client, job_id, {"name": "a"}).json()["state"] == "running"
     hand.record(lease, 2)
     with app.state.sessions.begin() as session:
-        store.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
+        leases.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
     ended = edit(client, job_id, {"name": "b"}).json()
     assert (ended["state"], ended["progress"]["epoch"], ended["spec"]["metadata"]) == ("succeeded", 2, {"name": "b"})
 
@@ -130,8 +130,8 @@ def test_a_job_given_back_is_claimed_again_with_the_spec_it_had(client: TestClie
     lease = hand.claim(job_id)
     edit(client, job_id, {"name": "a"})
     with app.state.sessions.begin() as session:
-        store.release(session, lease, "drained")
-        claim = store.claim(session, job_id, "worker/2", lease_seconds=60)
+        leases.release(session, lease, "drained")
+        claim = leases.claim(session, job_id, "worker/2", lease_seconds=60)
     assert claim is not None
     expected = JobSpec(activation="elu", parameters={"alpha": 0.7}, metadata={"name": "a"})
     assert claim.spec == expected

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from broker.reconciler import reconcile
-from db import keys, store
+from db import jobs, keys, leases
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec, Optimizer
 
@@ -167,7 +167,7 @@ def test_a_key_from_before_keys_had_holders_belongs_to_the_first_who_repeats_its
 ) -> None:
     with app.state.sessions.begin() as session:
         spec = JobSpec(activation="relu", optimizer=Optimizer(learning_rate=1e-5))
-        first, _ = store.create(session, spec, max_unfinished=20, idempotency_key="k")
+        first, _ = jobs.create(session, spec, max_unfinished=20, idempotency_key="k")
         session.execute(text("UPDATE idempotency_keys SET request_sha256 = NULL"))  # as migration 0007 leaves them
     body = {"activation": "relu", "optimizer": {"learning_rate": 1e-5}}
     other = client.post("/v1/jobs", json={"activation": "gelu"}, headers=holders[1])
@@ -342,7 +342,7 @@ def test_a_finished_job_cannot_be_cancelled(client: TestClient, hand: Any, app: 
     lease = hand.claim(submit(client, epochs=1)["id"])
     hand.record(lease, 1)
     with app.state.sessions.begin() as session:
-        store.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
+        leases.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
     response = client.post(f"/v1/jobs/{lease.job_id}/cancel")
     assert (response.status_code, response.json()["code"]) == (409, "job_finished")
 
@@ -427,7 +427,7 @@ def test_a_layer_figure_that_was_not_finite_says_so(client: TestClient, hand: An
     layer = LayerMetrics(1, "conv1", float("nan"), float("inf"), None, 1.0, 0.2, 0.0, 0.0, 0.0)
     with app.state.sessions.begin() as session:
         metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        store.record_epoch(session, lease, metrics, layers=[layer])
+        leases.record_epoch(session, lease, metrics, layers=[layer])
     [row] = client.get(f"/v1/jobs/{lease.job_id}/layers").json()["layers"]
     assert (row["gradient_norm"], row["update_ratio"], row["activation_mean"]) == (None, None, None)
     assert row["non_finite"] == {"/gradient_norm": "nan", "/update_ratio": "inf"}
@@ -438,7 +438,7 @@ def test_layers_are_served_from_the_input_to_the_output(client: TestClient, hand
     figures = [LayerMetrics(1, name, 0.5, 0.1, 0.0, 1.0, 0.2, 0.0, 0.0, 0.0) for name in ("conv1", "dense2")]
     with app.state.sessions.begin() as session:
         metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        store.record_epoch(session, lease, metrics, layers=figures)
+        leases.record_epoch(session, lease, metrics, layers=figures)
     url = f"/v1/jobs/{lease.job_id}/layers"
     assert [row["layer"] for row in client.get(url).json()["layers"]] == ["conv1", "dense2"]
     assert client.get(f"{url}?epoch=2").json()["layers"] == []

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from db import predictions
+from db.leases import Lease
 from db.models import Prediction
 from db.predictions import Answer
 from db.session import Sessions
-from db.store import Lease
 
 DARK = [[0] * 28 for _ in range(28)]
 SEVEN = [0.01, 0.0, 0.02, 0.01, 0.0, 0.0, 0.0, 0.95, 0.0, 0.01]

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.main import create_app
 from api.operation import job_metrics
-from db import store, sweeps, workers
+from db import leases, sweeps, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, Diverged
 from jobs.sweep import SweepSpec, expand
 from runtime.settings import Settings
@@ -144,7 +144,7 @@ def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, ha
         assert found("activation_lab_jobs_ended_total", activation="gelu", state="succeeded") == 0
     hand.record(lease, 2)
     with hand.sessions.begin() as session:
-        store.fail(session, lease, Diverged())
+        leases.fail(session, lease, Diverged())
     for _ in range(2):
         found = scrape()
         assert found("activation_lab_epochs_recorded_total") == 2
@@ -186,7 +186,7 @@ def test_an_epoch_of_a_job_that_lost_its_worker_is_counted(client: TestClient, h
     lease = hand.claim(submit(client))
     hand.record(lease, 1)
     with hand.sessions.begin() as session:
-        store.release(session, lease, "the worker shuts down")
+        leases.release(session, lease, "the worker shuts down")
     assert scrape()("activation_lab_epochs_recorded_total") == 1
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api.streams.several import MAX_STREAMS
-from db import store
+from db import jobs
 
 Events = list[tuple[str, str, dict[str, Any]]]
 
@@ -186,5 +186,5 @@ def test_a_sweep_without_any_job_left_is_gone(client: TestClient, app: FastAPI, 
     sweep_id = ended_sweep(client, hand)
     with app.state.sessions.begin() as session:
         for job in client.get("/v1/jobs", params={"sweep_id": sweep_id}).json()["data"]:
-            store.remove(session, job["id"])
+            jobs.remove(session, job["id"])
     assert [kind for _, kind, _ in events(client.get(f"/v1/stream?sweeps={sweep_id}").text)] == ["gone"]

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.streams.poller import News
-from db import store
+from db import leases
 from jobs.errors import Diverged
 from jobs.metrics import EpochMetrics, Evaluation
 
@@ -56,9 +56,9 @@ def train(app: FastAPI, hand: Any) -> Callable[..., None]:
         for epoch, val_loss in enumerate(val_losses, start=1):
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 1 - val_loss, 0.95, 1e-3, seconds, 1000.0)
             with app.state.sessions.begin() as session:
-                store.record_epoch(session, lease, metrics)
+                leases.record_epoch(session, lease, metrics)
         with app.state.sessions.begin() as session:
-            store.succeed(session, lease, Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98))
+            leases.succeed(session, lease, Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98))
 
     return trained
 
@@ -274,14 +274,14 @@ def test_the_best_figures_are_those_of_all_jobs_that_have_any(client: TestClient
     def record(lease: Any, epoch: int, val_loss: float, val_accuracy: float) -> None:
         metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, val_accuracy, 0.95, 1e-3, 2.0, 1000.0)
         with app.state.sessions.begin() as session:
-            store.record_epoch(session, lease, metrics)
+            leases.record_epoch(session, lease, metrics)
 
-    leases = {job_id: hand.claim(job_id) for job_id in (sigmoid, relu, gelu)}
-    record(leases[sigmoid], 1, 0.3, 0.105)
-    record(leases[relu], 1, 0.1, 0.9)
-    record(leases[relu], 2, 0.2, 0.9083)
-    record(leases[gelu], 1, float("inf"), 0.1)
-    hand.cancel(leases[relu])
+    held = {job_id: hand.claim(job_id) for job_id in (sigmoid, relu, gelu)}
+    record(held[sigmoid], 1, 0.3, 0.105)
+    record(held[relu], 1, 0.1, 0.9)
+    record(held[relu], 2, 0.2, 0.9083)
+    record(held[gelu], 1, float("inf"), 0.1)
+    hand.cancel(held[relu])
     now = client.get(f"/v1/sweeps/{sweep['id']}").json()
     of_relu = {"job_id": relu, "activation": "relu", "seed": 0, "values": {"batch_size": 64}}
     assert now["best"]["val_accuracy"] == {"value": 0.9083, **of_relu}
@@ -303,7 +303,7 @@ def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, hand:
     client.post(f"/v1/jobs/{second}/cancel")
     lease = hand.claim(third)
     with app.state.sessions.begin() as session:
-        store.fail(session, lease, Diverged())
+        leases.fail(session, lease, Diverged())
     assert state() == "failed"
     client.delete(f"/v1/jobs/{third}")
     assert state() == "cancelled"

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import store, sweeps
+from db import leases, sweeps
 from db.models import Job
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
@@ -33,7 +33,7 @@ def sweep(app: FastAPI, client: TestClient, hand: Any, monkeypatch: pytest.Monke
         for epoch, val_loss in ((1, 0.1), (2, float("inf"))):
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 0.6, 0.95, 1e-3, 2.0, 1000.0)
             with app.state.sessions.begin() as session:
-                store.record_epoch(session, lease, metrics)
+                leases.record_epoch(session, lease, metrics)
     return created
 
 
@@ -96,7 +96,7 @@ def test_a_job_that_is_deleted_meanwhile_is_there_as_a_whole_or_not_at_all(
     ids = [row["job_ids"][0] for row in sweep["configurations"]]
     with app.state.sessions.read() as session:
         spec = sweeps.find_spec(session, sweep["id"])
-        jobs = sweeps.jobs(session, sweep["id"], spec)
+        jobs = sweeps.list_jobs(session, sweep["id"], spec)
     reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
     first = next(reading)
     with app.state.sessions.begin() as session:
@@ -108,7 +108,7 @@ def test_a_job_that_is_deleted_meanwhile_is_there_as_a_whole_or_not_at_all(
 
 def test_no_transaction_is_open_while_the_client_reads(app: FastAPI, sweep: dict[str, Any]) -> None:
     with app.state.sessions.read() as session:
-        jobs = sweeps.jobs(session, sweep["id"], sweeps.find_spec(session, sweep["id"]))
+        jobs = sweeps.list_jobs(session, sweep["id"], sweeps.find_spec(session, sweep["id"]))
     reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
     next(reading)
     assert app.state.sessions.engine.pool.checkedout() == 0

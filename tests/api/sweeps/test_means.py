@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.sweeps.means import spread
-from db import store
+from db import leases
 from jobs.metrics import EpochMetrics
 
 Train = Callable[..., None]
@@ -23,7 +23,7 @@ def train(app: FastAPI, hand: Any) -> Train:
         for epoch, val_loss in enumerate(val_losses, start=1):
             metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 1 - val_loss, 0.95, 1e-3, 2.0, 1000.0)
             with app.state.sessions.begin() as session:
-                store.record_epoch(session, lease, metrics)
+                leases.record_epoch(session, lease, metrics)
 
     return trained
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import store
+from db import leases
 from jobs.metrics import EpochMetrics
 
 
@@ -21,7 +21,7 @@ def record(app: FastAPI, hand: Any, job_id: str, *val_losses: float) -> None:
     for epoch, val_loss in enumerate(val_losses, start=1):
         metrics = EpochMetrics(epoch, 0.1, 0.9, 0.98, val_loss, 0.99, 0.9968, 1e-3, 2.0, 1000.0)
         with app.state.sessions.begin() as session:
-            store.record_epoch(session, lease, metrics)
+            leases.record_epoch(session, lease, metrics)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from db import keys, store, workers
+from db import keys, leases, workers
 from jobs.errors import Diverged
 from jobs.metrics import LayerMetrics
 from stack.main import app
@@ -196,10 +196,10 @@ def test_delete_deletes_every_job_that_is_named(lab: Lab):
 def test_layers_come_as_a_table_and_as_files(lab: Lab, service: Service, tmp_path: Path):
     job_id = submitted(lab)
     with service.sessions.begin() as session:
-        claim = store.claim(session, job_id, "worker-1", lease_seconds=60)
+        claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
         assert claim is not None
         layer = LayerMetrics(1, "conv1", 0.12345, 0.001, 0.2, 0.1, 0.4, None, 0.0, 0.0)
-        store.record_epoch(session, claim.lease, metrics(1), layers=[layer])
+        leases.record_epoch(session, claim.lease, metrics(1), layers=[layer])
     row = lab("layers", job_id).stdout.splitlines()[1]
     assert row.split("\t") == ["1", "conv1", "0.1235", "0.001", "0.2", "0.1", "0.4", "", "0", "0"]
     assert json.loads(lab("layers", job_id, "--json").stdout)["layers"][0]["gradient_norm"] == 0.12345

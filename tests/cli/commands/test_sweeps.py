@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from db import store
+from db import leases
 from jobs.errors import Diverged
 from tests.support.recorded_runs import Lab, Service
 
@@ -91,7 +91,7 @@ def test_what_was_cancelled_is_told_so_with_the_best_that_was_reached(lab: Lab, 
     lease = service.train(second, epochs=1)
     lab("cancel", sweep["id"])
     with service.sessions.begin() as session:
-        store.cancel(session, lease)
+        leases.cancel(session, lease)
     shown = dict(line.split("\t")[:2] for line in lab("show", sweep["id"]).stdout.splitlines())
     assert shown["jobs ended"] == "4/4 (3 cancelled)"
     assert shown["best val loss"] == "0.02500: relu, diagnostics true, seed 0"

@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from cli.exports.mlflow import tag_name
-from db import store
+from db import leases
 from jobs.errors import Diverged
 from jobs.metrics import Evaluation, LayerMetrics
 from runtime.settings import sqlite_url
@@ -39,17 +39,17 @@ def job_id(lab: Lab) -> str:
     return str(lab("submit", "--activation", "relu", "--epochs", "2").stdout).strip()
 
 
-def claimed(service: Service, job_id: str) -> store.Lease:
+def claimed(service: Service, job_id: str) -> leases.Lease:
     with service.sessions.begin() as session:
-        claim = store.claim(session, job_id, "worker-1", lease_seconds=60)
+        claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
     assert claim is not None
     return claim.lease
 
 
-def record(service: Service, lease: store.Lease, epoch: int) -> None:
+def record(service: Service, lease: leases.Lease, epoch: int) -> None:
     with service.sessions.begin() as session:
         layers = [replace(LAYER, epoch=epoch)]
-        store.record_epoch(session, lease, metrics(epoch), layers=layers)
+        leases.record_epoch(session, lease, metrics(epoch), layers=layers)
 
 
 def trained(service: Service, job_id: str) -> None:
@@ -57,7 +57,7 @@ def trained(service: Service, job_id: str) -> None:
     record(service, lease, 1)
     record(service, lease, 2)
     with service.sessions.begin() as session:
-        store.succeed(session, lease, TESTED)
+        leases.succeed(session, lease, TESTED)
 
 
 def events(folder: Path) -> list[Event]:
@@ -180,7 +180,7 @@ def test_a_job_on_its_way_is_exported_as_far_as_it_is_and_goes_on_the_next_time(
     assert lab(*again).stdout == f"exported {job_id} (running)\n"
     record(service, lease, 2)
     with service.sessions.begin() as session:
-        store.succeed(session, lease, TESTED)
+        leases.succeed(session, lease, TESTED)
     assert lab(*again).stdout == f"exported {job_id} (succeeded)\n"
     assert lab(*again).stdout == f"there already: {job_id} (succeeded)\n"
     if to == "tensorboard":

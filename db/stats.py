@@ -11,10 +11,10 @@ from datetime import datetime
 from sqlalchemy import Select, Subquery, case, func, select, union, union_all
 from sqlalchemy.orm import Session
 
-from db import queries
+from db import queue, workers
 from db.clock import now
+from db.jobs import UNFINISHED
 from db.models import Epoch, Job, Prediction, Worker
-from db.store import UNFINISHED
 from jobs.state import TERMINAL, JobState
 
 
@@ -66,7 +66,7 @@ class Lately:
 
 def take(session: Session) -> Census:
     taken_at, due, due_since = session.execute(
-        select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, queries.is_due())
+        select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, queue.is_due())
     ).one()
     return Census(
         taken_at=taken_at,
@@ -75,7 +75,7 @@ def take(session: Session) -> Census:
         oldest_wait_seconds=max(0.0, (taken_at - due_since).total_seconds()) if due_since else 0.0,
         sweeps_open=session.scalar(select(func.count()).select_from(open_sweeps())) or 0,
         predictions_waiting=session.scalar(select(func.count()).where(Prediction.answered_at.is_(None))) or 0,
-        workers=workers(session),
+        workers=count_workers(session),
     )
 
 
@@ -92,11 +92,9 @@ def open_sweeps() -> Subquery:
     ).subquery()
 
 
-def workers(session: Session) -> dict[tuple[str, str], int]:
+def count_workers(session: Session) -> dict[tuple[str, str], int]:
     doing = case((Worker.job_id.is_(None), "idle"), else_="training")
-    statement = (
-        select(Worker.device, doing, func.count()).where(queries.heard_of_lately()).group_by(Worker.device, doing)
-    )
+    statement = select(Worker.device, doing, func.count()).where(workers.is_live()).group_by(Worker.device, doing)
     return {(device, state): count for device, state, count in session.execute(statement)}
 
 

@@ -1,0 +1,270 @@
+"""A worker's hold on a job, and what it writes under it (docs/decisions/0002); each write is guarded by its own WHERE.
+
+The caller owns the transaction. Every function updates the job row first, which locks it and re-checks the lease; only
+then does it insert. A lease that no longer holds raises Fenced.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from db import checkpoints, events, history, queue, transitions
+from db.checkpoints import CheckpointFile
+from db.clock import SLACK_SECONDS, after, now
+from db.models import Checkpoint, Epoch, Job, Layer, LostLease
+from db.text import storable
+from db.transitions import CANCELLED_BY_REQUEST
+from jobs import diagnosis
+from jobs.errors import Fenced, TrainingError
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from jobs.state import TERMINAL, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's hold on a job; `attempt` fences off every earlier holder."""
+
+    job_id: str
+    owner: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    lease: Lease
+    spec: JobSpec
+    epochs_done: int
+
+
+def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) -> Claim | None:
+    """Take a queued job, or None where the hint was stale, doubled or early."""
+    row = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == JobState.QUEUED, queue.is_due(), Job.cancel_requested_at.is_(None))
+        .values(
+            state=JobState.RUNNING,
+            attempt=Job.attempt + 1,
+            lease_owner=owner,
+            lease_expires_at=after(lease_seconds),
+            started_at=func.coalesce(Job.started_at, now()),
+            event_seq=Job.event_seq + 1,
+        )
+        .returning(Job.attempt, Job.spec, Job.epochs_done, Job.event_seq)
+    ).one_or_none()
+    if row is None:
+        return None
+    events.emit(
+        session,
+        job_id,
+        row.event_seq,
+        "state",
+        transitions.make_state_data(JobState.RUNNING, f"claimed by {owner}", row.attempt),
+    )
+    return Claim(Lease(job_id, owner, row.attempt), JobSpec.model_validate(row.spec), row.epochs_done)
+
+
+def record_environment(session: Session, lease: Lease, environment: Environment) -> None:
+    """Say where the job is trained. Raises Fenced when the lease is lost."""
+    update_held(session, lease, environment=asdict(environment))
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """How a lease stands."""
+
+    wanted: bool
+    """False once a client has asked to cancel."""
+    to_be_renewed: bool
+    """The lease ends earlier, or later, than the worker believes: it was suspended, or the clock was set."""
+
+
+def check(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_seconds: float) -> LeaseStatus:
+    """How the lease stands, by the database's clock; cheaper than a heartbeat, so it can be asked often.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    least, most = lease_seconds - 1.5 * heartbeat_seconds, lease_seconds + SLACK_SECONDS
+    odd = or_(Job.lease_expires_at < after(least), Job.lease_expires_at > after(most))
+    row = session.execute(select(Job.cancel_requested_at, odd.label("odd")).where(*held(lease))).one_or_none()
+    if row is None:
+        raise Fenced
+    return LeaseStatus(row.cancel_requested_at is None, bool(row.odd))
+
+
+def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> None:
+    """Renew the lease. Raises Fenced when it is lost."""
+    update_held(session, lease, lease_expires_at=after(lease_seconds))
+
+
+def update_held(session: Session, lease: Lease, **values: Any) -> None:  # noqa: ANN401  # columns
+    if session.execute(update(Job).where(*held(lease)).values(**values).returning(Job.id)).one_or_none() is None:
+        raise Fenced
+
+
+def record_epoch(
+    session: Session,
+    lease: Lease,
+    metrics: EpochMetrics,
+    *,
+    layers: Sequence[LayerMetrics] = (),
+    checkpoint: CheckpointFile | None = None,
+) -> None:
+    """Store one epoch and what it shows to be wrong, exactly once: calling again after a lost answer changes nothing.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    row = session.execute(
+        update(Job)
+        .where(*held(lease), Job.epochs_done == metrics.epoch - 1)
+        .values(
+            epochs_done=metrics.epoch,
+            crashes_without_progress=0,
+            epoch_seconds=update_mean(metrics.epoch_seconds, count=metrics.epoch),
+            event_seq=Job.event_seq + 1,
+            **update_best(metrics),
+        )
+        .returning(Job.event_seq, Job.spec, Job.diagnoses)
+    ).one_or_none()
+    if row is None:
+        confirm_recorded(session, lease, metrics.epoch)
+        return
+    session.execute(
+        insert(Epoch).values(job_id=lease.job_id, attempt=lease.attempt, recorded_at=now(), **asdict(metrics))
+    )
+    if layers:
+        rows = [{"job_id": lease.job_id, "position": at, **asdict(layer)} for at, layer in enumerate(layers)]
+        session.execute(insert(Layer), rows)
+    if checkpoint is not None:
+        session.execute(insert(Checkpoint).values(job_id=lease.job_id, created_at=now(), **asdict(checkpoint)))
+    events.emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
+    record_diagnoses(session, lease.job_id, JobSpec.model_validate(row.spec), row.diagnoses or [])
+
+
+def record_diagnoses(session: Session, job_id: str, spec: JobSpec, known: Sequence[diagnosis.Record]) -> None:
+    """Write what is wrong since the epoch just stored; the job row is locked by now."""
+    now_known, new = diagnosis.followed(known, history.read_for_diagnosis(session, job_id, spec))
+    if now_known == known:
+        return
+    seq = session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(diagnoses=now_known, event_seq=Job.event_seq + len(new))
+        .returning(Job.event_seq)
+    ).scalar_one()
+    for number, record in enumerate(new, start=seq - len(new) + 1):
+        events.emit(session, job_id, number, "diagnosis", dict(record))
+
+
+def update_mean(value: float, *, count: int) -> ColumnElement[float]:
+    return (func.coalesce(Job.epoch_seconds, 0.0) * (count - 1) + value) / count
+
+
+def update_best(metrics: EpochMetrics) -> dict[str, ColumnElement[Any]]:
+    better = or_(Job.best_val_loss.is_(None), Job.best_val_loss > metrics.val_loss)
+    return {
+        "best_epoch": case((better, metrics.epoch), else_=Job.best_epoch),
+        "best_val_accuracy": case((better, metrics.val_accuracy), else_=Job.best_val_accuracy),
+        "best_val_loss": case((better, metrics.val_loss), else_=Job.best_val_loss),
+    }
+
+
+def confirm_recorded(session: Session, lease: Lease, epoch: int) -> None:
+    """No row was updated: either our own COMMIT went through and its answer was lost, or we are fenced."""
+    recorded = session.get(Epoch, (lease.job_id, epoch))
+    if recorded is None or recorded.attempt != lease.attempt:
+        raise Fenced
+
+
+def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
+    """End the job as succeeded, which it can only with all its epochs.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    finish(
+        session,
+        lease,
+        JobState.SUCCEEDED,
+        "all epochs done",
+        test_loss=test.loss,
+        test_accuracy=test.accuracy,
+        test_binary_accuracy=test.binary_accuracy,
+    )
+
+
+def fail(session: Session, lease: Lease, error: TrainingError) -> None:
+    """End the job as failed; its epochs so far stay. Raises Fenced when the lease is lost."""
+    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=storable(str(error)))
+
+
+def cancel(session: Session, lease: Lease) -> None:
+    """End the job as its client asked. Raises Fenced when the lease is lost."""
+    finish(session, lease, JobState.CANCELLED, CANCELLED_BY_REQUEST)
+
+
+def finish(session: Session, lease: Lease, state: JobState, reason: str, **values: Any) -> None:  # noqa: ANN401  # columns
+    guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []
+    job = session.scalars(select(Job).where(*held(lease), *guard).with_for_update()).one_or_none()
+    if job is not None:
+        transitions.end(session, job, state, reason, **values)
+        return
+    now_is = session.get(Job, lease.job_id)
+    if now_is is None or (now_is.state, now_is.attempt) != (state, lease.attempt):  # else: a lost COMMIT answer
+        raise Fenced
+
+
+def release(session: Session, lease: Lease, reason: str) -> None:
+    """Give the job back unfinished, as a draining worker does; no crash is counted.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
+    job = session.scalars(select(Job).where(*held(lease)).with_for_update()).one_or_none()
+    if job is None:
+        raise Fenced
+    transitions.requeue(session, job, reason)
+
+
+def take_back_crash(session: Session, lease: Lease) -> bool:
+    """Count no crash where this worker, which lives, lost its lease by being silent; true where one was counted.
+
+    Exactly once for a lease, whoever holds the job now. What has ended stays ended. A job that waits for the back-off
+    of this crash is due again.
+    """
+    job = session.get(Job, lease.job_id, with_for_update=True, populate_existing=True)
+    if job is None:
+        return False
+    lost = session.execute(
+        delete(LostLease)
+        .where(LostLease.job_id == lease.job_id, LostLease.attempt == lease.attempt)
+        .returning(LostLease.epochs_done)
+    ).one_or_none()
+    if lost is None or job.state in TERMINAL:
+        return False
+    job.crashes -= 1
+    if job.epochs_done == lost.epochs_done:  # else that epoch has reset the count
+        job.crashes_without_progress -= 1
+    if job.state == JobState.QUEUED:
+        job.run_after = after(queue.backoff_seconds(job.crashes_without_progress))
+    session.flush()
+    return True
+
+
+def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Job.id == lease.job_id,
+        Job.state == JobState.RUNNING,
+        Job.attempt == lease.attempt,
+        Job.lease_owner == lease.owner,
+    )
+
+
+def list_checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
+    """The checkpoints that training can resume from, newest first."""
+    return checkpoints.list_kept(session, lease.job_id)

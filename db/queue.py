@@ -1,0 +1,127 @@
+"""The queue as the reconciler handles it: jobs of lost workers, back-off, and queued jobs that need a hint."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, func, insert, or_, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from db import transitions
+from db.clock import SLACK_SECONDS, after, now
+from db.models import Job, LostLease
+from jobs.errors import (
+    RepeatedCrash,
+)
+from jobs.state import JobState
+
+LONGEST_BACKOFF_SECONDS = 300
+
+MAX_CRASHES_WITHOUT_PROGRESS = 3
+
+MAX_CRASHES = 20
+
+REAP_BATCH = 25
+
+
+def find_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    if not ids:
+        return {}
+    if len(ids) == 1:  # as after a POST: all before it, which an index counts
+        own = select(Job.run_after, Job.id).where(Job.id == ids[0], Job.state == JobState.QUEUED).subquery()
+        before = select(func.count()).where(
+            Job.state == JobState.QUEUED, tuple_(Job.run_after, Job.id) <= tuple_(own.c.run_after, own.c.id)
+        )
+        number = session.scalar(before.select_from(Job, own))
+        return {ids[0]: number} if number else {}
+    position = func.row_number().over(order_by=(Job.run_after, Job.id)).label("position")
+    queue = select(Job.id, position).where(Job.state == JobState.QUEUED).subquery()
+    return {row.id: row.position for row in session.execute(select(queue).where(queue.c.id.in_(ids)))}
+
+
+def is_due() -> ColumnElement[bool]:
+    """Whether a queued job may be claimed; none waits longer than the longest back-off: then the clock was set back."""
+    return or_(Job.run_after <= now(), Job.run_after > after(LONGEST_BACKOFF_SECONDS + 1))
+
+
+def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lease ran out") -> list[str]:
+    """Take jobs from workers that are lost: those whose lease ran out, or those of an owner known to be dead.
+
+    `owned_by` names a process of a worker, or a worker with all its processes. Returns the ids of the jobs it moved.
+    """
+    lost = Job.lease_expires_at < now() if owned_by is None else held_by(owned_by)
+    jobs = session.scalars(
+        select(Job)
+        .where(Job.state == JobState.RUNNING, lost)
+        .order_by(Job.lease_expires_at)
+        .limit(REAP_BATCH)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job in jobs:
+        if owned_by is None:  # its worker may live
+            lost_lease = {"job_id": job.id, "attempt": job.attempt, "epochs_done": job.epochs_done}
+            session.execute(insert(LostLease).values(lost_lease))
+        count_crash(session, job, cause)
+    return [job.id for job in jobs]
+
+
+def shorten_leases(session: Session, *, lease_seconds: float) -> None:
+    """Let no lease run longer than one just taken, as after the clock was set back; a worker that lives renews it."""
+    too_long = Job.lease_expires_at > after(lease_seconds + SLACK_SECONDS)
+    session.execute(
+        update(Job).where(Job.state == JobState.RUNNING, too_long).values(lease_expires_at=after(lease_seconds))
+    )
+
+
+def held_by(owner: str) -> ColumnElement[bool]:
+    return or_(Job.lease_owner == owner, Job.lease_owner.startswith(f"{owner}/", autoescape=True))
+
+
+def lease_owners(session: Session, worker: str) -> Sequence[str]:
+    """The processes of this worker that hold a lease."""
+    owners = session.scalars(select(Job.lease_owner).where(held_by(worker)))
+    return [owner for owner in owners if owner is not None]
+
+
+def count_crash(session: Session, job: Job, cause: str) -> None:
+    job.crashes += 1
+    job.crashes_without_progress += 1
+    hopeless = job.crashes_without_progress >= MAX_CRASHES_WITHOUT_PROGRESS or job.crashes >= MAX_CRASHES
+    if hopeless and job.cancel_requested_at is None:
+        since = f"{job.crashes_without_progress} of them since its last epoch"
+        message = f"{job.crashes} workers died training this job, {since}; the last one: {cause}"
+        transitions.end(session, job, JobState.FAILED, message, error_code=RepeatedCrash.code, error_message=message)
+    else:
+        transitions.requeue(
+            session, job, f"worker lost: {cause}", backoff_seconds=backoff_seconds(job.crashes_without_progress)
+        )
+
+
+def backoff_seconds(crashes_without_progress: int) -> float:
+    """Seconds to wait: none after the first crash, then 5, 10, 20 and so on."""
+    return (
+        min(5.0 * 2 ** (crashes_without_progress - 2), LONGEST_BACKOFF_SECONDS) if crashes_without_progress > 1 else 0
+    )
+
+
+def take_due(session: Session, *, resend_after_seconds: float, limit: int) -> list[str]:
+    """Queued jobs that need a hint, marked as sent: send them after the commit."""
+    sent_in_the_future = Job.hint_sent_at > after(SLACK_SECONDS)  # the clock was set back
+    unsent = or_(Job.hint_sent_at.is_(None), Job.hint_sent_at < after(-resend_after_seconds), sent_in_the_future)
+    chosen = (
+        select(Job.id)
+        .where(Job.state == JobState.QUEUED, is_due(), unsent)
+        .order_by(Job.run_after, Job.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(session.scalars(chosen))
+    session.execute(update(Job).where(Job.id.in_(ids)).values(hint_sent_at=now()))
+    return ids
+
+
+def count_due(session: Session) -> int:
+    return session.scalar(select(func.count()).where(Job.state == JobState.QUEUED, is_due())) or 0
+
+
+def mark_unsent(session: Session, job_ids: Iterable[str]) -> None:
+    """The broker did not take these hints: the reconciler is to send them."""
+    session.execute(update(Job).where(Job.id.in_(list(job_ids))).values(hint_sent_at=None))
