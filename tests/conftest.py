@@ -22,7 +22,7 @@ from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
 from storage import files
 from tests.support.outage import Outage
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=300)
 settings.register_profile("deep", deadline=None, max_examples=5000)

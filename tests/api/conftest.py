@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,12 +6,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from db import leases
-from db.checkpoints import CheckpointFile
-from db.leases import Lease
-from db.session import Sessions
-from jobs.metrics import EpochMetrics, LayerMetrics
 from runtime.settings import Settings
+from tests.support.fake_worker import FakeWorker
 
 
 class RecordingQueue:
@@ -66,37 +62,9 @@ def client(app: FastAPI) -> Iterator[TestClient]:
         yield opened
 
 
-class Hand:
-    """Does by hand what a worker does."""
-
-    def __init__(self, sessions: Sessions) -> None:
-        self.sessions = sessions
-
-    def claim(self, job_id: str) -> Lease:
-        with self.sessions.begin() as session:
-            claimed = leases.claim(session, job_id, "worker/1", lease_seconds=60)
-        assert claimed is not None
-        return claimed.lease
-
-    def record(self, lease: Lease, epoch: int, *, loss: float = 0.1, layers: Sequence[LayerMetrics] = ()) -> None:
-        metrics = EpochMetrics(epoch, loss, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        with self.sessions.begin() as session:
-            leases.record_epoch(session, lease, metrics, layers=layers)
-
-    def checkpoint(self, lease: Lease, epoch: int) -> None:
-        metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 1 / 3, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        file = CheckpointFile(epoch, lease.attempt, f"{lease.job_id}/{epoch}", "0" * 64, 1)
-        with self.sessions.begin() as session:
-            leases.record_epoch(session, lease, metrics, checkpoint=file)
-
-    def cancel(self, lease: Lease) -> None:
-        with self.sessions.begin() as session:
-            leases.cancel(session, lease)
-
-
 @pytest.fixture
-def hand(app: FastAPI) -> Hand:
-    return Hand(app.state.sessions)
+def worker(app: FastAPI) -> FakeWorker:
+    return FakeWorker(app.state.sessions)
 
 
 @pytest.fixture(scope="session")

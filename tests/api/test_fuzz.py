@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from api.http.samples import sample
+from tests.support.fake_worker import FakeWorker
 
 ODD_JSON = [
     r'"\ud800"',
@@ -151,13 +152,13 @@ MOST_TELLING = slice(0, 7)
 
 
 @pytest.fixture
-def ids(client: TestClient, hand: Any) -> dict[str, list[str]]:
+def ids(client: TestClient, worker: FakeWorker) -> dict[str, list[str]]:
     """Of a job and a sweep that have ended, so that their streams end too."""
     sweep = client.post("/v1/sweeps", json={"activations": ["relu"]}).json()["id"]
     job = client.get("/v1/jobs", params={"sweep_id": sweep}).json()["data"][0]["id"]
-    lease = hand.claim(job)
-    hand.record(lease, 1)
-    hand.cancel(lease)
+    lease = worker.claim(job)
+    worker.record(lease, 1)
+    worker.cancel(lease)
     return {"job_id": [job], "sweep_id": [sweep], "name": ["elu", "relu", "exploding"], "kind": ["svg"], "epoch": ["1"]}
 
 

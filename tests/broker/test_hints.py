@@ -12,7 +12,7 @@ from jobs.errors import BrokerUnavailable
 from stack.up import Valkey, free_port
 from stack.up import valkey as start_valkey
 from tests.support.disk import small_disk
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.tab import SECONDS, OpenTab, Tab
-from tests.support.service import Service, wait_for
+from tests.support.service import Service
+from tests.support.waiting import wait_for
 
 TABS = 8  # a browser opens six connections to a host
 GONE_SECONDS = 150  # a tab that is gone without a word is given up after 90

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from db import jobs, leases, predictions
-from db.checkpoints import CheckpointFile
+from db import jobs, predictions
 from db.clock import after
 from db.models import Prediction
 from db.predictions import Answer, Question
 from db.session import Sessions
 from jobs.errors import JobNotFound, NoCheckpoint
-from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import create_job
 
 IMAGE = [[0.5] * 28] * 28
 
@@ -21,16 +21,11 @@ IMAGE = [[0.5] * 28] * 28
 @pytest.fixture
 def job_id(sessions: Sessions) -> str:
     """Of a job with checkpoints after epochs 1 and 2."""
-    with sessions.begin() as session:
-        job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
-    with sessions.begin() as session:
-        claimed = leases.claim(session, job.id, "worker/1", lease_seconds=60)
-        assert claimed is not None
-        for epoch in (1, 2):
-            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-            file = CheckpointFile(epoch, 1, f"{job.id}/{epoch}", "0" * 64, 1)
-            leases.record_epoch(session, claimed.lease, metrics, checkpoint=file)
-    return job.id
+    worker = FakeWorker(sessions)
+    lease = worker.claim(create_job(sessions))
+    for epoch in (1, 2):
+        worker.checkpoint(lease, epoch)
+    return lease.job_id
 
 
 def ask(sessions: Sessions, job_id: str) -> str:

@@ -13,7 +13,7 @@ from db import turns, workers
 from db.session import connect
 from db.turns import FirstTurns, OrderedTurns
 from jobs.errors import DatabaseBusy, DatabaseUnavailable
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.service import Service, service_on, wait_for
+from tests.support.service import Service, service_on
+from tests.support.waiting import wait_for
 
 OF_OTHERS = re.compile(r"[0-9]+:[MC] |\[.*SpawnPoolWorker")  # Valkey and billiard write a few lines as they always do
 DARK = [[0] * 28 for _ in range(28)]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disk import small_disk
-from tests.support.service import QUICK, Service, start, wait_for
+from tests.support.service import QUICK, Service, start
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -1,28 +1,24 @@
 """The invariants themselves: they notice what they are there to notice."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
-from db import leases
 from db.session import Sessions
-from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from tests.faults.workers import submit
+from tests.support.fake_worker import FakeWorker
+from tests.support.figures import OUTPUT_LAYER
 from tests.support.invariants import read_history, violations
 
 
 def trained_by_hand(sessions: Sessions) -> str:
-    job_id = submit(sessions)
-    with sessions.begin() as session:
-        claimed = leases.claim(session, job_id, "worker/1", lease_seconds=60)
-    assert claimed is not None
+    worker = FakeWorker(sessions)
+    lease = worker.claim(submit(sessions))
     for epoch in (1, 2):
-        with sessions.begin() as session:
-            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-            layer = LayerMetrics(epoch, "dense2", 0.1, 0.01, None, None, None, None, None, 0.0)
-            leases.record_epoch(session, claimed.lease, metrics, layers=[layer])
-    with sessions.begin() as session:
-        leases.succeed(session, claimed.lease, Evaluation(0.1, 0.9, 0.98))
-    return job_id
+        worker.record(lease, epoch, layers=[replace(OUTPUT_LAYER, epoch=epoch)])
+    worker.succeed(lease)
+    return lease.job_id
 
 
 @pytest.mark.parametrize(

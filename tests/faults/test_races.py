@@ -12,13 +12,12 @@ from db import jobs, leases, queue
 from db.leases import Lease
 from db.session import Sessions
 from jobs.errors import Fenced, JobFinished
-from jobs.metrics import EpochMetrics, Evaluation
 from jobs.state import JobState
 from tests.faults.workers import SPEC, find, submit
+from tests.support.figures import EPOCH, TEST
 from tests.support.invariants import read_history, violations
 
 ROUNDS = 25
-METRICS = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
 
 
 def at_once(*acts: Callable[[], Any]) -> None:
@@ -52,7 +51,7 @@ def in_training(sessions: Sessions) -> tuple[str, Lease]:
     lease = claimed(sessions, job_id)
     assert lease is not None
     with sessions.begin() as session:
-        leases.record_epoch(session, lease, METRICS)
+        leases.record_epoch(session, lease, EPOCH)
     return job_id, lease
 
 
@@ -77,19 +76,19 @@ def settle(sessions: Sessions, job_id: str) -> None:
     while find(sessions, job_id).finished_at is None:
         lease = claimed(sessions, job_id)
         assert lease is not None
-        finishing(sessions, leases.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
+        finishing(sessions, leases.succeed, lease, TEST)()
 
 
 def reference(sessions: Sessions) -> list[Any]:
 
     job_id, lease = in_training(sessions)
-    finishing(sessions, leases.succeed, lease, Evaluation(0.1, 0.9, 0.98))()
+    finishing(sessions, leases.succeed, lease, TEST)()
     return read_history(sessions, job_id)
 
 
 @pytest.mark.parametrize("verb", [leases.succeed, leases.release, leases.cancel])
 def test_a_cancel_that_races_the_end_leaves_one_end(sessions: Sessions, verb: Callable[..., None]) -> None:
-    arguments = {leases.succeed: [Evaluation(0.1, 0.9, 0.98)], leases.release: ["drained"], leases.cancel: []}[verb]
+    arguments = {leases.succeed: [TEST], leases.release: ["drained"], leases.cancel: []}[verb]
     expected, ends = reference(sessions), [JobState.SUCCEEDED, JobState.CANCELLED]
     for _ in range(ROUNDS):
         job_id, lease = in_training(sessions)
@@ -109,7 +108,7 @@ def test_a_cancel_that_races_the_claim_is_heard(sessions: Sessions) -> None:
 
 def test_of_many_workers_with_the_same_hint_one_gets_the_job(sessions: Sessions) -> None:
     job_id = submit(sessions)
-    leases: list[Lease | None] = []
-    at_once(*[lambda: leases.append(claimed(sessions, job_id))] * 8)
-    assert len([lease for lease in leases if lease]) == 1
+    taken: list[Lease | None] = []
+    at_once(*[lambda: taken.append(claimed(sessions, job_id))] * 8)
+    assert len([lease for lease in taken if lease]) == 1
     assert find(sessions, job_id).attempt == 1

@@ -14,7 +14,7 @@ from jobs.state import JobState
 from stack.up import Valkey
 from tests.faults.workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
 from tests.support.invariants import read_history, violations
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(280)
 

@@ -11,7 +11,7 @@ import pytest
 from stack.up import valkey
 from tests.support.disk import small_disk
 from tests.support.names import NAMES
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,8 +1,8 @@
-"""A real API on a real socket, and the worker's part played by hand."""
+"""A real API on a real socket, whose only worker is the test."""
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,12 @@ import uvicorn
 from typer.testing import Result
 
 from api.main import create_app
-from db import leases
+from db.leases import Lease
 from db.session import Sessions, connect
 from jobs.errors import TrainingError
-from jobs.metrics import EpochMetrics, Evaluation
+from jobs.metrics import Evaluation, LayerMetrics
 from runtime.settings import Settings
+from tests.support.fake_worker import FakeWorker
 
 
 @contextmanager
@@ -32,6 +33,21 @@ def serving(app: Callable[..., Any]) -> Iterator[str]:
             thread.join()
 
 
+FIGURES: dict[str, Any] = {
+    "accuracy": 0.9,
+    "binary_accuracy": 0.98,
+    "val_accuracy": 0.95,
+    "val_binary_accuracy": 0.99,
+    "epoch_seconds": 2.5,
+    "images_per_second": 2000.0,
+}
+TESTED = Evaluation(loss=0.02, accuracy=0.9601, binary_accuracy=0.992)
+
+
+def no_layers(_: int) -> Sequence[LayerMetrics]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Service:
     """A service whose broker is away and whose only worker is the test."""
@@ -39,38 +55,23 @@ class Service:
     url: str
     sessions: Sessions
 
-    def train(self, job_id: str, *, epochs: int) -> leases.Lease:
-        with self.sessions.begin() as session:
-            claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
-            assert claim is not None
-            for epoch in range(1, epochs + 1):
-                leases.record_epoch(session, claim.lease, metrics(epoch))
-        return claim.lease
+    @property
+    def worker(self) -> FakeWorker:
+        return FakeWorker(self.sessions, "worker-1")
+
+    def train(self, job_id: str, *, epochs: int, layers: Callable[[int], Sequence[LayerMetrics]] = no_layers) -> Lease:
+        """Claim a job and record its first epochs; the job goes on."""
+        lease = self.worker.claim(job_id)
+        for epoch in range(1, epochs + 1):
+            figures = {**FIGURES, "loss": 0.1 / epoch, "val_loss": 0.05 / epoch}
+            self.worker.record(lease, epoch, layers=layers(epoch), **figures)
+        return lease
 
     def succeed(self, job_id: str, *, epochs: int) -> None:
-        lease = self.train(job_id, epochs=epochs)
-        with self.sessions.begin() as session:
-            leases.succeed(session, lease, Evaluation(loss=0.02, accuracy=0.9601, binary_accuracy=0.992))
+        self.worker.succeed(self.train(job_id, epochs=epochs), TESTED)
 
     def fail(self, job_id: str, error: TrainingError) -> None:
-        lease = self.train(job_id, epochs=1)
-        with self.sessions.begin() as session:
-            leases.fail(session, lease, error)
-
-
-def metrics(epoch: int) -> EpochMetrics:
-    return EpochMetrics(
-        epoch=epoch,
-        loss=0.1 / epoch,
-        accuracy=0.9,
-        binary_accuracy=0.98,
-        val_loss=0.05 / epoch,
-        val_accuracy=0.95,
-        val_binary_accuracy=0.99,
-        learning_rate=1e-3,
-        epoch_seconds=2.5,
-        images_per_second=2000.0,
-    )
+        self.worker.fail(self.train(job_id, epochs=1), error)
 
 
 @contextmanager

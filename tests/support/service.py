@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -107,10 +107,3 @@ def service_on(data_dir: Path, *options: str, **settings: str) -> Iterator[Servi
 def log_of(data_dir: Path) -> str:
     log = data_dir / "stack.log"
     return log.read_text()[-3000:] if log.exists() else "no log"
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float) -> None:
-    deadline = monotonic() + seconds
-    while not condition():
-        assert monotonic() < deadline, f"not within {seconds} s"
-        sleep(0.05)

@@ -131,7 +131,7 @@ class Scene:
             return [(row.epoch, row.attempt, row.loss) for row in history.read_epochs(session, job_id)]
 
     def reap(self, owner: str) -> None:
-        """again while a heartbeat renews its lease just then: `queue.reap` passes over a row that is locked."""
+        """Again while a heartbeat renews its lease just then: `queue.reap` passes over a row that is locked."""
         while True:
             with self.sessions.begin() as session:
                 if queue.reap(session, owned_by=owner):

@@ -7,18 +7,19 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.http.methods import ROUTED
+from tests.support.fake_worker import FakeWorker
 
 VARYING = {"x-request-id", "date"}
 
 
 @pytest.fixture
-def known(client: TestClient, hand: Any) -> dict[str, str]:
+def known(client: TestClient, worker: FakeWorker) -> dict[str, str]:
     """A value for each part of a path that a request may name; the job has come to its end."""
     sweep = client.post("/v1/sweeps", json={"activations": ["relu"]}).json()
     job_id = client.get("/v1/jobs", params={"sweep_id": sweep["id"]}).json()["data"][0]["id"]
-    lease = hand.claim(job_id)
-    hand.checkpoint(lease, 1)
-    hand.cancel(lease)
+    lease = worker.claim(job_id)
+    worker.checkpoint(lease, 1)
+    worker.cancel(lease)
     return {"job_id": job_id, "sweep_id": sweep["id"], "name": "gelu", "kind": "svg", "epoch": "1"}
 
 

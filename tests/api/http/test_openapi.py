@@ -18,6 +18,8 @@ from db import predictions
 from db.predictions import Answer
 from jobs.errors import JobsError
 from runtime.settings import Settings
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 DOCUMENT = create_app(Settings(database_url="sqlite://", broker_url="redis://127.0.0.1:1/0")).openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -162,12 +164,12 @@ def requests() -> list[Any]:
 
 @pytest.mark.parametrize("shown", requests())
 def test_a_request_that_is_shown_succeeds(
-    client: TestClient, app: FastAPI, hand: Any, shown: tuple[str, str, int, Any]
+    client: TestClient, app: FastAPI, worker: FakeWorker, shown: tuple[str, str, int, Any]
 ) -> None:
     method, path, status, body = shown
     if "{job_id}" in path:
-        job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
-        hand.checkpoint(hand.claim(job_id), 1)
+        job_id = post_job(client)["id"]
+        worker.checkpoint(worker.claim(job_id), 1)
         path = path.replace("{job_id}", job_id)
     app.state.settings = app.state.settings.model_copy(update={"max_unfinished_jobs": 1000})
     with answering(app):

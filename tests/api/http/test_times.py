@@ -10,19 +10,20 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from db.models import Checkpoint, Epoch, Event, Job, Sweep, Worker
+from tests.support.fake_worker import FakeWorker
 
 WHOLE_SECOND = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[^\",\s]*")
 
 
 @pytest.fixture
-def sweep(app: FastAPI, client: TestClient, hand: Any) -> dict[str, Any]:
+def sweep(app: FastAPI, client: TestClient, worker: FakeWorker) -> dict[str, Any]:
     """One job with a checkpoint and a worker, everything at a whole second."""
     body = {"activations": ["relu"], "base": {"epochs": 2}}
     created: dict[str, Any] = client.post("/v1/sweeps", json=body).raise_for_status().json()
-    lease = hand.claim(created["configurations"][0]["job_ids"][0])
-    hand.checkpoint(lease, 1)
-    hand.cancel(lease)
+    lease = worker.claim(created["configurations"][0]["job_ids"][0])
+    worker.checkpoint(lease, 1)
+    worker.cancel(lease)
     client.post("/v1/jobs/" + lease.job_id + "/cancel")
     with app.state.sessions.begin() as session:
         session.add(Worker(id="w", device="cpu", started_at=WHOLE_SECOND, last_seen_at=datetime.now(UTC)))

@@ -1,19 +1,18 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from db import leases
 from db.checkpoints import CheckpointFile
 from db.models import Checkpoint
-from jobs.metrics import EpochMetrics
 from stack.up import free_port
 from storage import files
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 CONTENT = bytes(range(100))
 
@@ -26,14 +25,12 @@ def stored(file_url: str) -> str:
 
 
 @pytest.fixture
-def url(client: TestClient, hand: Any, app: FastAPI, stored: str) -> str:
+def url(client: TestClient, worker: FakeWorker, app: FastAPI, stored: str) -> str:
     """Of the checkpoints of a job that has one, after its first epoch."""
-    lease = hand.claim(client.post("/v1/jobs", json={"activation": "relu"}).json()["id"])
+    lease = worker.claim(post_job(client)["id"])
     app.state.settings = app.state.settings.model_copy(update={"checkpoints_url": stored})
     saved = CheckpointFile(1, 1, "job/file", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
-    with app.state.sessions.begin() as session:
-        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        leases.record_epoch(session, lease, metrics, checkpoint=saved)
+    worker.record(lease, 1, checkpoint=saved)
     return f"/v1/jobs/{lease.job_id}/checkpoints"
 
 
@@ -119,10 +116,10 @@ class TestStorageThatIsAway:
         assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
         assert response.headers["Retry-After"]
 
-    def test_a_job_is_not_deleted_without_its_files(self, client: TestClient, app: FastAPI, hand: Any) -> None:
+    def test_a_job_is_not_deleted_without_its_files(self, client: TestClient, app: FastAPI, worker: FakeWorker) -> None:
         app.state.settings = app.state.settings.model_copy(update={"checkpoints_url": "s3://bucket"})
-        job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
-        hand.cancel(hand.claim(job_id))
+        job_id = post_job(client)["id"]
+        worker.cancel(worker.claim(job_id))
         response = client.delete(f"/v1/jobs/{job_id}")
         assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
         assert client.get(f"/v1/jobs/{job_id}").status_code == 200

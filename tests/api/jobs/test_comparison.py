@@ -1,6 +1,7 @@
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -8,30 +9,29 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import leases
-from jobs.metrics import EpochMetrics, LayerMetrics
+from tests.support.fake_worker import FakeWorker
+from tests.support.figures import OUTPUT_LAYER, layer_metrics
+from tests.support.submitting import post_job
 
 SVG = "{http://www.w3.org/2000/svg}"
 Trained = Callable[..., str]
 
 
 @pytest.fixture
-def trained(client: TestClient, app: FastAPI, hand: Any) -> Trained:
+def trained(client: TestClient, worker: FakeWorker) -> Trained:
     """The id of a job with an epoch for each validation loss, each of two seconds."""
 
     def train(*val_losses: float, job_id: str = "", layers: bool = False, **spec: Any) -> str:
         body = {"activation": "relu", "epochs": 9, **spec}
         job_id = job_id or client.post("/v1/jobs", json=body).json()["id"]
-        lease = hand.claim(job_id)
+        lease = worker.claim(job_id)
         for epoch, val_loss in enumerate(val_losses, start=1):
-            metrics = EpochMetrics(epoch, 0.3, 0.5, 0.9, val_loss, 0.75, 0.95, 1e-3, 2.0, 1000.0)
-            of_layers = [
-                LayerMetrics(epoch, "conv1", 0.1, 1e-3, 0.2, 0.1, 0.4, 0.0, 0.1, 0.0),
-                LayerMetrics(epoch, "dense2", 0.2, float("nan"), None, None, None, None, None, 0.5),
+            measured = [
+                layer_metrics(epoch),
+                replace(OUTPUT_LAYER, epoch=epoch, gradient_norm=0.2, update_ratio=float("nan"), clipped_fraction=0.5),
             ]
-            with app.state.sessions.begin() as session:
-                leases.record_epoch(session, lease, metrics, layers=of_layers if layers else ())
-        hand.cancel(lease)
+            worker.record(lease, epoch, val_loss=val_loss, val_accuracy=0.75, layers=measured if layers else ())
+        worker.cancel(lease)
         return job_id
 
     return train
@@ -172,7 +172,7 @@ def test_layers_are_drawn_as_far_as_they_were_measured(client: TestClient, train
 
 @pytest.mark.parametrize("path", ["plot.svg", "layers/plot.svg"])
 def test_before_its_first_epoch_a_drawing_says_so(client: TestClient, path: str) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+    job_id = post_job(client)["id"]
     assert "nothing recorded yet" in texts(client.get(f"/v1/jobs/{job_id}/{path}"))
 
 

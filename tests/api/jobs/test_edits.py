@@ -9,15 +9,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from db import leases
-from jobs.metrics import Evaluation
 from jobs.spec import JobSpec
-
-
-def submit(client: TestClient, headers: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    response = client.post("/v1/jobs", json={"activation": "relu", **spec}, headers=headers)
-    assert response.status_code == 202, response.text
-    job: dict[str, Any] = response.json()
-    return job
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 
 def edit(client: TestClient, job_id: str, metadata: Any, **headers: str) -> Any:
@@ -25,7 +19,7 @@ def edit(client: TestClient, job_id: str, metadata: Any, **headers: str) -> Any:
 
 
 def test_a_job_is_given_a_name_and_a_note_and_keeps_its_other_words(client: TestClient) -> None:
-    job = submit(client, metadata={"who": "me", "note": "old"})
+    job = post_job(client, metadata={"who": "me", "note": "old"})
     response = edit(client, job["id"], {"name": "baseline", "note": "new"})
     assert response.status_code == 200
     assert response.json()["spec"]["metadata"] == {"who": "me", "name": "baseline", "note": "new"}
@@ -33,13 +27,13 @@ def test_a_job_is_given_a_name_and_a_note_and_keeps_its_other_words(client: Test
 
 
 def test_nothing_but_the_metadata_changes(client: TestClient) -> None:
-    job = submit(client, optimizer={"learning_rate": 0.1 + 0.2}, epochs=7)
+    job = post_job(client, optimizer={"learning_rate": 0.1 + 0.2}, epochs=7)
     edited = edit(client, job["id"], {"name": "a"}).json()
     assert {**edited, "spec": {**edited["spec"], "metadata": {}}} == job
 
 
 def test_null_removes_a_word_and_null_for_all_of_them_every_word(client: TestClient) -> None:
-    job_id = submit(client, metadata={"name": "a", "note": "b", "who": "me"})["id"]
+    job_id = post_job(client, metadata={"name": "a", "note": "b", "who": "me"})["id"]
     assert edit(client, job_id, {"note": None, "missing": None}).json()["spec"]["metadata"] == {
         "name": "a",
         "who": "me",
@@ -51,12 +45,12 @@ def test_null_removes_a_word_and_null_for_all_of_them_every_word(client: TestCli
 def test_a_merge_patch_may_be_declared_as_one(client: TestClient) -> None:
     headers = {"Content-Type": "application/merge-patch+json"}
     content = json.dumps({"metadata": {"name": "a"}})
-    response = client.patch(f"/v1/jobs/{submit(client)['id']}", content=content, headers=headers)
+    response = client.patch(f"/v1/jobs/{post_job(client)['id']}", content=content, headers=headers)
     assert response.json()["spec"]["metadata"] == {"name": "a"}
 
 
 def test_a_job_is_found_by_the_words_it_was_given_and_not_by_those_it_had(client: TestClient) -> None:
-    job_id = submit(client, metadata={"name": "old"})["id"]
+    job_id = post_job(client, metadata={"name": "old"})["id"]
     edit(client, job_id, {"name": "new"})
     found = {name: client.get(f"/v1/jobs?metadata[name]={name}").json() for name in ("old", "new")}
     assert [[job["id"] for job in page["data"]] for page in found.values()] == [[], [job_id]]
@@ -80,7 +74,7 @@ def test_a_job_is_found_by_the_words_it_was_given_and_not_by_those_it_had(client
 def test_an_edit_out_of_bounds_is_refused_at_its_place_and_changes_nothing(
     client: TestClient, body: Any, pointer: str
 ) -> None:
-    job = submit(client, metadata={"name": "a"})
+    job = post_job(client, metadata={"name": "a"})
     response = client.patch(f"/v1/jobs/{job['id']}", json=body)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), response.text
     assert response.json()["errors"][0]["pointer"] == pointer
@@ -89,7 +83,7 @@ def test_an_edit_out_of_bounds_is_refused_at_its_place_and_changes_nothing(
 
 @pytest.mark.parametrize("text", [r"\u0000", r"\ud800", "\u202e", "😀" * 100, "<b>$x$[/red]"])
 def test_any_text_is_kept_or_refused_but_never_a_bug(client: TestClient, text: str) -> None:
-    job_id = submit(client)["id"]
+    job_id = post_job(client)["id"]
     for body in (f'{{"metadata": {{"note": "{text}"}}}}', f'{{"metadata": {{"{text}": null}}}}'):
         headers = {"Content-Type": "application/json"}
         response = client.patch(f"/v1/jobs/{job_id}", content=body.encode(), headers=headers)
@@ -99,7 +93,7 @@ def test_any_text_is_kept_or_refused_but_never_a_bug(client: TestClient, text: s
 
 
 def test_a_comparison_calls_a_job_by_its_name(client: TestClient) -> None:
-    ids = [submit(client)["id"], submit(client, metadata={"name": "x" * 50})["id"]]
+    ids = [post_job(client)["id"], post_job(client, metadata={"name": "x" * 50})["id"]]
     curves = client.get("/v1/compare", params={"jobs": ",".join(ids)}).json()["jobs"]
     assert [(curve["label"], curve["name"]) for curve in curves] == [("relu", None), (f"relu “{'x' * 39}…”", "x" * 50)]
     edit(client, ids[1], {"name": "<b>$mine$"})
@@ -113,21 +107,22 @@ def test_a_job_that_does_not_exist_is_not_found(client: TestClient) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
 
 
-def test_a_job_in_training_is_renamed_and_its_worker_goes_on(client: TestClient, hand: Any, app: FastAPI) -> None:
-    job_id = submit(client, epochs=2)["id"]
-    lease = hand.claim(job_id)
-    hand.record(lease, 1)
+def test_a_job_in_training_is_renamed_and_its_worker_goes_on(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=2)["id"]
+    lease = worker.claim(job_id)
+    worker.record(lease, 1)
     assert edit(client, job_id, {"name": "a"}).json()["state"] == "running"
-    hand.record(lease, 2)
-    with app.state.sessions.begin() as session:
-        leases.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
+    worker.record(lease, 2)
+    worker.succeed(lease)
     ended = edit(client, job_id, {"name": "b"}).json()
     assert (ended["state"], ended["progress"]["epoch"], ended["spec"]["metadata"]) == ("succeeded", 2, {"name": "b"})
 
 
-def test_a_job_given_back_is_claimed_again_with_the_spec_it_had(client: TestClient, hand: Any, app: FastAPI) -> None:
-    job_id = submit(client, activation="elu", parameters={"alpha": 0.7})["id"]
-    lease = hand.claim(job_id)
+def test_a_job_given_back_is_claimed_again_with_the_spec_it_had(
+    client: TestClient, worker: FakeWorker, app: FastAPI
+) -> None:
+    job_id = post_job(client, activation="elu", parameters={"alpha": 0.7})["id"]
+    lease = worker.claim(job_id)
     edit(client, job_id, {"name": "a"})
     with app.state.sessions.begin() as session:
         leases.release(session, lease, "drained")
@@ -138,7 +133,7 @@ def test_a_job_given_back_is_claimed_again_with_the_spec_it_had(client: TestClie
 
 
 def test_edits_at_once_lose_nothing(client: TestClient) -> None:
-    job_id = submit(client)["id"]
+    job_id = post_job(client)["id"]
     keys = [f"key-{number}" for number in range(16)]
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda key: edit(client, job_id, {key: "x"}).status_code, keys))
@@ -148,16 +143,16 @@ def test_edits_at_once_lose_nothing(client: TestClient) -> None:
 
 def test_a_replay_of_the_request_that_made_the_job_answers_it_as_it_is_now(client: TestClient) -> None:
     once = {"Idempotency-Key": "k"}
-    job_id = submit(client, once, metadata={"name": "a"})["id"]
+    job_id = post_job(client, headers=once, metadata={"name": "a"})["id"]
     edit(client, job_id, {"name": "b"})
-    again = submit(client, once, metadata={"name": "a"})
+    again = post_job(client, headers=once, metadata={"name": "a"})
     assert (again["id"], again["spec"]["metadata"]) == (job_id, {"name": "b"})
     other = client.post("/v1/jobs", json={"activation": "relu", "metadata": {"name": "b"}}, headers=once)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_conflict")
 
 
 def test_a_retry_has_the_words_of_the_job_it_repeats_and_later_its_own(client: TestClient) -> None:
-    first = submit(client, metadata={"name": "a"})["id"]
+    first = post_job(client, metadata={"name": "a"})["id"]
     client.post(f"/v1/jobs/{first}/cancel")
     edit(client, first, {"name": "b"})
     second = client.post(f"/v1/jobs/{first}/retry").json()
@@ -167,7 +162,7 @@ def test_a_retry_has_the_words_of_the_job_it_repeats_and_later_its_own(client: T
 
 
 def test_a_deleted_job_takes_its_words_with_it(client: TestClient) -> None:
-    job_id = submit(client)["id"]
+    job_id = post_job(client)["id"]
     edit(client, job_id, {"name": "a"})
     client.post(f"/v1/jobs/{job_id}/cancel")
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
@@ -175,7 +170,7 @@ def test_a_deleted_job_takes_its_words_with_it(client: TestClient) -> None:
 
 
 def test_the_etag_changes_with_the_words_and_is_what_if_match_asks_for(client: TestClient) -> None:
-    url = f"/v1/jobs/{submit(client)['id']}"
+    url = f"/v1/jobs/{post_job(client)['id']}"
     before = client.get(url).headers["ETag"]
     first = client.patch(url, json={"metadata": {"name": "a"}}, headers={"If-Match": f'"other", {before}'})
     assert first.status_code == 200

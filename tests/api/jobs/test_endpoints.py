@@ -12,17 +12,11 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from broker.reconciler import reconcile
-from db import jobs, keys, leases
-from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from db import jobs, keys
 from jobs.spec import JobSpec, Optimizer
-
-
-def submit(client: TestClient, **spec: Any) -> dict[str, Any]:
-    response = client.post("/v1/jobs", json={"activation": "relu", **spec})
-    assert response.status_code == 202, response.text
-    job: dict[str, Any] = response.json()
-    return job
-
+from tests.support.fake_worker import FakeWorker
+from tests.support.figures import layer_metrics
+from tests.support.submitting import post_job
 
 # --- submit ---
 
@@ -40,13 +34,13 @@ def test_a_submitted_job_is_accepted_whole(client: TestClient, queue: Any) -> No
 
 
 def test_a_job_is_what_its_location_answers(client: TestClient) -> None:
-    job = submit(client)
+    job = post_job(client)
     assert client.get(f"/v1/jobs/{job['id']}").json() == job
 
 
 def test_a_broker_that_is_away_does_not_lose_the_job(app: FastAPI, client: TestClient, queue: Any) -> None:
     queue.away = True
-    job = submit(client)
+    job = post_job(client)
     queue.away = False
     reconcile(app.state.sessions, queue)
     assert queue.sent == [job["id"]]
@@ -90,7 +84,7 @@ def test_two_hundred_simultaneous_posts_with_one_key_make_one_job(client: TestCl
 
 def test_a_key_stands_for_one_operation(client: TestClient) -> None:
     headers = {"Idempotency-Key": "k"}
-    first, other = submit(client)["id"], submit(client)["id"]
+    first, other = post_job(client)["id"], post_job(client)["id"]
     for job_id in (first, other):
         client.post(f"/v1/jobs/{job_id}/cancel")
     assert client.post(f"/v1/jobs/{first}/retry", headers=headers).status_code == 202
@@ -106,7 +100,7 @@ def test_a_key_stands_for_one_operation(client: TestClient) -> None:
 
 
 def test_a_retry_is_made_once_for_a_key(client: TestClient, queue: Any) -> None:
-    job_id = submit(client)["id"]
+    job_id = post_job(client)["id"]
     client.post(f"/v1/jobs/{job_id}/cancel")
 
     def post(_: int) -> tuple[str, str | None]:
@@ -178,7 +172,7 @@ def test_a_key_from_before_keys_had_holders_belongs_to_the_first_who_repeats_its
 
 def test_over_the_quota_a_post_is_told_to_come_again(client: TestClient) -> None:
     for _ in range(20):
-        submit(client)
+        post_job(client)
     response = client.post("/v1/jobs", json={"activation": "relu"})
     assert (response.status_code, response.json()["code"]) == (429, "too_many_jobs")
     assert int(response.headers["Retry-After"]) > 0
@@ -253,32 +247,32 @@ def test_a_body_that_is_too_large_is_refused(client: TestClient, declared: bool)
 
 
 def test_the_article_protocol_fills_in_what_was_published(client: TestClient) -> None:
-    spec = submit(client, protocol="article")["spec"]
+    spec = post_job(client, protocol="article")["spec"]
     assert (spec["epochs"], spec["validation"], spec["protocol"]) == (100, {"kind": "test"}, "article")
-    assert submit(client, protocol="article", epochs=5)["spec"]["epochs"] == 5
+    assert post_job(client, protocol="article", epochs=5)["spec"]["epochs"] == 5
 
 
 # --- find ---
 
 
-def test_an_unchanged_job_is_not_sent_again(client: TestClient, hand: Any) -> None:
-    url = f"/v1/jobs/{submit(client)['id']}"
+def test_an_unchanged_job_is_not_sent_again(client: TestClient, worker: FakeWorker) -> None:
+    url = f"/v1/jobs/{post_job(client)['id']}"
     etag = client.get(url).headers["ETag"]
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
-    hand.claim(url.rpartition("/")[2])
+    worker.claim(url.rpartition("/")[2])
     assert client.get(url, headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_a_job_in_training_shows_its_progress(client: TestClient, hand: Any) -> None:
-    job_id = submit(client, epochs=4)["id"]
-    hand.record(hand.claim(job_id), 1)
+def test_a_job_in_training_shows_its_progress(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=4)["id"]
+    worker.record(worker.claim(job_id), 1)
     job = client.get(f"/v1/jobs/{job_id}").json()
     assert job["progress"] == {"epoch": 1, "epochs": 4, "fraction": 0.25}
     assert (job["eta_seconds"], job["best"]["epoch"], job["latest"]["val_loss"]) == (6.0, 1, 1 / 3)
 
 
 def test_jobs_are_listed_page_by_page(client: TestClient) -> None:
-    ids = [submit(client)["id"] for _ in range(5)]
+    ids = [post_job(client)["id"] for _ in range(5)]
     found, cursor = [], ""
     while cursor is not None:
         query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
@@ -289,9 +283,9 @@ def test_jobs_are_listed_page_by_page(client: TestClient) -> None:
 
 
 def test_jobs_are_found_by_state_activation_and_metadata(client: TestClient) -> None:
-    mine = submit(client, activation="gelu", metadata={"who": "me"})["id"]
-    submit(client, activation="gelu", metadata={"who": "you"})
-    submit(client)
+    mine = post_job(client, activation="gelu", metadata={"who": "me"})["id"]
+    post_job(client, activation="gelu", metadata={"who": "you"})
+    post_job(client)
     found = client.get("/v1/jobs", params={"activation": "gelu", "state": "queued", "metadata[who]": "me"}).json()
     assert [job["id"] for job in found["data"]] == [mine]
 
@@ -334,21 +328,20 @@ def test_a_job_that_does_not_exist_is_not_found(client: TestClient, method: str,
 
 
 def test_a_queued_job_is_cancelled_at_once_and_again(client: TestClient) -> None:
-    url = f"/v1/jobs/{submit(client)['id']}/cancel"
+    url = f"/v1/jobs/{post_job(client)['id']}/cancel"
     assert [client.post(url).json()["state"] for _ in range(2)] == ["cancelled", "cancelled"]
 
 
-def test_a_finished_job_cannot_be_cancelled(client: TestClient, hand: Any, app: FastAPI) -> None:
-    lease = hand.claim(submit(client, epochs=1)["id"])
-    hand.record(lease, 1)
-    with app.state.sessions.begin() as session:
-        leases.succeed(session, lease, Evaluation(0.1, 0.9, 0.98))
+def test_a_finished_job_cannot_be_cancelled(client: TestClient, worker: FakeWorker) -> None:
+    lease = worker.claim(post_job(client, epochs=1)["id"])
+    worker.record(lease, 1)
+    worker.succeed(lease)
     response = client.post(f"/v1/jobs/{lease.job_id}/cancel")
     assert (response.status_code, response.json()["code"]) == (409, "job_finished")
 
 
 def test_a_retry_is_a_new_job_with_the_same_spec(client: TestClient, queue: Any) -> None:
-    first = submit(client, epochs=7)
+    first = post_job(client, epochs=7)
     client.post(f"/v1/jobs/{first['id']}/cancel")
     response = client.post(f"/v1/jobs/{first['id']}/retry")
     second = response.json()
@@ -359,12 +352,12 @@ def test_a_retry_is_a_new_job_with_the_same_spec(client: TestClient, queue: Any)
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/retry"), ("DELETE", "")])
 def test_an_unfinished_job_is_neither_retried_nor_deleted(client: TestClient, method: str, path: str) -> None:
-    response = client.request(method, f"/v1/jobs/{submit(client)['id']}{path}")
+    response = client.request(method, f"/v1/jobs/{post_job(client)['id']}{path}")
     assert (response.status_code, response.json()["code"]) == (409, "job_not_finished")
 
 
 def test_a_deleted_job_is_gone_with_its_files(client: TestClient, tmp_path: Path) -> None:
-    job_id = submit(client)["id"]
+    job_id = post_job(client)["id"]
     folder = tmp_path / "checkpoints" / job_id
     folder.mkdir(parents=True)
     (folder / "epoch-0001-attempt-1.safetensors").touch()
@@ -378,10 +371,10 @@ def test_a_deleted_job_is_gone_with_its_files(client: TestClient, tmp_path: Path
 
 
 @pytest.fixture
-def trained(client: TestClient, hand: Any) -> str:
-    lease = hand.claim(submit(client, epochs=3)["id"])
+def trained(client: TestClient, worker: FakeWorker) -> str:
+    lease = worker.claim(post_job(client, epochs=3)["id"])
     for epoch in (1, 2, 3):
-        hand.record(lease, epoch, loss=0.1 * epoch)
+        worker.record(lease, epoch, loss=0.1 * epoch)
     return str(lease.job_id)
 
 
@@ -422,23 +415,18 @@ def test_a_format_that_is_not_offered_is_refused(client: TestClient, trained: st
     assert client.get(f"{url}?format=pdf").status_code == 422
 
 
-def test_a_layer_figure_that_was_not_finite_says_so(client: TestClient, hand: Any, app: FastAPI) -> None:
-    lease = hand.claim(submit(client)["id"])
-    layer = LayerMetrics(1, "conv1", float("nan"), float("inf"), None, 1.0, 0.2, 0.0, 0.0, 0.0)
-    with app.state.sessions.begin() as session:
-        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        leases.record_epoch(session, lease, metrics, layers=[layer])
+def test_a_layer_figure_that_was_not_finite_says_so(client: TestClient, worker: FakeWorker) -> None:
+    lease = worker.claim(post_job(client)["id"])
+    figures = {"gradient_norm": float("nan"), "update_ratio": float("inf"), "activation_mean": None}
+    worker.record(lease, layers=[layer_metrics(**figures)])
     [row] = client.get(f"/v1/jobs/{lease.job_id}/layers").json()["layers"]
     assert (row["gradient_norm"], row["update_ratio"], row["activation_mean"]) == (None, None, None)
     assert row["non_finite"] == {"/gradient_norm": "nan", "/update_ratio": "inf"}
 
 
-def test_layers_are_served_from_the_input_to_the_output(client: TestClient, hand: Any, app: FastAPI) -> None:
-    lease = hand.claim(submit(client)["id"])
-    figures = [LayerMetrics(1, name, 0.5, 0.1, 0.0, 1.0, 0.2, 0.0, 0.0, 0.0) for name in ("conv1", "dense2")]
-    with app.state.sessions.begin() as session:
-        metrics = EpochMetrics(1, 0.1, 0.5, 0.9, 0.2, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-        leases.record_epoch(session, lease, metrics, layers=figures)
+def test_layers_are_served_from_the_input_to_the_output(client: TestClient, worker: FakeWorker) -> None:
+    lease = worker.claim(post_job(client)["id"])
+    worker.record(lease, layers=[layer_metrics(layer="conv1"), layer_metrics(layer="dense2")])
     url = f"/v1/jobs/{lease.job_id}/layers"
     assert [row["layer"] for row in client.get(url).json()["layers"]] == ["conv1", "dense2"]
     assert client.get(f"{url}?epoch=2").json()["layers"] == []

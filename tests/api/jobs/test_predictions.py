@@ -15,27 +15,29 @@ from db.leases import Lease
 from db.models import Prediction
 from db.predictions import Answer
 from db.session import Sessions
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 DARK = [[0] * 28 for _ in range(28)]
 SEVEN = [0.01, 0.0, 0.02, 0.01, 0.0, 0.0, 0.0, 0.95, 0.0, 0.01]
 
 
 @pytest.fixture
-def lease(client: TestClient, hand: Any) -> Lease:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
-    claimed: Lease = hand.claim(job_id)
+def lease(client: TestClient, worker: FakeWorker) -> Lease:
+    job_id = post_job(client, epochs=3)["id"]
+    claimed: Lease = worker.claim(job_id)
     return claimed
 
 
 @pytest.fixture
-def path(lease: Lease, hand: Any) -> str:
+def path(lease: Lease, worker: FakeWorker) -> str:
     """Of a job with a checkpoint."""
-    hand.checkpoint(lease, 1)
+    worker.checkpoint(lease, 1)
     return f"/v1/jobs/{lease.job_id}/predict"
 
 
 @contextmanager
-def worker(app: FastAPI, conclude: Callable[[Any, str], None]) -> Iterator[None]:
+def answering(app: FastAPI, conclude: Callable[[Any, str], None]) -> Iterator[None]:
     """Does with the first hint what it is told to."""
 
     def work() -> None:
@@ -60,7 +62,7 @@ def test_a_workers_answer_is_the_digit_with_its_probabilities(client: TestClient
     def answer(session: Any, prediction_id: str) -> None:
         predictions.answer(session, prediction_id, Answer(epoch=1, probabilities=SEVEN))
 
-    with worker(app, answer):
+    with answering(app, answer):
         response = client.post(path, json={"image": DARK})
     assert (response.status_code, response.json()) == (200, {"digit": 7, "probabilities": SEVEN, "epoch": 1})
     assert left(app.state.sessions) == 0
@@ -70,7 +72,7 @@ def test_a_workers_answer_is_the_digit_with_its_probabilities(client: TestClient
     ("code", "status"), [("no_checkpoint", 409), ("storage_unavailable", 503), ("internal_error", 500)]
 )
 def test_what_the_worker_met_is_named(client: TestClient, app: FastAPI, path: str, code: str, status: int) -> None:
-    with worker(
+    with answering(
         app, lambda session, prediction_id: predictions.answer(session, prediction_id, Answer(error_code=code))
     ):
         response = client.post(path, json={"image": DARK})
@@ -104,10 +106,10 @@ def test_an_unknown_job_is_not_found(client: TestClient) -> None:
 
 
 def test_a_job_deleted_meanwhile_is_not_found(
-    client: TestClient, app: FastAPI, path: str, hand: Any, lease: Any
+    client: TestClient, app: FastAPI, path: str, worker: FakeWorker, lease: Any
 ) -> None:
-    hand.cancel(lease)
-    with worker(app, lambda *_: client.delete(path.removesuffix("/predict"))):
+    worker.cancel(lease)
+    with answering(app, lambda *_: client.delete(path.removesuffix("/predict"))):
         response = client.post(path, json={"image": DARK})
     assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
 

@@ -17,6 +17,8 @@ from db import leases, sweeps, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, Diverged
 from jobs.sweep import SweepSpec, expand
 from runtime.settings import Settings
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 ABSENT = None
 
@@ -48,7 +50,7 @@ def scrape(client: TestClient) -> Any:
 
 
 def submit(client: TestClient, **spec: Any) -> str:
-    return str(client.post("/v1/jobs", json={"activation": "relu", "epochs": 2, **spec}).json()["id"])
+    return str(post_job(client, **{"epochs": 2, **spec})["id"])
 
 
 def test_the_format_is_the_one_that_the_scraper_accepts(client: TestClient) -> None:
@@ -97,9 +99,9 @@ def test_a_bug_is_counted_as_the_500_that_it_is_answered_with(client: TestClient
     assert found("activation_lab_http_requests_in_flight") == 1, "the scrape itself"
 
 
-def test_gauges_say_how_things_stand(client: TestClient, app: FastAPI, hand: Any, scrape: Any) -> None:
+def test_gauges_say_how_things_stand(client: TestClient, app: FastAPI, worker: FakeWorker, scrape: Any) -> None:
     first, _ = submit(client), submit(client)
-    hand.claim(first)
+    worker.claim(first)
     spec = SweepSpec.model_validate({"base": {"epochs": 1}, "activations": ["relu", "gelu"]})
     with app.state.sessions.begin() as session:
         workers.report(session, "worker/1", device="cpu", job_id=None)
@@ -127,13 +129,13 @@ def test_the_oldest_due_job_says_how_long_the_queue_waits(client: TestClient, ap
     assert 3600 <= scrape()("activation_lab_queue_oldest_wait_seconds") < 3660
 
 
-def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, hand: Any, scrape: Any) -> None:
+def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, worker: FakeWorker, scrape: Any) -> None:
     before_the_first = submit(client)
-    hand.record(hand.claim(before_the_first), 1)
+    worker.record(worker.claim(before_the_first), 1)
     scrape()
     job_id = submit(client, activation="gelu")
-    lease = hand.claim(job_id)
-    hand.record(lease, 1)
+    lease = worker.claim(job_id)
+    worker.record(lease, 1)
     for _ in range(3):
         found = scrape()
         assert found("activation_lab_jobs_accepted_total") == 1
@@ -142,8 +144,8 @@ def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, ha
         assert found("activation_lab_epoch_duration_seconds_sum", activation="gelu") == 2.0
         assert found("activation_lab_job_queue_seconds_count") == 1
         assert found("activation_lab_jobs_ended_total", activation="gelu", state="succeeded") == 0
-    hand.record(lease, 2)
-    with hand.sessions.begin() as session:
+    worker.record(lease, 2)
+    with worker.sessions.begin() as session:
         leases.fail(session, lease, Diverged())
     for _ in range(2):
         found = scrape()
@@ -154,24 +156,24 @@ def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, ha
 
 
 def test_a_job_that_goes_on_for_long_is_started_once(
-    client: TestClient, hand: Any, scrape: Any, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, worker: FakeWorker, scrape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_metrics, "OVERLAP", timedelta(0))  # so that what was seen is soon forgotten
     scrape()
-    lease = hand.claim(submit(client))
+    lease = worker.claim(submit(client))
     for epoch in (1, 2):
-        hand.record(lease, epoch)
+        worker.record(lease, epoch)
         found = scrape()
         assert found("activation_lab_job_queue_seconds_count") == 1
         assert found("activation_lab_epochs_recorded_total") == epoch
 
 
-def test_counters_never_fall_when_a_job_is_deleted(client: TestClient, hand: Any, scrape: Any) -> None:
+def test_counters_never_fall_when_a_job_is_deleted(client: TestClient, worker: FakeWorker, scrape: Any) -> None:
     scrape()
     job_id = submit(client)
-    lease = hand.claim(job_id)
-    hand.record(lease, 1)
-    hand.cancel(lease)
+    lease = worker.claim(job_id)
+    worker.record(lease, 1)
+    worker.cancel(lease)
     before = scrape()
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
     after = scrape()
@@ -181,11 +183,11 @@ def test_counters_never_fall_when_a_job_is_deleted(client: TestClient, hand: Any
             assert after(name, **labels) >= value, name
 
 
-def test_an_epoch_of_a_job_that_lost_its_worker_is_counted(client: TestClient, hand: Any, scrape: Any) -> None:
+def test_an_epoch_of_a_job_that_lost_its_worker_is_counted(client: TestClient, worker: FakeWorker, scrape: Any) -> None:
     scrape()
-    lease = hand.claim(submit(client))
-    hand.record(lease, 1)
-    with hand.sessions.begin() as session:
+    lease = worker.claim(submit(client))
+    worker.record(lease, 1)
+    with worker.sessions.begin() as session:
         leases.release(session, lease, "the worker shuts down")
     assert scrape()("activation_lab_epochs_recorded_total") == 1
 
@@ -231,10 +233,10 @@ def test_without_database_and_broker_the_scrape_still_answers() -> None:
 
 
 def test_what_a_database_that_comes_back_missed_is_counted_then(
-    client: TestClient, app: FastAPI, hand: Any, scrape: Any
+    client: TestClient, app: FastAPI, worker: FakeWorker, scrape: Any
 ) -> None:
     scrape()
-    hand.record(hand.claim(submit(client)), 1)
+    worker.record(worker.claim(submit(client)), 1)
     there, app.state.sessions = app.state.sessions, Away()
     assert scrape()("activation_lab_epochs_recorded_total") == 0
     app.state.sessions = there

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from api.streams import job
 from jobs.metrics import LayerMetrics
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 
 def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
@@ -24,12 +26,12 @@ def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
 
 
 @pytest.fixture
-def ended(client: TestClient, hand: Any) -> str:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
-    lease = hand.claim(job_id)
-    hand.record(lease, 1)
-    hand.record(lease, 2)
-    hand.cancel(lease)
+def ended(client: TestClient, worker: FakeWorker) -> str:
+    job_id = post_job(client, epochs=3)["id"]
+    lease = worker.claim(job_id)
+    worker.record(lease, 1)
+    worker.record(lease, 2)
+    worker.cancel(lease)
     return f"/v1/jobs/{job_id}/stream"
 
 
@@ -75,22 +77,22 @@ def test_after_an_event_that_is_not_there_a_client_starts_over(client: TestClien
     assert events(client.get(ended, headers={"Last-Event-ID": str(seq)}).text) == whole
 
 
-def test_a_job_in_training_too_lets_its_client_start_over(client: TestClient, hand: Any) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
-    lease = hand.claim(job_id)
-    worker = Timer(0.5, lambda: (hand.record(lease, 1), hand.cancel(lease)))
-    worker.start()
+def test_a_job_in_training_too_lets_its_client_start_over(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=3)["id"]
+    lease = worker.claim(job_id)
+    training = Timer(0.5, lambda: (worker.record(lease, 1), worker.cancel(lease)))
+    training.start()
     kinds = [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream?after=99").text)]
-    worker.join()
+    training.join()
     assert kinds == ["reset", "state", "state", "epoch", "state", "end"]
 
 
 def test_an_older_state_of_the_database_resets_a_stream_that_is_open(
-    client: TestClient, app: FastAPI, hand: Any, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, app: FastAPI, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
-    lease = hand.claim(job_id)
-    hand.record(lease, 1)
+    job_id = post_job(client, epochs=3)["id"]
+    lease = worker.claim(job_id)
+    worker.record(lease, 1)
     told, reset = Event(), Event()
     monkeypatch.setattr(job, "server_sent", noting(job.server_sent, told))
     monkeypatch.setattr(job, "reset", noting(job.reset, reset))
@@ -102,7 +104,7 @@ def test_an_older_state_of_the_database_resets_a_stream_that_is_open(
             session.execute(text("DELETE FROM epochs"))
             session.execute(text("UPDATE jobs SET event_seq = 2, epochs_done = 0"))
         assert reset.wait(60)
-        hand.cancel(lease)
+        worker.cancel(lease)
 
     with ThreadPoolExecutor(1) as pool:
         restored = pool.submit(restore)
@@ -129,12 +131,12 @@ def conv2(epoch: int, *, dead_fraction: float) -> list[LayerMetrics]:
     return [LayerMetrics(epoch, "conv2", 0.0, 0.0, 0.0, 0.0, 1.0, dead_fraction, 1.0, 0.0)]
 
 
-def test_a_diagnosis_comes_with_its_evidence_and_stays_on_the_job(client: TestClient, hand: Any) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
-    lease = hand.claim(job_id)
-    hand.record(lease, 1, layers=conv2(1, dead_fraction=1.0))
-    hand.record(lease, 2, layers=conv2(2, dead_fraction=0.0))
-    hand.cancel(lease)
+def test_a_diagnosis_comes_with_its_evidence_and_stays_on_the_job(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=3)["id"]
+    lease = worker.claim(job_id)
+    worker.record(lease, 1, layers=conv2(1, dead_fraction=1.0))
+    worker.record(lease, 2, layers=conv2(2, dead_fraction=0.0))
+    worker.cancel(lease)
     told = events(client.get(f"/v1/jobs/{job_id}/stream").text)
     assert [kind for _, kind, _ in told] == ["state", "state", "epoch", "diagnosis", "epoch", "state", "end"]
     diagnosis = told[3][2]
@@ -151,23 +153,23 @@ def test_a_diagnosis_comes_with_its_evidence_and_stays_on_the_job(client: TestCl
     assert on_the_job == [{**diagnosis, "until_epoch": 1, "non_finite": None}]
 
 
-def test_a_stream_waits_for_what_is_still_to_come(client: TestClient, hand: Any) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"]
+def test_a_stream_waits_for_what_is_still_to_come(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=3)["id"]
 
     def train() -> None:
-        lease = hand.claim(job_id)
-        hand.record(lease, 1)
-        hand.cancel(lease)
+        lease = worker.claim(job_id)
+        worker.record(lease, 1)
+        worker.cancel(lease)
 
-    worker = Timer(0.5, train)
-    worker.start()
+    training = Timer(0.5, train)
+    training.start()
     kinds = [kind for _, kind, _ in events(client.get(f"/v1/jobs/{job_id}/stream").text)]
-    worker.join()
+    training.join()
     assert kinds == ["state", "state", "epoch", "state", "end"]
 
 
 def test_many_streams_of_many_jobs_are_all_told(client: TestClient) -> None:
-    ids = [client.post("/v1/jobs", json={"activation": "relu"}).json()["id"] for _ in range(3)]
+    ids = [post_job(client)["id"] for _ in range(3)]
     with ThreadPoolExecutor(12) as pool:
         streams = [pool.submit(client.get, f"/v1/jobs/{job_id}/stream") for job_id in ids * 4]
         sleep(0.5)
@@ -177,7 +179,7 @@ def test_many_streams_of_many_jobs_are_all_told(client: TestClient) -> None:
 
 
 def test_the_stream_of_a_deleted_job_ends(client: TestClient, app: FastAPI) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+    job_id = post_job(client)["id"]
 
     def delete() -> None:
         with app.state.sessions.begin() as session:

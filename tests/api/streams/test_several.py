@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from api.streams.several import MAX_STREAMS
 from db import jobs
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_job
 
 Events = list[tuple[str, str, dict[str, Any]]]
 
@@ -25,30 +27,30 @@ def events(text: str) -> Events:
     return parsed
 
 
-def ended_job(client: TestClient, hand: Any, *, epochs: int = 2) -> str:
-    job_id = str(client.post("/v1/jobs", json={"activation": "relu", "epochs": 5}).json()["id"])
-    lease = hand.claim(job_id)
+def ended_job(client: TestClient, worker: FakeWorker, *, epochs: int = 2) -> str:
+    job_id = str(post_job(client, epochs=5)["id"])
+    lease = worker.claim(job_id)
     for epoch in range(1, epochs + 1):
-        hand.record(lease, epoch)
-    hand.cancel(lease)
+        worker.record(lease, epoch)
+    worker.cancel(lease)
     return job_id
 
 
-def ended_sweep(client: TestClient, hand: Any) -> str:
+def ended_sweep(client: TestClient, worker: FakeWorker) -> str:
     body = {"base": {"epochs": 2}, "activations": ["relu", "gelu"]}
     sweep_id = str(client.post("/v1/sweeps", json=body).json()["id"])
     for job in client.get("/v1/jobs", params={"sweep_id": sweep_id}).json()["data"]:
-        lease = hand.claim(job["id"])
-        hand.record(lease, 1)
-        hand.cancel(lease)
+        lease = worker.claim(job["id"])
+        worker.record(lease, 1)
+        worker.cancel(lease)
     return sweep_id
 
 
 @pytest.fixture
-def several(client: TestClient, hand: Any) -> str:
+def several(client: TestClient, worker: FakeWorker) -> str:
     """The path of a stream of two jobs and a sweep, all ended."""
-    jobs = [ended_job(client, hand), ended_job(client, hand, epochs=1)]
-    return f"/v1/stream?jobs={','.join(jobs)}&sweeps={ended_sweep(client, hand)}"
+    jobs = [ended_job(client, worker), ended_job(client, worker, epochs=1)]
+    return f"/v1/stream?jobs={','.join(jobs)}&sweeps={ended_sweep(client, worker)}"
 
 
 def of_stream(found: Events, place: int) -> list[tuple[str, dict[str, Any]]]:
@@ -82,8 +84,8 @@ def test_whatever_event_a_client_comes_back_with_it_misses_none_and_has_none_twi
     assert client.get(several, headers={"Last-Event-ID": whole[-1][0]}).status_code == 204
 
 
-def test_positions_are_taken_along_to_another_set_of_streams(client: TestClient, hand: Any) -> None:
-    first, second = ended_job(client, hand), ended_job(client, hand)
+def test_positions_are_taken_along_to_another_set_of_streams(client: TestClient, worker: FakeWorker) -> None:
+    first, second = ended_job(client, worker), ended_job(client, worker)
     found = events(client.get(f"/v1/stream?jobs={first}").text)
     path = f"/v1/stream?jobs={second},{first}&after=,{found[2][0]}"
     both = events(client.get(path).text)
@@ -91,32 +93,36 @@ def test_positions_are_taken_along_to_another_set_of_streams(client: TestClient,
     assert [kind for kind, _ in of_stream(both, 1)] == [kind for _, kind, _ in found[3:]]
 
 
-def test_one_job_may_be_followed_from_two_positions(client: TestClient, hand: Any) -> None:
-    job_id = ended_job(client, hand)
+def test_one_job_may_be_followed_from_two_positions(client: TestClient, worker: FakeWorker) -> None:
+    job_id = ended_job(client, worker)
     found = events(client.get(f"/v1/stream?jobs={job_id},{job_id}&after=0,3").text)
     assert len(of_stream(found, 0)) == len(of_stream(found, 1)) + 3
 
 
-def test_the_connection_waits_for_what_is_still_to_come_on_any_of_its_streams(client: TestClient, hand: Any) -> None:
-    ids = [client.post("/v1/jobs", json={"activation": "relu", "epochs": 3}).json()["id"] for _ in range(2)]
+def test_the_connection_waits_for_what_is_still_to_come_on_any_of_its_streams(
+    client: TestClient, worker: FakeWorker
+) -> None:
+    ids = [post_job(client, epochs=3)["id"] for _ in range(2)]
 
     def train() -> None:
         for job_id in reversed(ids):
-            lease = hand.claim(job_id)
-            hand.record(lease, 1)
-            hand.cancel(lease)
+            lease = worker.claim(job_id)
+            worker.record(lease, 1)
+            worker.cancel(lease)
 
-    worker = Timer(0.5, train)
-    worker.start()
+    training = Timer(0.5, train)
+    training.start()
     found = events(client.get(f"/v1/stream?jobs={','.join(ids)}").text)
-    worker.join()
+    training.join()
     for place in range(2):
         kinds = [kind for kind, _ in of_stream(found, place)]
         assert kinds == ["state", "state", "epoch", "state", "end"]
 
 
-def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(client: TestClient, hand: Any) -> None:
-    job_id = ended_job(client, hand)
+def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(
+    client: TestClient, worker: FakeWorker
+) -> None:
+    job_id = ended_job(client, worker)
     path = f"/v1/stream?jobs=nowhere,{job_id}&sweeps=nothing"
     found = events(client.get(path).text)
     assert of_stream(found, 0) == [("gone", {"job_id": "nowhere"})]
@@ -126,7 +132,7 @@ def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(cli
 
 
 def test_a_job_that_is_deleted_meanwhile_is_told_gone(client: TestClient, app: FastAPI) -> None:
-    job_id = client.post("/v1/jobs", json={"activation": "relu"}).json()["id"]
+    job_id = post_job(client)["id"]
 
     def delete() -> None:
         with app.state.sessions.begin() as session:
@@ -140,8 +146,10 @@ def test_a_job_that_is_deleted_meanwhile_is_told_gone(client: TestClient, app: F
 
 
 @pytest.mark.parametrize("positions", ["999,gone,999x2", "7,0,1x3", "999,999,1"])
-def test_a_position_that_is_not_there_begins_its_stream_again(client: TestClient, hand: Any, positions: str) -> None:
-    first, second, sweep = ended_job(client, hand), ended_job(client, hand), ended_sweep(client, hand)
+def test_a_position_that_is_not_there_begins_its_stream_again(
+    client: TestClient, worker: FakeWorker, positions: str
+) -> None:
+    first, second, sweep = ended_job(client, worker), ended_job(client, worker), ended_sweep(client, worker)
     path = f"/v1/stream?jobs={first},{second}&sweeps={sweep}"
     whole = events(client.get(path).text)
     found = events(client.get(path, headers={"Last-Event-ID": positions}).text)
@@ -173,17 +181,17 @@ def test_streams_and_positions_that_are_none_are_refused(client: TestClient, que
     assert response.json()["errors"][0]["pointer"] in {"/jobs", "/Last-Event-ID"}
 
 
-def test_a_long_backlog_comes_whole(client: TestClient, hand: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_backlog_comes_whole(client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.streams.several.EVENTS_AT_ONCE", 3)
-    first, second = ended_job(client, hand, epochs=5), ended_job(client, hand, epochs=4)
+    first, second = ended_job(client, worker, epochs=5), ended_job(client, worker, epochs=4)
     found = events(client.get(f"/v1/stream?jobs={first},{second}").text)
     for place, epochs in enumerate((5, 4)):
         rows = [data["epoch"] for kind, data in of_stream(found, place) if kind == "epoch"]
         assert rows == [*range(1, epochs + 1)]
 
 
-def test_a_sweep_without_any_job_left_is_gone(client: TestClient, app: FastAPI, hand: Any) -> None:
-    sweep_id = ended_sweep(client, hand)
+def test_a_sweep_without_any_job_left_is_gone(client: TestClient, app: FastAPI, worker: FakeWorker) -> None:
+    sweep_id = ended_sweep(client, worker)
     with app.state.sessions.begin() as session:
         for job in client.get("/v1/jobs", params={"sweep_id": sweep_id}).json()["data"]:
             jobs.remove(session, job["id"])

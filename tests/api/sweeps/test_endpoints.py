@@ -16,16 +16,14 @@ from starlette.testclient import TestClient
 from api.streams.poller import News
 from db import leases
 from jobs.errors import Diverged
-from jobs.metrics import EpochMetrics, Evaluation
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_sweep
 
 PAIR = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
 
 
 def submit(client: TestClient, **sweep: Any) -> dict[str, Any]:
-    response = client.post("/v1/sweeps", json={**PAIR, **sweep})
-    assert response.status_code == 202, response.text
-    created: dict[str, Any] = response.json()
-    return created
+    return post_sweep(client, **{**PAIR, **sweep})
 
 
 def job_ids(sweep: dict[str, Any]) -> list[str]:
@@ -48,17 +46,14 @@ def of_job(found: Iterable[tuple[str, str, dict[str, Any]]], job_id: str) -> lis
 
 
 @pytest.fixture
-def train(app: FastAPI, hand: Any) -> Callable[..., None]:
-    """Trains a job by hand to its end: an epoch for each validation loss."""
+def train(worker: FakeWorker) -> Callable[..., None]:
+    """Trains a job to its end: an epoch for each validation loss."""
 
     def trained(job_id: str, *val_losses: float, seconds: float = 2.0) -> None:
-        lease = hand.claim(job_id)
+        lease = worker.claim(job_id)
         for epoch, val_loss in enumerate(val_losses, start=1):
-            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 1 - val_loss, 0.95, 1e-3, seconds, 1000.0)
-            with app.state.sessions.begin() as session:
-                leases.record_epoch(session, lease, metrics)
-        with app.state.sessions.begin() as session:
-            leases.succeed(session, lease, Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98))
+            worker.record(lease, epoch, val_loss=val_loss, val_accuracy=1 - val_loss, epoch_seconds=seconds)
+        worker.succeed(lease)
 
     return trained
 
@@ -176,9 +171,9 @@ def test_512_jobs_are_accepted_at_once(client: TestClient, app: FastAPI, queue: 
 # --- how it stands ---
 
 
-def test_a_sweep_shows_how_far_it_is(client: TestClient, hand: Any) -> None:
+def test_a_sweep_shows_how_far_it_is(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client)
-    hand.record(hand.claim(job_ids(sweep)[0]), 1)
+    worker.record(worker.claim(job_ids(sweep)[0]), 1)
     now = client.get(f"/v1/sweeps/{sweep['id']}").json()
     assert (now["state"], now["jobs"]["running"], now["jobs"]["queued"]) == ("running", 1, 1)
     assert now["progress"] == {"epoch": 1, "epochs": 4, "fraction": 0.25}
@@ -266,22 +261,20 @@ def test_a_figure_that_is_not_finite_says_so(client: TestClient, train: Any) -> 
     assert final == {"mean": None, "interval": None, "n": 1, "non_finite": {"/mean": "inf"}}
 
 
-def test_the_best_figures_are_those_of_all_jobs_that_have_any(client: TestClient, app: FastAPI, hand: Any) -> None:
+def test_the_best_figures_are_those_of_all_jobs_that_have_any(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, activations=["sigmoid", "relu", "gelu"], base={"epochs": 3}, grid={"batch_size": [64]})
     sigmoid, relu, gelu = job_ids(sweep)
     assert sweep["best"] == {"val_loss": None, "val_accuracy": None, "val_binary_accuracy": None}
 
     def record(lease: Any, epoch: int, val_loss: float, val_accuracy: float) -> None:
-        metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, val_accuracy, 0.95, 1e-3, 2.0, 1000.0)
-        with app.state.sessions.begin() as session:
-            leases.record_epoch(session, lease, metrics)
+        worker.record(lease, epoch, val_loss=val_loss, val_accuracy=val_accuracy)
 
-    held = {job_id: hand.claim(job_id) for job_id in (sigmoid, relu, gelu)}
+    held = {job_id: worker.claim(job_id) for job_id in (sigmoid, relu, gelu)}
     record(held[sigmoid], 1, 0.3, 0.105)
     record(held[relu], 1, 0.1, 0.9)
     record(held[relu], 2, 0.2, 0.9083)
     record(held[gelu], 1, float("inf"), 0.1)
-    hand.cancel(held[relu])
+    worker.cancel(held[relu])
     now = client.get(f"/v1/sweeps/{sweep['id']}").json()
     of_relu = {"job_id": relu, "activation": "relu", "seed": 0, "values": {"batch_size": 64}}
     assert now["best"]["val_accuracy"] == {"value": 0.9083, **of_relu}
@@ -291,7 +284,7 @@ def test_the_best_figures_are_those_of_all_jobs_that_have_any(client: TestClient
     assert row["final"]["val_accuracy"] is None, "it did not come to its last epoch"
 
 
-def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, hand: Any, train: Any) -> None:
+def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, worker: FakeWorker, train: Any) -> None:
     sweep = submit(client, activations=["relu", "gelu", "elu"])
     first, second, third = job_ids(sweep)
 
@@ -301,7 +294,7 @@ def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, hand:
     train(first, 0.1, 0.1)
     assert state() == "running"
     client.post(f"/v1/jobs/{second}/cancel")
-    lease = hand.claim(third)
+    lease = worker.claim(third)
     with app.state.sessions.begin() as session:
         leases.fail(session, lease, Diverged())
     assert state() == "failed"
@@ -359,14 +352,14 @@ def test_a_sweep_that_does_not_exist_is_not_found(client: TestClient, path: str,
 # --- cancel ---
 
 
-def test_a_cancelled_sweep_stops_what_waits_and_asks_what_trains(client: TestClient, hand: Any) -> None:
+def test_a_cancelled_sweep_stops_what_waits_and_asks_what_trains(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client)
-    lease = hand.claim(job_ids(sweep)[0])
+    lease = worker.claim(job_ids(sweep)[0])
     cancelled = client.post(f"/v1/sweeps/{sweep['id']}/cancel")
     assert cancelled.status_code == 202
     assert (cancelled.json()["jobs"]["running"], cancelled.json()["jobs"]["cancelled"]) == (1, 1)
     assert client.get(f"/v1/jobs/{lease.job_id}").json()["cancel_requested_at"] is not None
-    hand.cancel(lease)
+    worker.cancel(lease)
     again = client.post(f"/v1/sweeps/{sweep['id']}/cancel")
     assert (again.status_code, again.json()["state"]) == (202, "cancelled")
 
@@ -419,10 +412,10 @@ TYPED = {
 }
 
 
-def test_the_types_of_a_grid_survive_in_every_format(client: TestClient, hand: Any) -> None:
+def test_the_types_of_a_grid_survive_in_every_format(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, activations=["relu"], grid=TYPED, base={"epochs": 1})
     for job_id in job_ids(sweep):
-        hand.record(hand.claim(job_id), 1)
+        worker.record(worker.claim(job_id), 1)
     path = f"/v1/sweeps/{sweep['id']}/history"
     asked = [job["values"] for job in client.get(path).json()["jobs"]]
     assert asked[1] == {
@@ -459,16 +452,16 @@ def test_a_history_without_an_epoch_is_empty(client: TestClient, kind: str) -> N
 
 
 @pytest.fixture
-def ended(client: TestClient, hand: Any) -> dict[str, Any]:
+def ended(client: TestClient, worker: FakeWorker) -> dict[str, Any]:
     """Its jobs trained at the same time, an epoch of each in turn."""
     sweep = submit(client, activations=["relu", "gelu", "elu"])
     first, second, third = job_ids(sweep)
-    one, two = hand.claim(first), hand.claim(second)
-    hand.record(one, 1)
-    hand.record(two, 1)
-    hand.record(one, 2)
-    hand.cancel(two)
-    hand.cancel(one)
+    one, two = worker.claim(first), worker.claim(second)
+    worker.record(one, 1)
+    worker.record(two, 1)
+    worker.record(one, 2)
+    worker.cancel(two)
+    worker.cancel(one)
     client.post(f"/v1/jobs/{third}/cancel")
     return sweep
 
@@ -556,16 +549,16 @@ def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: Fas
     assert asyncio.run(listen())
 
 
-def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient, hand: Any) -> None:
+def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client)
     first, second = job_ids(sweep)
     client.post(f"/v1/jobs/{first}/cancel")
     with ThreadPoolExecutor(1) as pool:
         listening = pool.submit(client.get, f"/v1/sweeps/{sweep['id']}/stream")
         client.delete(f"/v1/jobs/{first}")
-        lease = hand.claim(second)
-        hand.record(lease, 1)
-        hand.cancel(lease)
+        lease = worker.claim(second)
+        worker.record(lease, 1)
+        worker.cancel(lease)
         found = events(listening.result().text)
     assert of_job(found, second) == ["state", "state", "epoch", "state", "end"]
     assert found[-1][2]["jobs"] == counts(cancelled=1)

@@ -13,27 +13,24 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import leases, sweeps
+from db import sweeps
 from db.models import Job
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
-from jobs.metrics import EpochMetrics
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_sweep
 
 FORMATS = ("json", "csv", "ndjson", "parquet")
 
 
 @pytest.fixture
-def sweep(app: FastAPI, client: TestClient, hand: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def sweep(client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Three jobs of two epochs, each read by itself."""
     monkeypatch.setattr(sweeps, "EPOCHS_AT_ONCE", 1)
     body = {"activations": ["relu", "gelu", "elu"], "base": {"epochs": 2}}
-    created: dict[str, Any] = client.post("/v1/sweeps", json=body).raise_for_status().json()
+    created = post_sweep(client, **body)
     for row in created["configurations"]:
-        lease = hand.claim(row["job_ids"][0])
-        for epoch, val_loss in ((1, 0.1), (2, float("inf"))):
-            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 0.6, 0.95, 1e-3, 2.0, 1000.0)
-            with app.state.sessions.begin() as session:
-                leases.record_epoch(session, lease, metrics)
+        worker.train(row["job_ids"][0], 0.1, float("inf"))
     return created
 
 

@@ -4,35 +4,29 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.sweeps.means import spread
-from db import leases
-from jobs.metrics import EpochMetrics
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_sweep
 
 Train = Callable[..., None]
 
 
 @pytest.fixture
-def train(app: FastAPI, hand: Any) -> Train:
+def train(worker: FakeWorker) -> Train:
     """An epoch for each validation loss; the job goes on."""
 
     def trained(job_id: str, *val_losses: float) -> None:
-        lease = hand.claim(job_id)
+        lease = worker.claim(job_id)
         for epoch, val_loss in enumerate(val_losses, start=1):
-            metrics = EpochMetrics(epoch, 0.1, 0.5, 0.9, val_loss, 1 - val_loss, 0.95, 1e-3, 2.0, 1000.0)
-            with app.state.sessions.begin() as session:
-                leases.record_epoch(session, lease, metrics)
+            worker.record(lease, epoch, val_loss=val_loss, val_accuracy=1 - val_loss)
 
     return trained
 
 
 def submit(client: TestClient, **sweep: Any) -> dict[str, Any]:
-    response = client.post("/v1/sweeps", json={"activations": ["relu", "gelu"], "base": {"epochs": 9}, **sweep})
-    assert response.status_code == 202, response.text
-    created: dict[str, Any] = response.json()
-    return created
+    return post_sweep(client, **{"activations": ["relu", "gelu"], "base": {"epochs": 9}, **sweep})
 
 
 def means(client: TestClient, sweep: dict[str, Any], query: str = "") -> dict[str, Any]:

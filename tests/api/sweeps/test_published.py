@@ -3,36 +3,30 @@ import io
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import leases
-from jobs.metrics import EpochMetrics
+from tests.support.fake_worker import FakeWorker
+from tests.support.submitting import post_sweep
 
 
 def submit(client: TestClient, **sweep: Any) -> dict[str, Any]:
     body = {"base": {"protocol": "article", "epochs": 2}, "activations": ["gelu", "mish"], "seeds": [0, 1, 2], **sweep}
-    created: dict[str, Any] = client.post("/v1/sweeps", json=body).raise_for_status().json()
-    return created
+    return post_sweep(client, **body)
 
 
-def record(app: FastAPI, hand: Any, job_id: str, *val_losses: float) -> None:
-    lease = hand.claim(job_id)
-    for epoch, val_loss in enumerate(val_losses, start=1):
-        metrics = EpochMetrics(epoch, 0.1, 0.9, 0.98, val_loss, 0.99, 0.9968, 1e-3, 2.0, 1000.0)
-        with app.state.sessions.begin() as session:
-            leases.record_epoch(session, lease, metrics)
+def record(worker: FakeWorker, job_id: str, *val_losses: float) -> None:
+    worker.train(job_id, *val_losses, val_accuracy=0.99, val_binary_accuracy=0.9968)
 
 
 @pytest.fixture
-def sweep(app: FastAPI, client: TestClient, hand: Any) -> str:
+def sweep(client: TestClient, worker: FakeWorker) -> str:
     """Gelu's three seeds have an epoch close to the published one (.009412), two a second far from it (.006929)."""
     created = submit(client)
     gelu, mish = (row["job_ids"] for row in created["configurations"])
-    record(app, hand, gelu[0], 0.0092, 0.02)
-    record(app, hand, gelu[1], 0.0095, 0.0201)
-    record(app, hand, gelu[2], 0.0097)
-    record(app, hand, mish[0], 0.01)
+    record(worker, gelu[0], 0.0092, 0.02)
+    record(worker, gelu[1], 0.0095, 0.0201)
+    record(worker, gelu[2], 0.0097)
+    record(worker, mish[0], 0.01)
     return str(created["id"])
 
 
@@ -84,9 +78,9 @@ def test_as_csv_it_says_the_same(client: TestClient, sweep: str) -> None:
     ]
 
 
-def test_a_single_seed_is_undecided(app: FastAPI, client: TestClient, hand: Any) -> None:
+def test_a_single_seed_is_undecided(client: TestClient, worker: FakeWorker) -> None:
     created = submit(client, seeds=[0])
-    record(app, hand, created["configurations"][0]["job_ids"][0], 0.0092)
+    record(worker, created["configurations"][0]["job_ids"][0], 0.0092)
     answer = client.get(f"/v1/sweeps/{created['id']}/published").json()
     assert answer["verdicts"] == {"undecided": 2}
     assert {row["prediction"] for row in answer["data"]} == {None}
@@ -99,10 +93,10 @@ def test_another_experiment_says_where_it_departs(client: TestClient) -> None:
     assert (answer["data"], answer["verdicts"]) == ([], {})
 
 
-def test_a_loss_that_is_not_finite_decides_nothing(app: FastAPI, client: TestClient, hand: Any) -> None:
+def test_a_loss_that_is_not_finite_decides_nothing(client: TestClient, worker: FakeWorker) -> None:
     created = submit(client)
     for job_id in created["configurations"][0]["job_ids"]:
-        record(app, hand, job_id, float("inf"))
+        record(worker, job_id, float("inf"))
     row = client.get(f"/v1/sweeps/{created['id']}/published").json()["data"][-1]
     assert (row["verdict"], row["ours"]["mean"], row["ours"]["non_finite"]) == ("undecided", None, {"/mean": "inf"})
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from db import keys, leases, workers
+from db import keys, workers
 from jobs.errors import Diverged
-from jobs.metrics import LayerMetrics
 from stack.main import app
-from tests.support.recorded_runs import Lab, Service, metrics, started
+from tests.support.figures import layer_metrics
+from tests.support.recorded_runs import Lab, Service, started
 
 
 def submitted(lab: Lab, *arguments: str) -> str:
@@ -195,11 +195,8 @@ def test_delete_deletes_every_job_that_is_named(lab: Lab):
 
 def test_layers_come_as_a_table_and_as_files(lab: Lab, service: Service, tmp_path: Path):
     job_id = submitted(lab)
-    with service.sessions.begin() as session:
-        claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
-        assert claim is not None
-        layer = LayerMetrics(1, "conv1", 0.12345, 0.001, 0.2, 0.1, 0.4, None, 0.0, 0.0)
-        leases.record_epoch(session, claim.lease, metrics(1), layers=[layer])
+    figures = {"gradient_norm": 0.12345, "activation_variance": 0.1, "dead_fraction": None, "saturated_fraction": 0.0}
+    service.train(job_id, epochs=1, layers=lambda epoch: [layer_metrics(epoch, **figures)])
     row = lab("layers", job_id).stdout.splitlines()[1]
     assert row.split("\t") == ["1", "conv1", "0.1235", "0.001", "0.2", "0.1", "0.4", "", "0", "0"]
     assert json.loads(lab("layers", job_id, "--json").stdout)["layers"][0]["gradient_norm"] == 0.12345

@@ -12,12 +12,11 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from cli.exports.mlflow import tag_name
-from db import leases
 from jobs.errors import Diverged
-from jobs.metrics import Evaluation, LayerMetrics
+from jobs.metrics import LayerMetrics
 from runtime.settings import sqlite_url
 from stack.main import app
-from tests.support.recorded_runs import Lab, Service, metrics
+from tests.support.recorded_runs import TESTED, Lab, Service
 
 LAYER = LayerMetrics(
     epoch=1,
@@ -31,7 +30,6 @@ LAYER = LayerMetrics(
     saturated_fraction=0.0,
     clipped_fraction=0.0,
 )
-TESTED = Evaluation(loss=0.02, accuracy=0.9601, binary_accuracy=0.992)
 
 
 @pytest.fixture
@@ -39,25 +37,12 @@ def job_id(lab: Lab) -> str:
     return str(lab("submit", "--activation", "relu", "--epochs", "2").stdout).strip()
 
 
-def claimed(service: Service, job_id: str) -> leases.Lease:
-    with service.sessions.begin() as session:
-        claim = leases.claim(session, job_id, "worker-1", lease_seconds=60)
-    assert claim is not None
-    return claim.lease
+def measure_layers(epoch: int) -> list[LayerMetrics]:
+    return [replace(LAYER, epoch=epoch)]
 
 
-def record(service: Service, lease: leases.Lease, epoch: int) -> None:
-    with service.sessions.begin() as session:
-        layers = [replace(LAYER, epoch=epoch)]
-        leases.record_epoch(session, lease, metrics(epoch), layers=layers)
-
-
-def trained(service: Service, job_id: str) -> None:
-    lease = claimed(service, job_id)
-    record(service, lease, 1)
-    record(service, lease, 2)
-    with service.sessions.begin() as session:
-        leases.succeed(session, lease, TESTED)
+def train_job(service: Service, job_id: str) -> None:
+    service.worker.succeed(service.train(job_id, epochs=2, layers=measure_layers), TESTED)
 
 
 def events(folder: Path) -> list[Event]:
@@ -87,7 +72,7 @@ def run_of(tracking_uri: str, experiment: str = "activation-lab") -> tuple[Mlflo
 def test_tensorboard_lays_training_and_validation_over_each_other(
     lab: Lab, service: Service, job_id: str, tmp_path: Path
 ):
-    trained(service, job_id)
+    train_job(service, job_id)
     said = lab("export", job_id, "--to", "tensorboard", "--output", str(tmp_path))
     assert (said.exit_code, said.stdout) == (0, f"exported {job_id} (succeeded)\n")
     folder = tmp_path / f"relu-{job_id}"
@@ -102,7 +87,7 @@ def test_tensorboard_lays_training_and_validation_over_each_other(
 def test_what_is_not_finite_is_exported_as_it_was_and_what_was_not_measured_is_not(
     lab: Lab, service: Service, job_id: str, tmp_path: Path
 ):
-    trained(service, job_id)
+    train_job(service, job_id)
     assert lab("export", job_id, "--to", "tensorboard", "--output", str(tmp_path)).exit_code == 0
     found = {tag: value for tag, step, value in scalars(tmp_path / f"relu-{job_id}" / "train") if step == 1}
     assert math.isnan(found["gradient_norm/conv1"])
@@ -111,7 +96,7 @@ def test_what_is_not_finite_is_exported_as_it_was_and_what_was_not_measured_is_n
 
 
 def test_tensorboard_compares_hyperparameters(lab: Lab, service: Service, job_id: str, tmp_path: Path):
-    trained(service, job_id)
+    train_job(service, job_id)
     assert lab("export", job_id, "--to", "tensorboard", "--output", str(tmp_path)).exit_code == 0
     contents = [
         HParamsPluginData.FromString(value.metadata.plugin_data.content)
@@ -129,7 +114,7 @@ def test_tensorboard_compares_hyperparameters(lab: Lab, service: Service, job_id
 @pytest.mark.filterwarnings("ignore")  # as below
 @pytest.mark.parametrize("to", ["mlflow", "tensorboard"])
 def test_a_folder_of_any_name_is_written_to(to: str, lab: Lab, service: Service, job_id: str, tmp_path: Path):
-    trained(service, job_id)
+    train_job(service, job_id)
     name = "s3:$a \"b'\\;&é"
     with chdir(tmp_path):
         assert lab("export", job_id, "--to", to, "--output", name).exit_code == 0
@@ -146,7 +131,7 @@ def test_a_folder_of_any_name_is_written_to(to: str, lab: Lab, service: Service,
 def test_mlflow_has_the_spec_every_epoch_the_test_and_the_files(
     lab: Lab, service: Service, job_id: str, tmp_path: Path
 ):
-    trained(service, job_id)
+    train_job(service, job_id)
     assert lab("export", job_id, "--to", "mlflow", "--output", str(tmp_path)).exit_code == 0
     client, run = run_of(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert (run.info.status, run.data.params["optimizer.name"]) == ("FINISHED", "adam")
@@ -161,7 +146,7 @@ def test_mlflow_has_the_spec_every_epoch_the_test_and_the_files(
 
 @pytest.mark.filterwarnings("ignore")  # as above
 def test_a_tracking_uri_and_an_experiment_may_be_named(lab: Lab, service: Service, job_id: str, tmp_path: Path):
-    trained(service, job_id)
+    train_job(service, job_id)
     uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     chosen = ["--to", "mlflow", "--tracking-uri", uri, "--experiment", "mine"]
     MlflowClient(tracking_uri=uri).create_experiment("mine", (tmp_path / "files").as_uri())
@@ -175,12 +160,10 @@ def test_a_job_on_its_way_is_exported_as_far_as_it_is_and_goes_on_the_next_time(
     lab: Lab, service: Service, job_id: str, tmp_path: Path, to: str
 ):
     again = ["export", job_id, "--to", to, "--output", str(tmp_path)]
-    lease = claimed(service, job_id)
-    record(service, lease, 1)
+    lease = service.train(job_id, epochs=1, layers=measure_layers)
     assert lab(*again).stdout == f"exported {job_id} (running)\n"
-    record(service, lease, 2)
-    with service.sessions.begin() as session:
-        leases.succeed(session, lease, TESTED)
+    service.worker.record(lease, 2, layers=measure_layers(2))
+    service.worker.succeed(lease, TESTED)
     assert lab(*again).stdout == f"exported {job_id} (succeeded)\n"
     assert lab(*again).stdout == f"there already: {job_id} (succeeded)\n"
     if to == "tensorboard":
@@ -199,7 +182,7 @@ def test_a_sweep_is_exported_job_by_job_a_failed_one_and_one_in_the_queue_too(
     jobs = [
         json.loads(line) for line in lab("list", "--sweep", sweep_id, "--sort=created_at", "--json").stdout.splitlines()
     ]
-    trained(service, jobs[0]["id"])
+    train_job(service, jobs[0]["id"])
     service.fail(jobs[1]["id"], Diverged("the loss became nan in epoch 2"))
     said = lab("export", sweep_id, "--to", "tensorboard", "--output", str(tmp_path))
     assert said.stdout.splitlines() == [

@@ -1,0 +1,60 @@
+"""A worker that trains nothing: it claims jobs and writes figures of a test's choice under a real lease."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from db import leases
+from db.checkpoints import CheckpointFile
+from db.leases import Lease
+from db.session import Sessions
+from jobs.errors import TrainingError
+from jobs.metrics import Evaluation, LayerMetrics
+from tests.support.figures import TEST, epoch_metrics
+
+
+class FakeWorker:
+    def __init__(self, sessions: Sessions, owner: str = "worker/1") -> None:
+        self.sessions = sessions
+        self.owner = owner
+
+    def claim(self, job_id: str) -> Lease:
+        with self.sessions.begin() as session:
+            claimed = leases.claim(session, job_id, self.owner, lease_seconds=60)
+        assert claimed is not None
+        return claimed.lease
+
+    def record(
+        self,
+        lease: Lease,
+        epoch: int = 1,
+        *,
+        layers: Sequence[LayerMetrics] = (),
+        checkpoint: CheckpointFile | None = None,
+        **figures: Any,
+    ) -> None:
+        with self.sessions.begin() as session:
+            leases.record_epoch(session, lease, epoch_metrics(epoch, **figures), layers=layers, checkpoint=checkpoint)
+
+    def checkpoint(self, lease: Lease, epoch: int) -> None:
+        """Record an epoch with a checkpoint, whose file does not exist."""
+        file = CheckpointFile(epoch, lease.attempt, f"{lease.job_id}/{epoch}", "0" * 64, 1)
+        self.record(lease, epoch, checkpoint=file)
+
+    def train(self, job_id: str, *val_losses: float, **figures: Any) -> Lease:
+        """Claim a job and record an epoch for each validation loss; the job goes on."""
+        lease = self.claim(job_id)
+        for epoch, val_loss in enumerate(val_losses, start=1):
+            self.record(lease, epoch, val_loss=val_loss, **figures)
+        return lease
+
+    def succeed(self, lease: Lease, test: Evaluation = TEST) -> None:
+        with self.sessions.begin() as session:
+            leases.succeed(session, lease, test)
+
+    def fail(self, lease: Lease, error: TrainingError) -> None:
+        with self.sessions.begin() as session:
+            leases.fail(session, lease, error)
+
+    def cancel(self, lease: Lease) -> None:
+        with self.sessions.begin() as session:
+            leases.cancel(session, lease)

@@ -1,0 +1,37 @@
+"""Jobs and sweeps to be tested with: over HTTP as clients submit them, or written to SQL."""
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from db import jobs
+from db.models import Job
+from db.session import Sessions
+from jobs.spec import JobSpec
+
+
+def post_job(client: TestClient, *, headers: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    """The accepted job, of relu unless the spec names another activation."""
+    return accepted(client.post("/v1/jobs", json={"activation": "relu", **spec}, headers=headers))
+
+
+def post_sweep(client: TestClient, **sweep: Any) -> dict[str, Any]:
+    return accepted(client.post("/v1/sweeps", json=sweep))
+
+
+def accepted(response: Any) -> dict[str, Any]:
+    assert response.status_code == 202, response.text
+    created: dict[str, Any] = response.json()
+    return created
+
+
+def create_job(sessions: Sessions, spec: JobSpec | None = None, **options: Any) -> str:
+    """The id of a queued job, of relu unless a spec is given."""
+    with sessions.begin() as session:
+        job, _ = jobs.create(session, spec or JobSpec(activation="relu"), **{"max_unfinished": 1000, **options})
+        return job.id
+
+
+def find_job(sessions: Sessions, job_id: str) -> Job:
+    with sessions.read() as session:
+        return jobs.find(session, job_id)
