@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from db import workers
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 DASHBOARD = json.loads((DOCS / "grafana" / "activation-lab.json").read_text())
 RULES = [
     rule
