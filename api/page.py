@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import page as page_files
-from api.http import conditional, formats, prefix
+from api.http import conditional, negotiation, prefix
 from api.plots import looks
 
 STATIC = Path(page_files.__file__).parent / "static"
@@ -149,7 +149,7 @@ async def plotly(request: Request) -> Response:
 
 def accepts_gzip(header: str) -> bool:
     """As RFC 9110 (12.5.3) reads Accept-Encoding."""
-    qualities = dict(formats.weighted(header))
+    qualities = dict(negotiation.parse_qualities(header))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 

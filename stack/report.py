@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 from rich.table import Table as Drawn
 
-from api.http.formats import ColumnType, Table, to_csv
+from api.http.answers import encode
+from api.http.formats import Format
+from api.http.tables import ColumnType, Table
 from api.plots import looks
 from cli import tables
 
@@ -83,7 +85,7 @@ def write_history(results: Sequence[Result], path: Path) -> None:
     types: dict[str, ColumnType] = {
         name: "string" if isinstance(value, str) else "float64" for name, value in rows[0].items()
     }
-    path.write_bytes(to_csv(Table(types, {name: [row[name] for row in rows] for name in types})))
+    path.write_bytes(encode(Table.of_objects(types, rows), Format.CSV))
 
 
 def exact(epoch: Mapping[str, Any]) -> dict[str, Any]:

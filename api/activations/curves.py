@@ -1,7 +1,7 @@
 """Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -13,22 +13,24 @@ from starlette.responses import Response
 
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
-from api.activations.endpoints import MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, tabulated
-from api.http import formats
+from api.activations.endpoints import COLUMNS, MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, compute_columns
+from api.http.answers import answer, draw
 from api.http.errors import declared
-from api.http.formats import Format
+from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format, declare_drawing, declare_files
+from api.http.negotiation import offer
 from api.http.numbers import DECIMAL
 from api.http.out import Out
 from api.http.routing import Route, takes_any_parameter
+from api.http.tables import Table
 from api.http.validation import invalid_value, names_in
-from api.plots import drawings, looks
+from api.plots import looks
 from api.plots.drawings import Drawing, Line, Panel
-from api.plots.endpoints import DRAWN, Kind
+from api.plots.endpoints import Kind
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
-CurveFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
-FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n", Format.SVG, Format.PNG)
+CurveFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]
+FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n", *DRAWINGS)
 YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
 
 
@@ -137,7 +139,7 @@ def wanted_activations(
     return found
 
 
-@router.get("/plot.{kind}", response_class=Response, responses={**DRAWN, **declared(422)})
+@router.get("/plot.{kind}", response_class=Response, responses=declare_drawing() | declared(422))
 def plot(
     kind: Kind,
     names: Annotated[list[Activation], Depends(wanted_activations)],
@@ -157,7 +159,7 @@ def plot(
     ]
     title = "Activations" if of == "value" else "Derivatives of activations"
     panel = Panel(xlabel="x", ylabel=YLABELS[of], lines=lines)
-    return drawings.file(Drawing(title, [panel]), Format(kind), f"activations-{of}")
+    return draw(Format(kind), f"activations-{of}", Drawing(title, [panel]))
 
 
 @router.get(
@@ -173,29 +175,34 @@ def curve(
     kind: CurveFormat,
 ) -> Response:
     """Value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
-    stem = f"{activation.name}-curve"
-    if kind in {Format.JSON, Format.CSV}:
-        jumps = [asdict(jump) for jump in jumps_within(x, activation, parameters)]
-        return tabulated(activation, parameters, x, kind, stem=stem, more={"jumps": jumps} if jumps else None)
-    return drawings.file(drawing(activation, parameters, x), kind, stem)
+    columns = compute_columns(activation, parameters, x)
+    jumps = jumps_within(x, activation, parameters)
+    return answer(
+        kind,
+        f"{activation.name}-curve",
+        document=lambda: {
+            "name": activation.name,
+            "parameters": parameters,
+            **columns,
+            **({"jumps": [*map(asdict, jumps)]} if jumps else {}),
+        },
+        table=lambda: Table(COLUMNS, columns),
+        drawing=lambda: draw_curve(activation, parameters, columns, jumps),
+    )
 
 
 def jumps_within(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
     return [jump for jump in activation.jumps(parameters) if x[0] <= jump.x <= x[-1]]
 
 
-def drawing(activation: Activation, parameters: Mapping[str, float | str], x: Array) -> Drawing:
+def draw_curve(
+    activation: Activation, parameters: Parameters, columns: Mapping[str, Array], jumps: Sequence[Jump]
+) -> Drawing:
     own = looks.look(activation.name)
+    x, value, derivative = (columns[name].tolist() for name in COLUMNS)
     lines = [
-        Line("f(x)", x.tolist(), activation.value(x, **parameters).tolist(), look=own),
-        Line(
-            "f'(x)",
-            x.tolist(),
-            activation.derivative(x, **parameters).tolist(),
-            look=looks.dashed(own),
-            hollow=True,
-            jumps=jumps_within(x, activation, parameters),
-        ),
+        Line("f(x)", x, value, look=own),
+        Line("f'(x)", x, derivative, look=looks.dashed(own), hollow=True, jumps=jumps),
     ]
     chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
     title = f"{activation.title} ({chosen})" if chosen else activation.title

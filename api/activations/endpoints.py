@@ -2,8 +2,7 @@
 # ruff: noqa: FAST003  # `name` reaches the endpoints as the activation it names, see known()
 
 import functools
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, HTTPException, Path
@@ -13,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 from starlette.responses import Response
 
 from activations import catalog
-from activations.catalog import Activation, Array, InvalidParameter
-from api.http import formats
+from activations.catalog import Activation, Array, InvalidParameter, Parameters
+from api.http.answers import answer
 from api.http.errors import declared
-from api.http.formats import Format, Table
-from api.http.numbers import ExactJSON
+from api.http.formats import Format, declare_files
+from api.http.negotiation import offer
+from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.routing import Route
+from api.http.tables import Table, Types
 from api.http.validation import invalid_value
 
 MAX_POINTS = 100_000
@@ -96,20 +97,16 @@ class Evaluation(Out):
     x: list[float] = Field(description="Where.", examples=[[-1.0, 0.0, 1.0]])
     value: list[float | None] = Field(description="f(x); null beyond float64.", examples=[[0.0, 0.0, 1.0]])
     derivative: list[float | None] = Field(description="f'(x); null beyond float64.", examples=[[0.0, 0.0, 1.0]])
-    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
-        None,
-        description="What each null stands for, by JSON pointer; absent where every number is finite.",
-        examples=[{"/value/3": "inf"}],
-    )
+    non_finite: NonFinite = Field(None, examples=[{"/value/3": "inf"}])
 
 
 NOT_FOUND = declared(404, 422)
-FILES = formats.documented("x,value,derivative\r\n1.0,1.0,1.0\r\n")
+FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n")
 REFUSED = declared(400, 404, 406, 413, 415, 422)
-COLUMNS: dict[str, formats.ColumnType] = {"x": "float64", "value": "float64", "derivative": "float64"}
+COLUMNS: Types = {"x": "float64", "value": "float64", "derivative": "float64"}
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
-WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV))]
+WantedFormat = Annotated[Format, Depends(offer(Format.JSON, Format.CSV))]
 
 
 def known(name: Annotated[str, Path(description="A name of the catalog.", examples=["gelu"])]) -> Activation:
@@ -143,28 +140,22 @@ def evaluate(activation: Known, wanted: Evaluate, kind: WantedFormat) -> Respons
         location = ("body", "parameters", error.parameter)
         given = wanted.parameters[error.parameter]
         raise RequestValidationError([invalid_value(location, str(error), given)]) from error
-    return tabulated(activation, parameters, np.array(wanted.x), kind, stem=f"{activation.name}-evaluation")
+    columns = compute_columns(activation, parameters, np.array(wanted.x))
+    return answer(
+        kind,
+        f"{activation.name}-evaluation",
+        document=lambda: {"name": activation.name, "parameters": parameters, **columns},
+        table=lambda: Table(COLUMNS, columns),
+    )
 
 
-def tabulated(
-    activation: Activation,
-    parameters: dict[str, float | str],
-    x: Array,
-    kind: Format,
-    *,
-    stem: str,
-    more: Mapping[str, Any] | None = None,
-) -> Response:
-    """`more` is for JSON alone."""
-    columns = {
+def compute_columns(activation: Activation, parameters: Parameters, x: Array) -> dict[str, Array]:
+    """Compute what COLUMNS has."""
+    return {
         "x": x,
         "value": activation.value(x, **parameters),
         "derivative": activation.derivative(x, **parameters),
     }
-    if kind is Format.JSON:
-        content = {"name": activation.name, "parameters": parameters, **columns, **(more or {})}
-        return ExactJSON(content, headers={"Vary": "Accept"})
-    return formats.file(Table(COLUMNS, columns), kind, stem)
 
 
 @functools.cache  # the MathML

@@ -22,24 +22,26 @@ from api.gradients.models import (
     Propagation,
     PropagationSpec,
 )
-from api.http import formats
+from api.http.answers import answer
 from api.http.errors import declared
-from api.http.formats import ColumnType, Format, Table
+from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format, declare_files
+from api.http.negotiation import offer
 from api.http.numbers import ExactJSON
 from api.http.routing import Route
-from api.plots import drawings, looks
+from api.http.tables import Table, Types
+from api.plots import looks
 from api.plots.drawings import Drawing, Line, Panel
 from article.examples import EXAMPLES, Example
 
 Row = Mapping[str, Any]  # Any: of the types in a table's columns
 
-CHAIN_COLUMNS: Mapping[str, ColumnType] = {
+CHAIN_COLUMNS: Types = {
     "layer": "int64",
     "pre_activation": "float64",
     "derivative": "float64",
     "gradient": "float64",
 }
-PROPAGATION_COLUMNS: Mapping[str, ColumnType] = {
+PROPAGATION_COLUMNS: Types = {
     "layer": "int64",
     "activation_mean": "float64",
     "activation_variance": "float64",
@@ -48,18 +50,15 @@ PROPAGATION_COLUMNS: Mapping[str, ColumnType] = {
     "saturated_fraction": "float64",
 }
 
-CHAIN_FILES = formats.documented(
-    "layer,pre_activation,derivative,gradient\r\n1,0.0,0.25,3906.25\r\n", Format.SVG, Format.PNG
+CHAIN_FILES = declare_files("layer,pre_activation,derivative,gradient\r\n1,0.0,0.25,3906.25\r\n", *DRAWINGS)
+EXAMPLE_FILES = declare_files(
+    "case,layer,pre_activation,derivative,gradient\r\nEvery slope 0.2,1,,0.2,1600.0\r\n", *DRAWINGS
 )
-EXAMPLE_FILES = formats.documented(
-    "case,layer,pre_activation,derivative,gradient\r\nEvery slope 0.2,1,,0.2,1600.0\r\n", Format.SVG, Format.PNG
-)
-CLIP_FILES = formats.documented("gradient,clipped\r\n3.0,0.5\r\n-4.0,-0.5\r\n", Format.SVG, Format.PNG)
-PROPAGATION_FILES = formats.documented(
+CLIP_FILES = declare_files("gradient,clipped\r\n3.0,0.5\r\n-4.0,-0.5\r\n", *DRAWINGS)
+PROPAGATION_FILES = declare_files(
     "layer,activation_mean,activation_variance,gradient_norm,dead_fraction,saturated_fraction\r\n"
     "1,0.001,0.998,1.37,0.0,0.0\r\n",
-    Format.SVG,
-    Format.PNG,
+    *DRAWINGS,
 )
 REFUSED = declared(400, 406, 413, 415, 422)
 
@@ -68,15 +67,20 @@ ONE_AT_A_TIME = CapacityLimiter(
 )  # a propagation holds up to 64 MB for up to a second; the next waits without a thread
 
 router = APIRouter(prefix="/gradients", tags=["gradients"], route_class=Route)
-WantedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
+WantedFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]
 
 
 @router.post("/chain", response_model=Chain, responses=CHAIN_FILES | REFUSED)
 def chain(wanted: ChainSpec, kind: WantedFormat) -> Response:
     """The gradient that a chain of layers hands back, factor by factor, and the step it makes."""
-    answered = solved(wanted)
-    drawing = chain_drawing(f"Gradients of a chain, {wanted.activation}", {wanted.activation: answered})
-    return respond(kind, answered, table(CHAIN_COLUMNS, answered["layers"]), drawing, stem="chain")
+    solution = solved(wanted)
+    return answer(
+        kind,
+        "chain",
+        document=lambda: solution,
+        table=lambda: Table.of_objects(CHAIN_COLUMNS, solution["layers"]),
+        drawing=lambda: chain_drawing(f"Gradients of a chain, {wanted.activation}", {wanted.activation: solution}),
+    )
 
 
 @router.get("/examples", response_model=ExampleList)
@@ -94,11 +98,16 @@ def known(name: Annotated[str, Path(description="Of an example.", examples=["exp
 @router.get("/examples/{name}", response_model=ExampleOut, responses=EXAMPLE_FILES | declared(404, 406, 422))
 def get_example(example: Annotated[Example, Depends(known)], kind: WantedFormat) -> Response:
     """One worked example: requests for a chain, and what they are answered."""
-    answered = worked(example)
-    cases = {case["title"]: case["result"] for case in answered["cases"]}
+    document = worked(example)
+    cases = {case["title"]: case["result"] for case in document["cases"]}
     rows = [{"case": title, **layer} for title, result in cases.items() for layer in result["layers"]]
-    layers = table({"case": "string", **CHAIN_COLUMNS}, rows)
-    return respond(kind, answered, layers, chain_drawing(example.title, cases), stem=example.name)
+    return answer(
+        kind,
+        example.name,
+        document=lambda: document,
+        table=lambda: Table.of_objects({"case": "string", **CHAIN_COLUMNS}, rows),
+        drawing=lambda: chain_drawing(example.title, cases),
+    )
 
 
 @router.post("/clip", response_model=Clipped, responses=CLIP_FILES | REFUSED)
@@ -107,9 +116,13 @@ def clip(wanted: ClipSpec, kind: WantedFormat) -> Response:
     gradient = np.array(wanted.gradient)
     clipped = gradients.clip(gradient, by=wanted.by, threshold=wanted.threshold)
     columns = {"gradient": gradient, "clipped": clipped.gradient}
-    answered = {**columns, "norm": clipped.norm, "scale": clipped.scale}
-    layout = Table({"gradient": "float64", "clipped": "float64"}, columns)
-    return respond(kind, answered, layout, clip_drawing(wanted, gradient, clipped.gradient), stem="clip")
+    return answer(
+        kind,
+        "clip",
+        document=lambda: {**columns, "norm": clipped.norm, "scale": clipped.scale},
+        table=lambda: Table({"gradient": "float64", "clipped": "float64"}, columns),
+        drawing=lambda: clip_drawing(wanted, gradient, clipped.gradient),
+    )
 
 
 @router.post("/propagation", response_model=Propagation, responses=PROPAGATION_FILES | REFUSED)
@@ -122,9 +135,14 @@ def propagated(wanted: PropagationSpec, kind: Format) -> Response:
     network = wanted.model_dump() | {"initializer": wanted.drawn_by()}
     activation = catalog.find(network["activation"])
     layers = [*map(asdict, propagation.propagate(**network | {"activation": activation}))]
-    answered = {**network, "layers": layers}
-    drawing = propagation_drawing(answered)
-    return respond(kind, answered, table(PROPAGATION_COLUMNS, layers), drawing, stem="propagation")
+    document = {**network, "layers": layers}
+    return answer(
+        kind,
+        "propagation",
+        document=lambda: document,
+        table=lambda: Table.of_objects(PROPAGATION_COLUMNS, layers),
+        drawing=lambda: propagation_drawing(document),
+    )
 
 
 def solved(wanted: ChainSpec) -> dict[str, Any]:
@@ -158,18 +176,6 @@ def worked(example: Example) -> dict[str, Any]:
             for title, request in requests.items()
         ]
     }
-
-
-def respond(kind: Format, document: Mapping[str, Any], layout: Table, drawing: Drawing, *, stem: str) -> Response:
-    if kind is Format.JSON:
-        return ExactJSON(document, headers={"Vary": "Accept"})
-    if kind is Format.CSV:
-        return formats.file(layout, kind, stem)
-    return drawings.file(drawing, kind, stem)
-
-
-def table(types: Mapping[str, ColumnType], rows: Sequence[Row]) -> Table:
-    return Table(types, {name: [row[name] for row in rows] for name in types})
 
 
 def chain_drawing(title: str, results: Mapping[str, Row]) -> Drawing:

@@ -1,11 +1,12 @@
 """What gradient requests and answers hold."""
 
-from typing import Annotated, Literal, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from activations import catalog
 from activations.propagation import SATURATED
+from api.http.numbers import NonFinite
 from api.http.out import Out
 from article.examples import EXAMPLES
 from jobs.spec import ActivationSpec, Clip, Initializer, misplaced
@@ -13,14 +14,6 @@ from jobs.spec import ActivationSpec, Clip, Initializer, misplaced
 MAX_LAYERS = 1000
 MAX_ELEMENTS = 100_000
 MAX_NUMBERS = 8_000_000  # 64 MB, and less than a second of two cores (make bench)
-
-NonFinite = Annotated[
-    dict[str, Literal["inf", "-inf", "nan"]] | None,
-    Field(
-        description="What each null stands for, by JSON pointer; absent where every number is finite.",
-        examples=[{"/gradient": "-inf"}],
-    ),
-]
 
 
 class ChainSpec(ActivationSpec):
@@ -85,7 +78,7 @@ class ChainLayer(Out):
     pre_activation: float | None = Field(description="z_l; null where derivatives were given.", examples=[0.0])
     derivative: float | None = Field(description="f'(z_l).", examples=[0.25])
     gradient: float | None = Field(description="dC/dz_l, which is dC/db_l.", examples=[3906.25])
-    non_finite: NonFinite = None
+    non_finite: NonFinite = Field(None, examples=[{"/gradient": "-inf"}])
 
 
 class Chain(Out):
@@ -111,7 +104,7 @@ class Chain(Out):
         examples=[-1951.56494140625],
     )
     layers: list[ChainLayer] = Field(description="From the input to the output.")
-    non_finite: NonFinite = None
+    non_finite: NonFinite = Field(None, examples=[{"/gradient": "-inf"}])
 
 
 class ExampleCase(Out):
@@ -147,7 +140,7 @@ class Clipped(Out):
         description="What every element was multiplied by; null by value, which bounds each on its own.",
         examples=[None],
     )
-    non_finite: NonFinite = None
+    non_finite: NonFinite = Field(None, examples=[{"/gradient": "-inf"}])
 
 
 class PropagationSpec(ActivationSpec):
@@ -197,7 +190,7 @@ class PropagationLayer(Out):
     saturated_fraction: float | None = Field(
         description=f"Fraction of |f'(z_l)| below {SATURATED}, over samples and units.", examples=[0.0]
     )
-    non_finite: NonFinite = None
+    non_finite: NonFinite = Field(None, examples=[{"/gradient": "-inf"}])
 
 
 class Propagation(Out):

@@ -4,13 +4,15 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
 from api.http.times import rfc3339
+from jobs.pointers import to_pointer
 
 # Any: a JSON document is as nested as its endpoint likes.
 Document = Mapping[str, Any]
@@ -18,6 +20,12 @@ Document = Mapping[str, Any]
 # As text, in a query, a path or a header. Python's int() and float() take any script's digits, "1_000" and " 5 ".
 INTEGER = re.compile("-?[0-9]+")
 DECIMAL = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+NonFinite = Annotated[
+    dict[str, Literal["inf", "-inf", "nan"]] | None,
+    Field(description="What each null stands for, by JSON pointer; absent where every number is finite."),
+]
+"""A model's field `non_finite`, whose default is None."""
 
 
 class ExactJSON(JSONResponse):
@@ -28,52 +36,49 @@ class ExactJSON(JSONResponse):
 
 
 def render(document: Document) -> bytes:
-    """The document as JSON, marked; floats as the shortest text that reads back as the same float64."""
-    return to_json(marked(document))
+    """Render the document as JSON, marked; floats as the shortest text that reads back as the same float64."""
+    return to_json(mark(document))
 
 
-def marked(document: Document) -> dict[str, Any]:
-    """The document with null for every inf and nan, and a ``non_finite`` member in each object that held one.
+def mark(document: Document) -> dict[str, Any]:
+    """Replace every inf and nan by null, and add a ``non_finite`` member to each object that held one.
 
     ``non_finite`` maps JSON pointers (RFC 6901), relative to that object, to "inf", "-inf" or "nan". NumPy arrays,
     of one dimension, become lists; they and lists of nothing but floats are searched at NumPy's speed. Times become
     text.
     """
     found: dict[str, str] = {}
-    finite = {key: _finite(value, f"/{_escaped(key)}", found) for key, value in document.items()}
+    finite = {key: to_finite(value, to_pointer([key]), found) for key, value in document.items()}
     return {**finite, "non_finite": found} if found else finite
 
 
-def _finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: ANN401  # any JSON value
+def to_finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: ANN401  # any JSON value
+    """Make the value fit for JSON; what was not finite is added to `found`."""
     if isinstance(value, float) and not math.isfinite(value):
-        found[pointer] = _word(value)
+        found[pointer] = name_of(value)
         return None
     if isinstance(value, Mapping):
-        return marked(value)
+        return mark(value)
     if isinstance(value, datetime):
         return rfc3339(value)
-    if isinstance(value, np.ndarray) or _only_floats(value):
-        return _finite_array(np.asarray(value), pointer, found)
+    if isinstance(value, np.ndarray) or holds_only_floats(value):
+        return array_to_finite(np.asarray(value), pointer, found)
     if isinstance(value, list | tuple):
-        return [_finite(item, f"{pointer}/{index}", found) for index, item in enumerate(value)]
+        return [to_finite(item, f"{pointer}/{index}", found) for index, item in enumerate(value)]
     return value
 
 
-def _finite_array(array: np.ndarray[Any, Any], pointer: str, found: dict[str, str]) -> list[Any]:
+def array_to_finite(array: np.ndarray[Any, Any], pointer: str, found: dict[str, str]) -> list[Any]:
     items: list[Any] = array.tolist()
     for index in np.flatnonzero(~np.isfinite(array)).tolist():
-        found[f"{pointer}/{index}"] = _word(items[index])
+        found[f"{pointer}/{index}"] = name_of(items[index])
         items[index] = None
     return items
 
 
-def _only_floats(value: object) -> bool:
+def holds_only_floats(value: object) -> bool:
     return isinstance(value, list | tuple) and {*map(type, value)} == {float}
 
 
-def _word(value: float) -> str:
+def name_of(value: float) -> str:
     return str(float(value))  # Python's own: inf, -inf, nan
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

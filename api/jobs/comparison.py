@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,13 +12,16 @@ from pydantic import Field
 
 from api.dependencies import Sessions
 from api.http import formats
+from api.http.answers import answer
 from api.http.errors import declared
-from api.http.formats import ColumnType, Format, Table
-from api.http.numbers import ExactJSON
+from api.http.formats import Format
+from api.http.negotiation import offer
+from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.routing import Route
+from api.http.tables import ColumnType, Table
 from api.http.validation import invalid_value, names_in
-from api.plots import drawings, looks
+from api.plots import looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.endpoints import METRICS, MetricName
 from db import history, jobs
@@ -29,11 +32,10 @@ from jobs.spec import JobSpec
 
 router = APIRouter(tags=["jobs"], route_class=Route)
 
-CompareFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV, Format.SVG, Format.PNG))]
-FILES = formats.documented(
+CompareFormat = Annotated[Format, Depends(offer(*formats.TABLE_OR_DRAWING))]
+FILES = formats.declare_files(
     "job_id,label,epoch,seconds,val_loss\r\n0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,relu,1,30.1,0.031\r\n",
-    Format.SVG,
-    Format.PNG,
+    *formats.DRAWINGS,
 )
 XLABELS = {"epoch": "epoch", "seconds": "seconds of training and validation"}
 
@@ -54,9 +56,7 @@ class Curve(Out):
         examples=[[30.1, 60.3]],
     )
     value: list[float | None] = Field(description="The metric after each epoch.", examples=[[0.031, 0.022]])
-    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
-        None, description="What each null stands for, by JSON pointer; absent where every number is finite."
-    )
+    non_finite: NonFinite = None
 
 
 class Comparison(Out):
@@ -108,14 +108,13 @@ def compare(
         )
         for job, spec, label, rows in zip(found, specs, told_apart(found, specs), histories, strict=True)
     ]
-    match kind:
-        case Format.JSON:
-            content = [curve.model_dump(exclude={"non_finite"}) for curve in curves]
-            return ExactJSON({"metric": metric, "x": x, "jobs": content}, headers={"Vary": "Accept"})
-        case Format.CSV:
-            return formats.file(table(curves, metric), kind, f"compare-{metric}")
-        case _:
-            return drawings.file(drawing(curves, metric, x), kind, f"compare-{metric}")
+    return answer(
+        kind,
+        f"compare-{metric}",
+        document=lambda: document(curves, metric, x),
+        table=lambda: table(curves, metric),
+        drawing=lambda: drawing(curves, metric, x),
+    )
 
 
 def told_apart(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
@@ -123,6 +122,11 @@ def told_apart(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
     found = labels(specs)
     count = Counter(found)
     return [label if count[label] == 1 else f"{label} (…{job.id[-4:]})" for job, label in zip(jobs, found, strict=True)]
+
+
+def document(curves: Sequence[Curve], metric: MetricName, x: str) -> dict[str, Any]:
+    """The answer in JSON, as Comparison has it."""
+    return {"metric": metric, "x": x, "jobs": [curve.model_dump(exclude={"non_finite"}) for curve in curves]}
 
 
 def table(curves: Sequence[Curve], metric: str) -> Table:

@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
@@ -12,12 +12,14 @@ from pydantic import Field
 
 from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional, formats
+from api.http.answers import answer
 from api.http.auth import KeyHolder
 from api.http.errors import declared
-from api.http.formats import ColumnType, Format, Table, file, negotiated
-from api.http.numbers import ExactJSON
+from api.http.formats import Format
+from api.http.negotiation import offer
 from api.http.out import Out
 from api.http.routing import Route, takes_any_parameter
+from api.http.tables import ColumnType, Table, Types
 from api.http.validation import invalid_value
 from api.jobs.models import EpochOut, JobOut, JobPage, tagged
 from broker.reconciler import dispatch
@@ -104,20 +106,20 @@ CREATED: dict[int | str, dict[str, Any]] = {
 }
 REFUSED = declared(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
-EPOCH_FILES = formats.documented(
+EPOCH_FILES = formats.declare_files(
     "epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,val_binary_accuracy,learning_rate,epoch_seconds,"
     "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00.000000Z\r\n",
     Format.NDJSON,
     Format.PARQUET,
 )
-LAYER_FILES = formats.documented(
+LAYER_FILES = formats.declare_files(
     "epoch,layer,gradient_norm,update_ratio,activation_mean,activation_variance,zero_fraction,dead_fraction,"
     "saturated_fraction,clipped_fraction\r\n1,conv1,0.12,0.001,0.21,0.18,0.41,0.0,0.02,0.0\r\n",
     Format.NDJSON,
     Format.PARQUET,
 )
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
-HistoryFormat = Annotated[Format, Depends(negotiated(Format.JSON, Format.CSV, Format.NDJSON, Format.PARQUET))]
+HistoryFormat = Annotated[Format, Depends(offer(*formats.TABLES))]
 
 
 class History(Out):
@@ -307,7 +309,7 @@ def get_history(
     """Every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
         epochs = history.read_epochs(session, job_id, after_epoch=after_epoch)
-    return tabulated(epochs, EPOCH_COLUMNS, kind, job_id=job_id, name="epochs")
+    return answer_rows(kind, epochs, EPOCH_COLUMNS, job_id=job_id, name="epochs")
 
 
 @router.get(
@@ -327,22 +329,19 @@ def layers(
     """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
         found = history.read_layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
-    return tabulated(found, LAYER_COLUMNS, kind, job_id=job_id, name="layers")
+    return answer_rows(kind, found, LAYER_COLUMNS, job_id=job_id, name="layers")
 
 
-def tabulated(
-    rows: Sequence[Epoch] | Sequence[Layer],
-    columns: Mapping[str, ColumnType],
-    kind: Format,
-    *,
-    job_id: str,
-    name: str,
+def answer_rows(
+    kind: Format, rows: Sequence[Epoch] | Sequence[Layer], types: Types, *, job_id: str, name: str
 ) -> Response:
-    if kind is Format.JSON:
-        objects = [{column: figure(row, column) for column in columns} for row in rows]
-        return ExactJSON({"job_id": job_id, name: objects}, headers={"Vary": "Accept"})
-    table = Table(columns, {column: [figure(row, column) for row in rows] for column in columns})
-    return file(table, kind, f"{name}-{job_id}")
+    table = Table(types, {column: [figure(row, column) for row in rows] for column in types})
+    return answer(
+        kind,
+        f"{name}-{job_id}",
+        document=lambda: {"job_id": job_id, name: table.objects()},
+        table=lambda: table,
+    )
 
 
 def figure(row: Epoch | Layer, column: str) -> Any:  # noqa: ANN401  # as the column's type says

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field
 
+from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.prefix import below
 from api.http.times import Time
@@ -97,7 +98,7 @@ class DiagnosisOut(Out):
     thresholds: Annotated[dict[str, float], AfterValidator(by_key)] = Field(
         description="What they were held against.", examples=[{"dead_fraction": 0.25}]
     )
-    non_finite: dict[str, Literal["inf", "-inf", "nan"]] | None = Field(
+    non_finite: NonFinite = Field(
         None,
         description="What each null in the evidence stands for, by JSON pointer; null where every figure is finite.",
         examples=[None],

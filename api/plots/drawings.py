@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from starlette.responses import Response
 
 from activations.catalog import Jump
 from activations.functions import Array
-from api.http.formats import MEDIA_TYPES, Format
+from api.http.formats import Format
 from api.plots import looks
 from api.plots.looks import Dash, Look
 from jobs.text import shortened, width
@@ -74,23 +73,14 @@ class Drawing:
     panels: Sequence[Panel]
     subtitle: str = ""
 
-
-def file(drawing: Drawing, kind: Format, stem: str) -> Response:
-    """For a browser to show, or to save by the stem (ASCII) and the format. The same data give the same bytes."""
-    return Response(
-        rendered(drawing, kind),
-        media_type=MEDIA_TYPES[kind],
-        headers={"Content-Disposition": f'inline; filename="{stem}.{kind}"', "Vary": "Accept"},
-    )
-
-
-def rendered(drawing: Drawing, kind: Format) -> bytes:
-    with ONE_AT_A_TIME, plain_text():
-        content = io.BytesIO()
-        title = shortened(drawing.title, LONGEST_TITLE)
-        metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
-        drawn(drawing).savefig(content, format=kind, metadata=metadata)
-        return content.getvalue()
+    def render(self, kind: Format) -> bytes:
+        """As SVG or PNG; the same data give the same bytes."""
+        with ONE_AT_A_TIME, plain_text():
+            content = io.BytesIO()
+            title = shortened(self.title, LONGEST_TITLE)
+            metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
+            drawn(self).savefig(content, format=kind, metadata=metadata)
+            return content.getvalue()
 
 
 @contextmanager

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Sessions
+from api.http.answers import draw
 from api.http.errors import declared
-from api.http.formats import EXAMPLES, MEDIA_TYPES, SCHEMAS, Format
+from api.http.formats import Format, declare_drawing
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
 from api.jobs.endpoints import JobId
-from api.plots import drawings, looks
+from api.plots import looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.looks import Look
 from api.sweeps.endpoints import SweepId
@@ -38,14 +39,6 @@ Excluded = Annotated[
     Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
 ]
 Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
-DRAWN: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The drawing.",
-        "content": {
-            MEDIA_TYPES[kind]: {"schema": SCHEMAS[kind], **EXAMPLES.get(kind, {})} for kind in (Format.SVG, Format.PNG)
-        },
-    }
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,7 @@ OF_A_LAYER: Mapping[str, Metric] = {
     "/jobs/{job_id}/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses={**DRAWN, **declared(JobNotFound, 422, DatabaseUnavailable)},
+    responses=declare_drawing() | declared(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Its loss and accuracy by epoch, in training and in validation."""
@@ -105,7 +98,7 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
         )
         for name, axis in (("loss", LOSS_AXIS), ("accuracy", ACCURACY_AXIS))
     ]
-    return drawings.file(Drawing(title, panels), Format(kind), f"job-{job_id}")
+    return draw(Format(kind), f"job-{job_id}", Drawing(title, panels))
 
 
 def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, name: str, look: Look) -> Line:
@@ -118,7 +111,7 @@ def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, na
     "/jobs/{job_id}/layers/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses={**DRAWN, **declared(JobNotFound, 422, DatabaseUnavailable)},
+    responses=declare_drawing() | declared(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
@@ -134,14 +127,14 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
         with_points = [drawn for drawn in lines if drawn.x]
         panels.append(Panel(xlabel="epoch", ylabel=metric.axis, lines=with_points, log=metric.log, integers=True))
     title = f"{job.activation}, seed {job.spec['seed']}: its layers"
-    return drawings.file(Drawing(title, panels), Format(kind), f"layers-{job_id}")
+    return draw(Format(kind), f"layers-{job_id}", Drawing(title, panels))
 
 
 @router.get(
     "/sweeps/{sweep_id}/plot.{kind}",
     tags=["sweeps"],
     response_class=Response,
-    responses={**DRAWN, **declared(SweepNotFound, 422, DatabaseUnavailable)},
+    responses=declare_drawing() | declared(SweepNotFound, 422, DatabaseUnavailable),
 )
 def plot_sweep(
     sweep_id: SweepId,
@@ -190,7 +183,7 @@ def plot_sweep(
         activations = [configuration.activation for configuration in drawn]
         panels = [with_published(panel, name, activations) for panel, name in zip(panels, names, strict=True)]
         subtitle += "; hollow markers: as published"
-    return drawings.file(Drawing(title, panels, subtitle), Format(kind), f"sweep-{sweep_id}")
+    return draw(Format(kind), f"sweep-{sweep_id}", Drawing(title, panels, subtitle))
 
 
 def remaining(spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]) -> list[Configuration]:

@@ -10,13 +10,15 @@ from pydantic import Field, JsonValue
 from pydantic_core import to_json
 
 from api.dependencies import Hints, Sessions, Settings
-from api.http import formats
+from api.http.answers import answer_in_batches
 from api.http.auth import KeyHolder
 from api.http.errors import declared
-from api.http.formats import ColumnType, Format
+from api.http.formats import Format, declare_files
+from api.http.ndjson_writer import to_objects
 from api.http.numbers import ExactJSON
 from api.http.out import Out
 from api.http.routing import Route
+from api.http.tables import ColumnType
 from api.jobs.endpoints import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
 from api.jobs.models import EpochOut
 from api.sweeps import grid_columns
@@ -40,7 +42,7 @@ SweepId = Annotated[
 ]
 
 
-HISTORY_FILES = formats.documented(
+HISTORY_FILES = declare_files(
     "job_id,activation,seed,values.optimizer.learning_rate,epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,"
     "val_binary_accuracy,learning_rate,epoch_seconds,images_per_second,recorded_at\r\n"
     "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,gelu,0,0.001,1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,"
@@ -162,12 +164,14 @@ def history(
         spec = sweeps.find_spec(session, sweep_id)
         jobs = sweeps.list_jobs(session, sweep_id, spec)
     histories = sweeps.histories(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
-    if kind is Format.JSON:
-        return formats.sent(json_pieces(sweep_id, histories), kind, {"Vary": "Accept"})
     types: dict[str, ColumnType] = {"job_id": "string", "activation": "string", "seed": "int64"}
-    types |= grid_columns.types(spec.grid) | EPOCH_COLUMNS
-    batches = (flat(spec, some) for some in histories)
-    return formats.streamed(types, batches, kind, f"epochs-{sweep_id}")
+    return answer_in_batches(
+        kind,
+        f"epochs-{sweep_id}",
+        document=lambda: json_pieces(sweep_id, histories),
+        types={**types, **grid_columns.types(spec.grid), **EPOCH_COLUMNS},
+        batches=(flat(spec, some) for some in histories),
+    )
 
 
 def json_pieces(sweep_id: str, histories: Iterable[Sequence[Epochs]]) -> Iterator[bytes]:
@@ -189,7 +193,7 @@ def json_of_job(history: Epochs) -> bytes:
             "activation": job.configuration.activation,
             "seed": job.seed,
             "values": job.configuration.values,
-            "epochs": [*formats.objects(EPOCH_COLUMNS, rows)],
+            "epochs": [*to_objects(EPOCH_COLUMNS, rows)],
         }
     )
 

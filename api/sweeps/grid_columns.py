@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from api.http.formats import ColumnType
+from api.http.tables import ColumnType
 from jobs.sweep import Configuration
 
 LARGEST_INTEGER = 2**63 - 1

@@ -1,14 +1,14 @@
 """A sweep's curves, thinned to what a chart has room for: what the page draws, and what plot.svg draws."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, JsonValue
 
 from api.dependencies import Sessions
 from api.http.errors import declared
-from api.http.numbers import ExactJSON
+from api.http.numbers import ExactJSON, NonFinite
 from api.http.out import Out
 from api.http.routing import Route
 from api.plots.drawings import MAX_LINES
@@ -24,8 +24,6 @@ from jobs.sweep import MAX_JOBS, Configuration
 T = TypeVar("T")
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
-NonFinite = dict[str, Literal["inf", "-inf", "nan"]]
-
 
 class MeanCurve(Out):
     activation: str = Field(description="Of the configuration.", examples=["gelu"])
@@ -37,9 +35,7 @@ class MeanCurve(Out):
     mean: list[float | None] = Field(description="Over the seeds that have come so far.", examples=[[0.91, 0.95]])
     low: list[float | None] = Field(description="The lowest of them.", examples=[[0.9, 0.94]])
     high: list[float | None] = Field(description="The highest of them.", examples=[[0.92, 0.96]])
-    non_finite: NonFinite | None = Field(
-        None, description="What each null stands for, by JSON pointer; absent where every number is finite."
-    )
+    non_finite: NonFinite = None
 
 
 class SweepMeans(Out):

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import Field, JsonValue
 
 from api.dependencies import Sessions
-from api.http import formats
+from api.http.answers import answer
 from api.http.errors import declared
-from api.http.formats import ColumnType, Format, Table
-from api.http.numbers import ExactJSON
+from api.http.formats import Format, declare_files
+from api.http.negotiation import offer
 from api.http.out import Out
 from api.http.routing import Route
+from api.http.tables import Table, Types
 from api.sweeps import grid_columns
 from api.sweeps.endpoints import SweepId
 from api.sweeps.models import EstimateOut
@@ -27,7 +28,7 @@ from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)
 
-PublishedFormat = Annotated[Format, Depends(formats.negotiated(Format.JSON, Format.CSV))]
+PublishedFormat = Annotated[Format, Depends(offer(Format.JSON, Format.CSV))]
 NOT_READ = "null where it is not known."
 
 
@@ -105,21 +106,19 @@ class SweepBesidePublished(Out):
     data: list[PublishedBeside] = Field(description="Every published figure of an epoch that a job has come to.")
 
 
-POINT_FILES = formats.documented(
-    "activation,metric,epoch,published,reading_error\r\ngelu,val_loss,1,0.009412,0.0003\r\n"
-)
-BESIDE_FILES = formats.documented(
+POINT_FILES = declare_files("activation,metric,epoch,published,reading_error\r\ngelu,val_loss,1,0.009412,0.0003\r\n")
+BESIDE_FILES = declare_files(
     "activation,metric,epoch,published,reading_error,n,mean,low,high,verdict\r\n"
     "gelu,val_loss,1,0.009412,0.0003,3,0.0105,0.0041,0.017,agrees\r\n"
 )
-POINT_COLUMNS: Mapping[str, ColumnType] = {
+POINT_COLUMNS: Types = {
     "activation": "string",
     "metric": "string",
     "epoch": "int64",
     "published": "float64",
     "reading_error": "float64",
 }
-BESIDE_COLUMNS: dict[str, ColumnType] = {
+BESIDE_COLUMNS: Types = {
     **POINT_COLUMNS,
     "n": "int64",
     "mean": "float64",
@@ -132,19 +131,27 @@ BESIDE_COLUMNS: dict[str, ColumnType] = {
 @router.get("/published", tags=["published"], responses=POINT_FILES | declared(406, 422), response_model=PublishedRuns)
 def get_published(kind: PublishedFormat) -> Response:
     """What the article published: its curves point by point, as read off its figures, and its tables."""
-    if kind is Format.CSV:
-        rows = [
-            (activation, metric, point.epoch, point.value, point.reading_error)
-            for activation in published.activations()
-            for metric in published.METRICS
-            for point in published.points(activation, metric)
+    return answer(kind, "published", document=list_runs, table=tabulate_points)
+
+
+def list_runs() -> dict[str, Any]:
+    """As PublishedRuns has it."""
+    return {
+        "data": [
+            {"activation": name, "reading_error": published.reading_errors(name), **figures}
+            for name, figures in published.figures().items()
         ]
-        return formats.file(Table.of_rows(POINT_COLUMNS, rows), kind, "published")
-    runs = [
-        {"activation": name, "reading_error": published.reading_errors(name), **figures}
-        for name, figures in published.figures().items()
+    }
+
+
+def tabulate_points() -> Table:
+    rows = [
+        (activation, metric, point.epoch, point.value, point.reading_error)
+        for activation in published.activations()
+        for metric in published.METRICS
+        for point in published.points(activation, metric)
     ]
-    return ExactJSON({"data": runs}, headers={"Vary": "Accept"})
+    return Table.of_rows(POINT_COLUMNS, rows)
 
 
 @router.get(
@@ -164,17 +171,17 @@ def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: Publ
         jobs = sweeps.list_jobs(session, sweep_id, spec)
         runs = sweeps.figures_by_epoch(session, sweep_id, published.METRICS, up_to=published.EPOCHS)
         trained = sweeps.one_spec_each(session, sweep_id)
-    beside = [*compared(jobs, runs)]
-    if kind is Format.CSV:
-        return formats.file(flat(spec, beside), kind, f"published-{sweep_id}")
-    return ExactJSON(
-        {
+    rows = [*compare(jobs, runs)]
+    return answer(
+        kind,
+        f"published-{sweep_id}",
+        document=lambda: {
             "sweep_id": sweep_id,
             "departures": [*dict.fromkeys(path for job in trained for path in published.departures(job))],
-            "verdicts": Counter(row.comparison.verdict for row in beside),
-            "data": [row.answered() for row in beside],
+            "verdicts": Counter(row.comparison.verdict for row in rows),
+            "data": [row.to_object() for row in rows],
         },
-        headers={"Vary": "Accept"},
+        table=lambda: tabulate(spec, rows),
     )
 
 
@@ -185,15 +192,15 @@ class Row:
     comparison: Comparison
 
     @property
-    def told(self) -> dict[str, Any]:  # Any: as POINT_COLUMNS says
+    def point(self) -> dict[str, Any]:  # Any: as POINT_COLUMNS says
         point = self.comparison.published
         cells = (self.configuration.activation, self.metric, point.epoch, point.value, point.reading_error)
         return dict(zip(POINT_COLUMNS, cells, strict=True))
 
-    def answered(self) -> dict[str, Any]:
+    def to_object(self) -> dict[str, Any]:
         """As PublishedBeside has it."""
         return {
-            **self.told,
+            **self.point,
             "values": dict(self.configuration.values),
             "ours": EstimateOut.model_validate(self.comparison.ours).model_dump(),
             "prediction": self.comparison.prediction,
@@ -201,7 +208,7 @@ class Row:
         }
 
 
-def compared(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[Sequence[float]]]) -> Iterator[Row]:
+def compare(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[Sequence[float]]]) -> Iterator[Row]:
     """Configuration by configuration, metric by metric, epoch by epoch."""
     configurations = {job.configuration.number: job.configuration for job in jobs}
     for number, configuration in sorted(configurations.items()):
@@ -212,10 +219,10 @@ def compared(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[S
                     yield Row(configuration, metric, found)
 
 
-def flat(spec: SweepSpec, beside: Sequence[Row]) -> Table:
+def tabulate(spec: SweepSpec, compared: Sequence[Row]) -> Table:
     rows = []
-    for row in beside:
+    for row in compared:
         low, high = row.comparison.prediction or (None, None)
         ours = (row.comparison.ours.n, row.comparison.ours.mean, low, high, row.comparison.verdict)
-        rows.append((*row.told.values(), *ours, *grid_columns.cells(spec.grid, row.configuration)))
-    return Table.of_rows(BESIDE_COLUMNS | grid_columns.types(spec.grid), rows)
+        rows.append((*row.point.values(), *ours, *grid_columns.cells(spec.grid, row.configuration)))
+    return Table.of_rows({**BESIDE_COLUMNS, **grid_columns.types(spec.grid)}, rows)

@@ -18,7 +18,6 @@ from api.gradients import endpoints
 from api.gradients.models import MAX_NUMBERS
 from api.http import errors
 from api.http.formats import Format
-from api.plots import drawings
 from api.plots.drawings import Drawing, Line, Panel
 
 app = FastAPI()
@@ -397,7 +396,7 @@ def test_an_example_can_be_drawn(name: str):
 def test_no_numbers_are_too_odd_to_draw(y: list[float], log: bool):  # noqa: FBT001
     panel = Panel(xlabel="x", ylabel="y", lines=[Line("", range(len(y)), y)], log=log, integers=True)
     for kind in (Format.SVG, Format.PNG):
-        assert drawings.rendered(Drawing("odd", [panel]), kind)
+        assert Drawing("odd", [panel]).render(kind)
 
 
 def test_numbers_that_the_axes_cannot_show_are_counted():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.numbers import ExactJSON, marked, render
+from api.http.numbers import ExactJSON, mark, render
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
@@ -20,19 +20,19 @@ def test_every_finite_float_survives_exactly(values: list[float]):
 
 def test_a_finite_document_is_left_as_it_is():
     document = {"a": [1.5, -0.0], "b": {"c": 1, "d": None, "e": True}, "f": "nan", "g": [], "h": [1, "x", None]}
-    assert marked(document) == document
+    assert mark(document) == document
 
 
 @pytest.mark.parametrize(("value", "word"), [(math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "nan")])
 def test_a_non_finite_number_is_null_and_named(value: float, word: str):
-    assert marked({"loss": value}) == {"loss": None, "non_finite": {"/loss": word}}
-    assert marked({"loss": np.float64(value)}) == {"loss": None, "non_finite": {"/loss": word}}
+    assert mark({"loss": value}) == {"loss": None, "non_finite": {"/loss": word}}
+    assert mark({"loss": np.float64(value)}) == {"loss": None, "non_finite": {"/loss": word}}
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array])
 def test_an_element_is_named_by_its_index(kind: type):
     document = {"x": kind([0.0, 1.0]), "value": kind([math.nan, 1.0, -math.inf])}
-    assert marked(document) == {
+    assert mark(document) == {
         "x": [0.0, 1.0],
         "value": [None, 1.0, None],
         "non_finite": {"/value/0": "nan", "/value/2": "-inf"},
@@ -40,26 +40,26 @@ def test_an_element_is_named_by_its_index(kind: type):
 
 
 def test_a_list_of_mixed_items_is_searched_too():
-    assert marked({"row": [1, math.nan, "a"]}) == {"row": [1, None, "a"], "non_finite": {"/row/1": "nan"}}
+    assert mark({"row": [1, math.nan, "a"]}) == {"row": [1, None, "a"], "non_finite": {"/row/1": "nan"}}
     nested = {"matrix": [[1.0, 2.0], [3.0, math.inf]]}
-    assert marked(nested) == {"matrix": [[1.0, 2.0], [3.0, None]], "non_finite": {"/matrix/1/1": "inf"}}
+    assert mark(nested) == {"matrix": [[1.0, 2.0], [3.0, None]], "non_finite": {"/matrix/1/1": "inf"}}
 
 
 def test_the_marker_stands_in_the_object_that_holds_the_number():
     document = {"epochs": [{"loss": 1.0}, {"loss": math.nan}], "best": {"loss": math.inf}}
-    assert marked(document) == {
+    assert mark(document) == {
         "epochs": [{"loss": 1.0}, {"loss": None, "non_finite": {"/loss": "nan"}}],
         "best": {"loss": None, "non_finite": {"/loss": "inf"}},
     }
 
 
 def test_a_pointer_escapes_what_json_pointers_escape():
-    assert marked({"a/b~c": math.nan})["non_finite"] == {"/a~1b~0c": "nan"}
+    assert mark({"a/b~c": math.nan})["non_finite"] == {"/a~1b~0c": "nan"}
 
 
 def test_the_document_itself_is_not_changed():
     values = [math.nan, 1.0]
-    marked({"value": values})
+    mark({"value": values})
     assert math.isnan(values[0])
 
 

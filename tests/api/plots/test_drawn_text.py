@@ -38,7 +38,7 @@ def texts_of(svg: bytes) -> list[str]:
 def drawn(text: str, kind: Format) -> bytes:
     lines = [Line(f"relu, {text}{number}", [1, 2], [0.1, 0.2]) for number in range(5)]
     panel = Panel(xlabel=text, ylabel=text, lines=lines, log=True)
-    return drawings.rendered(Drawing(text, [panel], subtitle=text), kind)
+    return Drawing(text, [panel], subtitle=text).render(kind)
 
 
 @pytest.mark.parametrize(("text", "shown"), TEXTS.items(), ids=ascii)
@@ -58,13 +58,13 @@ def test_long_text_makes_no_large_drawing(text: str) -> None:
     lines = [Line(f"relu {text} {number}", [1], [1]) for number in range(drawings.MAX_LINES)]
     panel = Panel(xlabel="x", ylabel="y", lines=lines)
     picture = Drawing(text, [panel, panel], subtitle=text)
-    assert max(Image.open(io.BytesIO(drawings.rendered(picture, Format.PNG))).size) <= MOST_PIXELS
-    assert len(drawings.rendered(picture, Format.SVG)) < 500_000
+    assert max(Image.open(io.BytesIO(picture.render(Format.PNG))).size) <= MOST_PIXELS
+    assert len(picture.render(Format.SVG)) < 500_000
 
 
 def test_ticks_of_a_log_axis_are_powers_of_ten() -> None:
     panel = Panel(xlabel="x", ylabel="y", lines=[Line("", [1, 2, 3], [1e-3, 1, 1e4])], log=True)
-    found = texts_of(drawings.rendered(Drawing("", [panel]), Format.SVG))
+    found = texts_of(Drawing("", [panel]).render(Format.SVG))
     assert {"10⁻³", "10⁰", "10⁴"} <= {*found}
     assert not [text for text in found if "$" in text]
 
