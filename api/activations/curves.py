@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format, declare_drawing
 from api.http.negotiation import offer
 from api.http.numbers import DECIMAL
 from api.http.out import Out
-from api.http.routing import Route, takes_any_parameter
+from api.http.routing import Route, Undeclared
 from api.http.tables import Table
 from api.http.validation import invalid_value, names_in
 from api.plots import looks
@@ -76,10 +76,8 @@ def curve_grid(
     return x
 
 
-@takes_any_parameter
-def curve_parameters(activation: Known, request: Request) -> dict[str, float | str]:
+def curve_parameters(activation: Known, given: Undeclared) -> dict[str, float | str]:
     """The query parameters that are not the curve's own are the activation's."""
-    given = {name: text for name, text in request.query_params.items() if name not in CURVE_QUERY}
     unknown = [name for name in given if name not in activation.parameter_names]
     if unknown:
         raise RequestValidationError(
@@ -90,9 +88,6 @@ def curve_parameters(activation: Known, request: Request) -> dict[str, float | s
     except InvalidParameter as error:
         reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
         raise RequestValidationError([reason]) from error
-
-
-CURVE_QUERY = {"start", "stop", "points", "format"}
 
 
 def number_or_word(text: str) -> float | str:

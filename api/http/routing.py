@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from functools import cached_property
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -27,15 +27,8 @@ NUMBERS: Mapping[type, tuple[re.Pattern[str], str]] = {
     float: (DECIMAL, "a number such as -1.5 or 1e-3, in the digits 0 to 9"),
 }
 
-Dependency = TypeVar("Dependency", bound=Callable[..., Any])
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Refusal = dict[str, Any]
-
-
-def takes_any_parameter(dependency: Dependency) -> Dependency:
-    """Mark a dependency that reads query parameters which cannot be declared, and refuses those it does not know."""
-    dependency.takes_any_parameter = True  # type: ignore[attr-defined]  # functions take attributes
-    return dependency
 
 
 class Route(APIRoute):
@@ -60,6 +53,18 @@ class Route(APIRoute):
             return await handle(request)
 
         return handle_strictly
+
+
+def read_undeclared(request: Request) -> dict[str, str]:
+    """Read the query parameters that neither the endpoint nor a dependency of it declares.
+
+    A dependency that asks for them refuses those it does not know; without one, Route refuses them all.
+    """
+    route: Route = request.scope["route"]
+    return {name: text for name, text in request.query_params.items() if name not in route.parameters.query}
+
+
+Undeclared = Annotated[dict[str, str], Depends(read_undeclared)]
 
 
 class ReadRequest(Request):
@@ -115,7 +120,7 @@ class Parameters:
     query: frozenset[str]
     lists: frozenset[str]
     any_query: bool
-    """Whether a dependency reads others too."""
+    """Whether a dependency reads the undeclared ones."""
 
     @classmethod
     def of(cls, dependant: Dependant) -> "Parameters":
@@ -130,7 +135,7 @@ class Parameters:
             ),
             query=frozenset(query),
             lists=frozenset(name for name, annotation in query.items() if get_origin(annotation) is list),
-            any_query=any(getattr(part.call, "takes_any_parameter", False) for part in parts),
+            any_query=any(part.call is read_undeclared for part in parts),
         )
 
     def refusals(self, request: Request) -> Iterator[Refusal]:

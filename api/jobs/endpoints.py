@@ -18,7 +18,7 @@ from api.http.errors import declared
 from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.out import Out
-from api.http.routing import Route, takes_any_parameter
+from api.http.routing import Route, Undeclared
 from api.http.tables import ColumnType, Table, Types
 from api.http.validation import invalid_value
 from api.jobs.models import EpochOut, JobOut, JobPage, tagged
@@ -182,16 +182,14 @@ def accepted(job: Job, response: Response, sessions: Sessions, queue: Hints, *, 
     return out
 
 
-@takes_any_parameter
-def metadata_filter(request: Request) -> dict[str, str]:
-    """`metadata[key]=value`, which no declared parameter can express; any other unknown parameter is refused."""
-    declared_names = {"state", "activation", "sweep_id", "sort", "limit", "cursor"}
+def metadata_filter(undeclared: Undeclared) -> dict[str, str]:
+    """`metadata[key]=value`, which no declared parameter can express; any other undeclared parameter is refused."""
     found = {}
-    for name, value in request.query_params.items():
-        if match := METADATA_FILTER.fullmatch(name):
-            found[match[1]] = value
-        elif name not in declared_names:
+    for name, value in undeclared.items():
+        match = METADATA_FILTER.fullmatch(name)
+        if match is None:
             raise RequestValidationError([invalid_value(("query", name), "unknown query parameter", value)])
+        found[match[1]] = value
     return found
 
 
