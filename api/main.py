@@ -14,7 +14,7 @@ from api import page
 from api.activations import curves
 from api.activations import endpoints as activations
 from api.gradients import endpoints as gradients
-from api.http import auth, errors, openapi
+from api.http import auth, errors, openapi, responses
 from api.http.body_limit import BodyLimit
 from api.http.methods import Methods
 from api.http.proxy import Forwarded
@@ -37,7 +37,7 @@ from runtime.settings import Settings
 
 THREADS = 100
 """For requests: more than can wait for a turn at writing (db/turns.py)."""
-ANYWHERE = errors.declared(401, 422, DatabaseUnavailable)
+ANYWHERE = responses.declare_errors(401, 422, DatabaseUnavailable)
 """Of each request under /v1: its key, which the database knows, and its text and parameters (api/http/routing.py)."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is

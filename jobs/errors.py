@@ -1,22 +1,22 @@
 """What can go wrong, as one family.
 
 JobsError
-├── JobNotFound, CheckpointNotFound 404
-├── SweepNotFound                   404
-├── JobFinished, JobNotFinished     409
-├── SweepFinished                   409
-├── NoCheckpoint                    409
-├── NoWorkerAnswered                503
-├── InvalidCursor                   400
-├── IdempotencyConflict             422
-├── TooManyJobs                     429
-├── DatabaseUnavailable             503
-│   ├── DatabaseBusy                503
-│   ├── DiskFull                    507
-│   └── DiskFailed                  503
+├── JobNotFound, CheckpointNotFound
+├── SweepNotFound
+├── JobFinished, JobNotFinished
+├── SweepFinished
+├── NoCheckpoint
+├── NoWorkerAnswered
+├── InvalidCursor
+├── IdempotencyConflict
+├── TooManyJobs
+├── DatabaseUnavailable
+│   ├── DatabaseBusy
+│   ├── DiskFull
+│   └── DiskFailed
 ├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
-├── StorageUnavailable              503 from the API alone: a worker trains on without it
+├── StorageUnavailable              an error of the API alone: a worker trains on without it
 ├── Fenced                          a worker learns that it no longer holds its job
 ├── CheckpointDamaged               training goes on from an older one
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
@@ -28,7 +28,8 @@ JobsError
     ├── RepeatedCrash
     └── InternalError
 
-The docstring of a class is its default message; `code` is the stable word clients see.
+The docstring of a class is its default message; `code` is the stable word that clients see. The HTTP status of each
+stands in api/http/problems.py.
 """
 
 from typing import ClassVar

@@ -15,11 +15,11 @@ from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
 from api.activations.endpoints import COLUMNS, MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, compute_columns
 from api.http.answers import answer, draw
-from api.http.errors import declared
-from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format, declare_drawing, declare_files
+from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
 from api.http.negotiation import offer
 from api.http.numbers import DECIMAL
 from api.http.out import Out
+from api.http.responses import declare_drawing, declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import Table
 from api.http.validation import invalid_value, names_in
@@ -134,7 +134,7 @@ def wanted_activations(
     return found
 
 
-@router.get("/plot.{kind}", response_class=Response, responses=declare_drawing() | declared(422))
+@router.get("/plot.{kind}", response_class=Response, responses=declare_drawing() | declare_errors(422))
 def plot(
     kind: Kind,
     names: Annotated[list[Activation], Depends(wanted_activations)],
@@ -160,7 +160,7 @@ def plot(
 @router.get(
     "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
     response_model=Curve,
-    responses=FILES | declared(404, 406, 422),
+    responses=FILES | declare_errors(404, 406, 422),
     openapi_extra={"parameters": documented_parameters()},
 )
 def curve(

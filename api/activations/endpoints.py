@@ -14,11 +14,11 @@ from starlette.responses import Response
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Parameters
 from api.http.answers import answer
-from api.http.errors import declared
-from api.http.formats import Format, declare_files
+from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.numbers import NonFinite
 from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
 from api.http.validation import invalid_value
@@ -100,9 +100,9 @@ class Evaluation(Out):
     non_finite: NonFinite = Field(None, examples=[{"/value/3": "inf"}])
 
 
-NOT_FOUND = declared(404, 422)
+NOT_FOUND = declare_errors(404, 422)
 FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n")
-REFUSED = declared(400, 404, 406, 413, 415, 422)
+REFUSED = declare_errors(400, 404, 406, 413, 415, 422)
 COLUMNS: Types = {"x": "float64", "value": "float64", "derivative": "float64"}
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)

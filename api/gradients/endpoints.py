@@ -23,10 +23,10 @@ from api.gradients.models import (
     PropagationSpec,
 )
 from api.http.answers import answer
-from api.http.errors import declared
-from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format, declare_files
+from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
 from api.http.negotiation import offer
 from api.http.numbers import ExactJSON
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
 from api.plots import looks
@@ -60,7 +60,7 @@ PROPAGATION_FILES = declare_files(
     "1,0.001,0.998,1.37,0.0,0.0\r\n",
     *DRAWINGS,
 )
-REFUSED = declared(400, 406, 413, 415, 422)
+REFUSED = declare_errors(400, 406, 413, 415, 422)
 
 ONE_AT_A_TIME = CapacityLimiter(
     1
@@ -95,7 +95,7 @@ def known(name: Annotated[str, Path(description="Of an example.", examples=["exp
     return EXAMPLES[name]
 
 
-@router.get("/examples/{name}", response_model=ExampleOut, responses=EXAMPLE_FILES | declared(404, 406, 422))
+@router.get("/examples/{name}", response_model=ExampleOut, responses=EXAMPLE_FILES | declare_errors(404, 406, 422))
 def get_example(example: Annotated[Example, Depends(known)], kind: WantedFormat) -> Response:
     """One worked example: requests for a chain, and what they are answered."""
     document = worked(example)

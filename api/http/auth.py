@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.prefix import is_below
+from api.http.problems import refusal
 from db import keys
 from db.idempotency import NOBODY
 from db.session import Sessions
@@ -47,7 +48,7 @@ async def authorize(request: Request) -> str:
     key = given_key(request.headers.get("Authorization", ""))
     name = None if key is None else await run_in_threadpool(holder, state.sessions, key)
     if name is None:
-        raise HTTPException(401, "an API key is needed: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
+        raise refusal(401, headers={"WWW-Authenticate": "Bearer"})
     return name
 
 

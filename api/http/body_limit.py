@@ -1,8 +1,9 @@
 """Refusing a request body that is too large before it is read into memory."""
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.problems import refusal
 
 
 class BodyLimit:
@@ -19,12 +20,12 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "")
         received = int(declared) if declared.isdecimal() and int(declared) > self._max_bytes else 0
 
-        async def counted() -> Message:
+        async def count() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise HTTPException(413, f"the body is larger than {self._max_bytes} bytes")
+                raise refusal(413, max_bytes=self._max_bytes)
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, count, send)

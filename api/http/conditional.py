@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
+
+from api.http.problems import refusal
 
 ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -46,7 +47,7 @@ def require(asked: Headers, *, etag: str | None, modified: datetime | None = Non
         since = date(asked.get("if-unmodified-since"))
         met = since is None or modified is None or modified <= since
     if not met:
-        raise HTTPException(412, "it is no longer as the request's conditions have it")
+        raise refusal(412)
 
 
 def listed(headers: Headers, name: str) -> str:
@@ -90,7 +91,7 @@ def byte_range(asked: Headers, *, etag: str | None, size: int, modified: str | N
     else:
         start, end = position(match[1]), min(position(match[2]) + 1 if match[2] else size, size)
     if start >= end:
-        raise HTTPException(416, f"the file has {size} bytes", {"Content-Range": f"bytes */{size}"})
+        raise refusal(416, size=size, headers={"Content-Range": f"bytes */{size}"})
     return start, end
 
 

@@ -1,8 +1,7 @@
-"""The formats of an answer: their names and media types, the headers of a file, and how OpenAPI describes them."""
+"""The formats of an answer: their names, media types and schemas, and the headers of a file."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 
 class Format(StrEnum):
@@ -52,18 +51,3 @@ def headers(kind: Format, stem: str) -> dict[str, str]:
     """Headers of a file named by the stem (ASCII) and the format: a drawing is shown, a table is saved."""
     disposition = "inline" if kind in DRAWINGS else "attachment"
     return {"Content-Disposition": f'{disposition}; filename="{stem}.{kind}"', **VARY}
-
-
-def declare_files(csv: str, *others: Format) -> dict[int | str, dict[str, Any]]:
-    """For an endpoint's `responses`: the formats beside JSON; `csv` is an example of the table."""
-    table = {MEDIA_TYPES[Format.CSV]: {"schema": SCHEMAS[Format.CSV], "example": csv}}
-    return {200: {"content": {**table, **contents(others)}}}
-
-
-def declare_drawing() -> dict[int | str, dict[str, Any]]:
-    """For the `responses` of an endpoint that answers with a drawing and nothing else."""
-    return {200: {"description": "The drawing.", "content": contents(DRAWINGS)}}
-
-
-def contents(kinds: tuple[Format, ...]) -> dict[str, Any]:
-    return {MEDIA_TYPES[kind]: {"schema": SCHEMAS[kind], **EXAMPLES.get(kind, {})} for kind in kinds}

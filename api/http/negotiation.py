@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
-from fastapi import HTTPException, Query, Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 
 from api.http.formats import MEDIA_TYPES, Format
+from api.http.problems import refusal
 from api.http.validation import invalid_value
 
 QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
@@ -51,7 +52,7 @@ def find_accepted(header: str, offered: Sequence[Format]) -> Format:
     preferences = {choice: rate(MEDIA_TYPES[choice], ranges) for choice in offered}
     best = max(offered, key=lambda choice: preferences[choice])
     if preferences[best] <= NOT_ACCEPTED:
-        raise HTTPException(406, f"available as {', '.join(MEDIA_TYPES[choice] for choice in offered)}")
+        raise refusal(406, media_types=", ".join(MEDIA_TYPES[choice] for choice in offered))
     return best
 
 

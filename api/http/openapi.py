@@ -5,8 +5,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.errors import MEDIA_TYPE, Problem, declared
 from api.http.prefix import below
+from api.http.problems import MEDIA_TYPE, Problem
+from api.http.responses import declare_errors
 from api.http.samples import sample
 
 Operation = dict[str, Any]
@@ -88,7 +89,7 @@ def show_answer(status: str, response: dict[str, Any], schemas: Schemas) -> None
 
 def show_problems(status: int, response: dict[str, Any], *, instance: str) -> None:
     if MEDIA_TYPE not in response.get("content", {}):  # FastAPI declared it
-        response.update(declared(status)[status])
+        response.update(declare_errors(status)[status])
     examples = {
         code: {**found, "value": {**found["value"], "instance": instance}}
         for code, found in response["content"][MEDIA_TYPE]["examples"].items()

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from api.http.problems import refusal
 from api.http.validation import invalid_value
 
 MAX_DEPTH = 64
@@ -51,7 +52,7 @@ def parse(body: bytes) -> Any:  # noqa: ANN401  # any JSON
 
 
 def malformed(reason: str) -> HTTPException:
-    return HTTPException(400, f"the body is not JSON: {reason}")
+    return refusal(400, reason=f": {reason}")
 
 
 def to_object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

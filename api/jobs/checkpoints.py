@@ -8,9 +8,9 @@ from pydantic import Field
 
 from api.dependencies import Sessions, Settings
 from api.http import conditional
-from api.http.errors import declared
 from api.http.formats import BINARY
 from api.http.out import Out
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.times import Time
 from api.jobs.endpoints import MAX_NUMBER, UNCHANGED, JobId
@@ -40,7 +40,7 @@ class Checkpoints(Out):
     checkpoints: list[CheckpointOut] = Field(description="Newest first: the last two, and the best epoch's.")
 
 
-@router.get("/{job_id}/checkpoints", responses=declared(JobNotFound, 422, DatabaseUnavailable))
+@router.get("/{job_id}/checkpoints", responses=declare_errors(JobNotFound, 422, DatabaseUnavailable))
 def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
     """The checkpoints that are kept."""
     with sessions.read() as session:
@@ -61,7 +61,7 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
             "description": "The part that Range asked for.",
         },
         **UNCHANGED,
-        **declared(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
+        **declare_errors(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
     },
 )
 def download(

@@ -13,11 +13,11 @@ from pydantic import Field
 from api.dependencies import Sessions
 from api.http import formats
 from api.http.answers import answer
-from api.http.errors import declared
 from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.numbers import NonFinite
 from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import ColumnType, Table
 from api.http.validation import invalid_value, names_in
@@ -33,7 +33,7 @@ from jobs.spec import JobSpec
 router = APIRouter(tags=["jobs"], route_class=Route)
 
 CompareFormat = Annotated[Format, Depends(offer(*formats.TABLE_OR_DRAWING))]
-FILES = formats.declare_files(
+FILES = declare_files(
     "job_id,label,epoch,seconds,val_loss\r\n0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,relu,1,30.1,0.031\r\n",
     *formats.DRAWINGS,
 )
@@ -82,7 +82,9 @@ def wanted_ids(
 
 
 @router.get(
-    "/compare", responses={**FILES, **declared(JobNotFound, 406, 422, DatabaseUnavailable)}, response_model=Comparison
+    "/compare",
+    responses={**FILES, **declare_errors(JobNotFound, 406, 422, DatabaseUnavailable)},
+    response_model=Comparison,
 )
 def compare(
     ids: Annotated[list[str], Depends(wanted_ids)],

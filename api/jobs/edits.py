@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Sessions
 from api.http import conditional
-from api.http.errors import declared
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
 from api.jobs.endpoints import JobId
@@ -52,7 +52,7 @@ class JobPatch(BaseModel):
 
 @router.patch(
     "/{job_id}",
-    responses=EDITED | declared(JobNotFound, 400, 412, 413, 415, 422, DatabaseUnavailable),
+    responses=EDITED | declare_errors(JobNotFound, 400, 412, 413, 415, 422, DatabaseUnavailable),
     response_model=JobOut,
 )
 def edit(job_id: JobId, patch: JobPatch, request: Request, sessions: Sessions) -> Response:

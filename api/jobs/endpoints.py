@@ -14,10 +14,10 @@ from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional, formats
 from api.http.answers import answer
 from api.http.auth import KeyHolder
-from api.http.errors import declared
 from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import ColumnType, Table, Types
 from api.http.validation import invalid_value
@@ -104,15 +104,15 @@ CREATED: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-REFUSED = declared(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
+REFUSED = declare_errors(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
-EPOCH_FILES = formats.declare_files(
+EPOCH_FILES = declare_files(
     "epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,val_binary_accuracy,learning_rate,epoch_seconds,"
     "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00.000000Z\r\n",
     Format.NDJSON,
     Format.PARQUET,
 )
-LAYER_FILES = formats.declare_files(
+LAYER_FILES = declare_files(
     "epoch,layer,gradient_norm,update_ratio,activation_mean,activation_variance,zero_fraction,dead_fraction,"
     "saturated_fraction,clipped_fraction\r\n1,conv1,0.12,0.001,0.21,0.18,0.41,0.0,0.02,0.0\r\n",
     Format.NDJSON,
@@ -193,7 +193,7 @@ def metadata_filter(undeclared: Undeclared) -> dict[str, str]:
     return found
 
 
-@router.get("", responses=declared(InvalidCursor, 422, DatabaseUnavailable))
+@router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
 def list_jobs(
     sessions: Sessions,
     metadata: Annotated[dict[str, str], Depends(metadata_filter)],
@@ -219,7 +219,7 @@ def list_jobs(
 
 
 @router.get(
-    "/{job_id}", responses=UNCHANGED | declared(JobNotFound, 412, 422, DatabaseUnavailable), response_model=JobOut
+    "/{job_id}", responses=UNCHANGED | declare_errors(JobNotFound, 412, 422, DatabaseUnavailable), response_model=JobOut
 )
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
@@ -231,7 +231,7 @@ def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
 
 
 @router.post(
-    "/{job_id}/cancel", status_code=202, responses=declared(JobNotFound, JobFinished, 422, DatabaseUnavailable)
+    "/{job_id}/cancel", status_code=202, responses=declare_errors(JobNotFound, JobFinished, 422, DatabaseUnavailable)
 )
 def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
@@ -245,7 +245,7 @@ def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     "/{job_id}/retry",
     status_code=202,
     responses=CREATED
-    | declared(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
+    | declare_errors(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
 )
 def retry(
     job_id: JobId,
@@ -271,7 +271,7 @@ def retry(
 @router.delete(
     "/{job_id}",
     status_code=204,
-    responses=declared(JobNotFound, JobNotFinished, 412, 422, DatabaseUnavailable, StorageUnavailable),
+    responses=declare_errors(JobNotFound, JobNotFinished, 412, 422, DatabaseUnavailable, StorageUnavailable),
 )
 def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settings) -> None:
     """Delete an ended job: its rows, its epochs and its checkpoint files. If-Match names the job as it must be."""
@@ -295,7 +295,7 @@ def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
 @router.get(
     "/{job_id}/history",
     name="history",
-    responses=EPOCH_FILES | declared(JobNotFound, 406, 422, DatabaseUnavailable),
+    responses=EPOCH_FILES | declare_errors(JobNotFound, 406, 422, DatabaseUnavailable),
     response_model=History,
 )
 def get_history(
@@ -312,7 +312,7 @@ def get_history(
 
 @router.get(
     "/{job_id}/layers",
-    responses=LAYER_FILES | declared(JobNotFound, 406, 422, DatabaseUnavailable),
+    responses=LAYER_FILES | declare_errors(JobNotFound, 406, 422, DatabaseUnavailable),
     response_model=Layers,
 )
 def layers(

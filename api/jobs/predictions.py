@@ -10,8 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from api.dependencies import Hints, Sessions, Settings
-from api.http.errors import declared
 from api.http.out import Out
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.jobs.endpoints import JobId
 from db import jobs, predictions
@@ -70,7 +70,7 @@ class PredictionOut(Out):
 
 @router.post(
     "/{job_id}/predict",
-    responses=declared(
+    responses=declare_errors(
         400, JobNotFound, NoCheckpoint, 413, 415, 422, NoWorkerAnswered, DatabaseUnavailable, StorageUnavailable
     ),
 )

@@ -7,8 +7,9 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from api.dependencies import Hints, Sessions
-from api.http.errors import declared, problem
 from api.http.out import Out
+from api.http.problems import problem
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.times import Time
 from db import schema, workers
@@ -41,12 +42,12 @@ def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", responses=declared(503), response_model=Alive)
+@router.get("/readyz", responses=declare_errors(503), response_model=Alive)
 def readyz(request: Request, sessions: Sessions, queue: Hints) -> Response:
     """SQL and the broker answer, have room, and the schema is this version's; else 503 says what is wrong."""
     wrong = [*database_problems(sessions), *broker_problems(queue)]
     if wrong:
-        return problem(request, 503, "; ".join(wrong), code="not_ready", headers={"Retry-After": "5"})
+        return problem(request, 503, "; ".join(wrong))
     return JSONResponse(Alive().model_dump())
 
 
@@ -70,7 +71,7 @@ def broker_problems(queue: Hints) -> list[str]:
     return []
 
 
-@workers_router.get("/workers", name="workers", responses=declared(DatabaseUnavailable))
+@workers_router.get("/workers", name="workers", responses=declare_errors(DatabaseUnavailable))
 def list_workers(sessions: Sessions) -> WorkerList:
     """Who trains, on what, and which job."""
     with sessions.read() as session:

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Sessions
 from api.http.answers import draw
-from api.http.errors import declared
-from api.http.formats import Format, declare_drawing
+from api.http.formats import Format
+from api.http.responses import declare_drawing, declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
 from api.jobs.endpoints import JobId
@@ -77,7 +77,7 @@ OF_A_LAYER: Mapping[str, Metric] = {
     "/jobs/{job_id}/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses=declare_drawing() | declared(JobNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Its loss and accuracy by epoch, in training and in validation."""
@@ -111,7 +111,7 @@ def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, na
     "/jobs/{job_id}/layers/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses=declare_drawing() | declared(JobNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
@@ -134,7 +134,7 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     "/sweeps/{sweep_id}/plot.{kind}",
     tags=["sweeps"],
     response_class=Response,
-    responses=declare_drawing() | declared(SweepNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(SweepNotFound, 422, DatabaseUnavailable),
 )
 def plot_sweep(
     sweep_id: SweepId,

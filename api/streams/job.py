@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
-from api.http.errors import declared
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.times import rfc3339
 from api.http.validation import invalid_value
@@ -74,7 +74,7 @@ def number(last_event_id: str) -> int:
 @router.get(
     "/{job_id}/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declared(JobNotFound, 422, DatabaseUnavailable)},
+    responses={**streamed(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
     job_id: JobId, sessions: Sessions, news: Bulletin, seen: Annotated[int, Depends(starting_point)]

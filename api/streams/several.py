@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
-from api.http.errors import declared
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
 from api.streams.job import EVENTS_AT_ONCE, payload, streamed
@@ -144,7 +144,7 @@ def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depend
 @router.get(
     "/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declared(422, DatabaseUnavailable)},
+    responses={**streamed(FRAMES), **declare_errors(422, DatabaseUnavailable)},
 )
 async def stream(
     sessions: Sessions, news: Bulletin, streams: Annotated[list[Followed], Depends(starting_point)]

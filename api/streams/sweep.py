@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
-from api.http.errors import declared
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
 from api.streams.job import EVENTS_AT_ONCE, payload, reset, streamed
@@ -107,7 +107,7 @@ def starting_point(
 @router.get(
     "/{sweep_id}/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declared(SweepNotFound, 422, DatabaseUnavailable)},
+    responses={**streamed(FRAMES), **declare_errors(SweepNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
     sweep_id: SweepId, sessions: Sessions, news: Bulletin, seen: Annotated[Seen, Depends(starting_point)]

@@ -12,11 +12,11 @@ from pydantic_core import to_json
 from api.dependencies import Hints, Sessions, Settings
 from api.http.answers import answer_in_batches
 from api.http.auth import KeyHolder
-from api.http.errors import declared
-from api.http.formats import Format, declare_files
+from api.http.formats import Format
 from api.http.ndjson_writer import to_objects
 from api.http.numbers import ExactJSON
 from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import ColumnType
 from api.jobs.endpoints import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
@@ -106,7 +106,7 @@ def submit(
     return ExactJSON(out.model_dump(), 202, headers)
 
 
-@router.get("", responses=declared(InvalidCursor, 422, DatabaseUnavailable))
+@router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
 def list_sweeps(
     sessions: Sessions,
     limit: Annotated[int, Query(ge=1, le=200, description="Sweeps a page.")] = 20,
@@ -118,7 +118,9 @@ def list_sweeps(
     return SweepPage(data=[SweepOut.of(record) for record in page.records], next_cursor=page.next_cursor)
 
 
-@router.get("/{sweep_id}", responses=declared(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepDetail)
+@router.get(
+    "/{sweep_id}", responses=declare_errors(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepDetail
+)
 def get_sweep(sweep_id: SweepId, sessions: Sessions) -> Response:
     """How far it is, and its table: a row a configuration, with means and 95 % intervals over the seeds.
 
@@ -132,7 +134,7 @@ def get_sweep(sweep_id: SweepId, sessions: Sessions) -> Response:
 @router.post(
     "/{sweep_id}/cancel",
     status_code=202,
-    responses=declared(SweepNotFound, SweepFinished, 422, DatabaseUnavailable),
+    responses=declare_errors(SweepNotFound, SweepFinished, 422, DatabaseUnavailable),
     response_model=SweepDetail,
 )
 def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
@@ -145,7 +147,7 @@ def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
 
 @router.get(
     "/{sweep_id}/history",
-    responses=HISTORY_FILES | declared(SweepNotFound, 406, 422, DatabaseUnavailable),
+    responses=HISTORY_FILES | declare_errors(SweepNotFound, 406, 422, DatabaseUnavailable),
     response_model=SweepHistory,
 )
 def history(

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, JsonValue
 
 from api.dependencies import Sessions
-from api.http.errors import declared
 from api.http.numbers import ExactJSON, NonFinite
 from api.http.out import Out
+from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.plots.drawings import MAX_LINES
 from api.plots.endpoints import Excluded, MetricName, best, remaining
@@ -44,7 +44,9 @@ class SweepMeans(Out):
     configurations: list[MeanCurve] = Field(description="Those chosen, in the sweep's order.")
 
 
-@router.get("/{sweep_id}/means", responses=declared(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepMeans)
+@router.get(
+    "/{sweep_id}/means", responses=declare_errors(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepMeans
+)
 def get_means(
     sweep_id: SweepId,
     sessions: Sessions,

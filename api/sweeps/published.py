@@ -10,10 +10,10 @@ from pydantic import Field, JsonValue
 
 from api.dependencies import Sessions
 from api.http.answers import answer
-from api.http.errors import declared
-from api.http.formats import Format, declare_files
+from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
 from api.sweeps import grid_columns
@@ -128,7 +128,9 @@ BESIDE_COLUMNS: Types = {
 }
 
 
-@router.get("/published", tags=["published"], responses=POINT_FILES | declared(406, 422), response_model=PublishedRuns)
+@router.get(
+    "/published", tags=["published"], responses=POINT_FILES | declare_errors(406, 422), response_model=PublishedRuns
+)
 def get_published(kind: PublishedFormat) -> Response:
     """What the article published: its curves point by point, as read off its figures, and its tables."""
     return answer(kind, "published", document=list_runs, table=tabulate_points)
@@ -157,7 +159,7 @@ def tabulate_points() -> Table:
 @router.get(
     "/sweeps/{sweep_id}/published",
     tags=["sweeps", "published"],
-    responses=BESIDE_FILES | declared(SweepNotFound, 406, 422, DatabaseUnavailable),
+    responses=BESIDE_FILES | declare_errors(SweepNotFound, 406, 422, DatabaseUnavailable),
     response_model=SweepBesidePublished,
 )
 def get_sweep_beside_published(sweep_id: SweepId, sessions: Sessions, kind: PublishedFormat) -> Response:

@@ -213,7 +213,7 @@ def test_a_curve_tells_where_its_derivative_jumps():
 @pytest.mark.parametrize("points", [4, 201])
 def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limit(points: int):
     activation = catalog.find("hardswish")
-    panel = curves.drawing(activation, {}, curve_grid(-5, 5, points)).panels[0]
+    panel = draw_curve(activation, points).panels[0]
     x, y = drawings.broken(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
     gaps = np.flatnonzero(np.isnan(y))
     assert [(x[gap], y[gap - 1], y[gap + 1]) for gap in gaps] == [

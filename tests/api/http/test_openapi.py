@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from api.http.errors import CODES
 from api.http.openapi import operations
+from api.http.problems import HTTP_ERRORS
 from api.main import create_app
 from db import predictions
 from db.predictions import Answer
@@ -101,7 +101,7 @@ def test_every_example_is_what_its_schema_says() -> None:
 
 
 def test_an_error_is_shown_with_a_code_that_the_service_knows_and_the_path_that_was_asked() -> None:
-    known = {*CODES.values(), *(error.code for error in family(JobsError))}
+    known = {*(error.code for error in HTTP_ERRORS.values()), *(error.code for error in family(JobsError))}
     for path, operation in OPERATIONS:
         for status, response in operation["responses"].items():
             for found in response.get("content", {}).get("application/problem+json", {}).get("examples", {}).values():
