@@ -19,7 +19,7 @@ from api.http.body_limit import BodyLimit
 from api.http.methods import Methods
 from api.http.proxy import Forwarded
 from api.http.request_log import PROBES, Exchanges
-from api.jobs import checkpoints, comparison, edits, predictions
+from api.jobs import checkpoints, comparison, edits, history, listing, predictions
 from api.jobs import endpoints as jobs
 from api.operation import endpoints as operation
 from api.operation import metrics
@@ -115,6 +115,8 @@ def version_one() -> APIRouter:
         router.include_router(part.router)
     for part in (
         jobs,
+        listing,
+        history,
         edits,
         job,
         several,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -16,6 +17,8 @@ KEPT_IN_304 = frozenset({"cache-control", "content-location", "date", "etag", "e
 ONE_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
 FARTHEST = 10**18
 """Bytes; no file is longer."""
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
+"""For the `responses` of an endpoint that answers `not_modified`."""
 
 
 def not_modified(asked: Headers, headers: Mapping[str, str]) -> Response | None:

@@ -13,7 +13,7 @@ from api.http.out import Out
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.times import Time
-from api.jobs.endpoints import MAX_NUMBER, UNCHANGED, JobId
+from api.jobs.parameters import MAX_NUMBER, JobId
 from db import checkpoints
 from db.models import Checkpoint
 from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
@@ -60,7 +60,7 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
             "content": {"application/octet-stream": {"schema": BINARY}},
             "description": "The part that Range asked for.",
         },
-        **UNCHANGED,
+        **conditional.UNCHANGED,
         **declare_errors(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
     },
 )

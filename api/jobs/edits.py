@@ -1,6 +1,6 @@
 """Edits of an accepted job: of its metadata, by which people know it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -8,18 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Sessions
 from api.http import conditional
-from api.http.responses import declare_errors
+from api.http.responses import Responses, declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
-from api.jobs.endpoints import JobId
 from api.jobs.models import JobOut, tagged
+from api.jobs.parameters import JobId
 from db import job_list, jobs
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.spec import MAX_METADATA, MetadataKey, MetadataValue
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
-EDITED: dict[int | str, dict[str, Any]] = {
+EDITED: Responses = {
     200: {
         "description": "The job as it is now.",
         "headers": {"ETag": {"description": "Of the job as it is now.", "schema": {"type": "string"}}},

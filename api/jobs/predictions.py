@@ -13,7 +13,7 @@ from api.dependencies import Hints, Sessions, Settings
 from api.http.out import Out
 from api.http.responses import declare_errors
 from api.http.routing import Route
-from api.jobs.endpoints import JobId
+from api.jobs.parameters import JobId
 from db import jobs, predictions
 from db.models import Prediction
 from jobs.errors import (

@@ -14,7 +14,7 @@ from api.http.formats import Format
 from api.http.responses import declare_drawing, declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
-from api.jobs.endpoints import JobId
+from api.jobs.parameters import JobId
 from api.plots import looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.looks import Look

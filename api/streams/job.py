@@ -11,12 +11,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Bulletin, Sessions
-from api.http.responses import declare_errors
+from api.http.responses import Responses, declare_errors
 from api.http.routing import Route
 from api.http.times import rfc3339
 from api.http.validation import invalid_value
-from api.jobs.endpoints import MAX_NUMBER, JobId
 from api.jobs.models import DiagnosisOut, EpochOut
+from api.jobs.parameters import MAX_NUMBER, JobId
 from db import events, jobs
 from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -36,7 +36,7 @@ FRAMES = (
 )
 
 
-def streamed(frames: str) -> dict[int | str, dict[str, Any]]:
+def streamed(frames: str) -> Responses:
     """For an endpoint's `responses`: a stream of events such as these."""
     return {
         200: {"description": "The events, as they happen.", "content": {"text/event-stream": {"example": frames}}},

@@ -9,9 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, JsonValue
 from pydantic_core import to_json
 
-from api.dependencies import Hints, Sessions, Settings
+from api.dependencies import Hints, Sessions
 from api.http.answers import answer_in_batches
-from api.http.auth import KeyHolder
 from api.http.formats import Format
 from api.http.ndjson_writer import to_objects
 from api.http.numbers import ExactJSON
@@ -19,8 +18,10 @@ from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import ColumnType
-from api.jobs.endpoints import CREATED, EPOCH_COLUMNS, MAX_NUMBER, REFUSED, HistoryFormat, IdempotencyKey
+from api.jobs.history import EPOCH_COLUMNS, HistoryFormat
 from api.jobs.models import EpochOut
+from api.jobs.parameters import MAX_NUMBER
+from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
 from api.sweeps import grid_columns
 from api.sweeps.models import SweepDetail, SweepOut, SweepPage
 from broker.reconciler import dispatch
@@ -77,33 +78,18 @@ def expanded(spec: SweepSpec) -> list[JobSpec]:
         raise RequestValidationError(faults) from error
 
 
-@router.post("", status_code=202, responses=CREATED | REFUSED, response_model=SweepDetail)
-def submit(
-    spec: SweepSpec,
-    sessions: Sessions,
-    queue: Hints,
-    settings: Settings,
-    holder: KeyHolder,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+@router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=SweepDetail)
+def submit(spec: SweepSpec, sessions: Sessions, queue: Hints, terms: SubmissionTerms) -> Response:
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
     specs = expanded(spec)
     with sessions.begin() as session:
-        sweep, job_ids, replayed = sweeps.create(
-            session,
-            spec,
-            specs,
-            max_unfinished=settings.max_unfinished_jobs,
-            idempotency_key=idempotency_key,
-            key_holder=holder,
-        )
+        sweep, job_ids, replayed = sweeps.create(session, spec, specs, **terms)
     with sessions.read() as session:  # after the commit: meanwhile others can write
         out = SweepDetail.with_table(*sweeps.table(session, sweep.id))
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
     dispatch(sessions, queue, [*job_ids])
-    headers = {"Location": out.links.self, **({"Idempotency-Replayed": "true"} if replayed else {})}
-    return ExactJSON(out.model_dump(), 202, headers)
+    return ExactJSON(out.model_dump(), 202, make_headers(out.links.self, replayed=replayed))
 
 
 @router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))

@@ -1,0 +1,60 @@
+"""The list of jobs: filtered, sorted, page by page."""
+
+import re
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.exceptions import RequestValidationError
+
+from api.dependencies import Sessions
+from api.http.responses import declare_errors
+from api.http.routing import Route, Undeclared
+from api.http.validation import invalid_value
+from api.jobs.models import JobOut, JobPage
+from db import job_list
+from jobs.errors import DatabaseUnavailable, InvalidCursor
+from jobs.state import JobState
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
+
+Sort = Literal[
+    "created_at", "-created_at", "started_at", "-started_at", "finished_at", "-finished_at",
+    "best_val_loss", "-best_val_loss", "best_val_accuracy", "-best_val_accuracy", "epoch_seconds", "-epoch_seconds",
+]  # fmt: skip
+METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
+
+
+def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
+    """Read `metadata[key]=value`, which no declared parameter can express; refuse any other undeclared parameter."""
+    found = {}
+    for name, value in undeclared.items():
+        match = METADATA_FILTER.fullmatch(name)
+        if match is None:
+            raise RequestValidationError([invalid_value(("query", name), "unknown query parameter", value)])
+        found[match[1]] = value
+    return found
+
+
+@router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
+def list_jobs(
+    sessions: Sessions,
+    metadata: Annotated[dict[str, str], Depends(read_metadata_filter)],
+    state: Annotated[
+        list[JobState], Query(description="Only jobs in this state, or in one of these.", examples=[["succeeded"]])
+    ] = [],  # noqa: B006  # FastAPI copies it
+    activation: Annotated[
+        list[str], Query(description="Only jobs of this activation, or of one of these.", examples=[["gelu"]])
+    ] = [],  # noqa: B006
+    sweep_id: Annotated[
+        str | None, Query(description="Only jobs of this sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    ] = None,
+    sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
+    limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 20,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
+) -> JobPage:
+    """Jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
+    filters = job_list.Filters(state, activation, sweep_id, metadata)
+    with sessions.read() as session:
+        page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)
+        data = [JobOut.of(record) for record in page.records]
+    return JobPage(data=data, next_cursor=page.next_cursor, total=page.total)

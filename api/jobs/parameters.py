@@ -1,0 +1,16 @@
+"""Parameters that several endpoints of a job take."""
+
+from typing import Annotated
+
+from fastapi import Path
+
+from jobs.spec import NO_NUL
+
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's id.", pattern=NO_NUL, max_length=100, examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"]
+    ),
+]
+MAX_NUMBER = 2**31 - 1
+"""Of an epoch or an event: the largest integer of the database."""

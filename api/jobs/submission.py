@@ -1,0 +1,61 @@
+"""The terms on which a job or a sweep is accepted: within the quota, and once for each idempotency key."""
+
+from typing import Annotated, TypedDict
+
+from fastapi import Depends, Header
+
+from api.dependencies import Settings
+from api.http.auth import KeyHolder
+from api.http.responses import Responses, declare_errors
+from jobs.errors import DatabaseUnavailable, IdempotencyConflict, TooManyJobs
+
+REPLAYED = "Idempotency-Replayed"
+ACCEPTED: Responses = {
+    202: {
+        "description": "Accepted, and safe.",
+        "headers": {
+            "Location": {"description": "Where it is.", "schema": {"type": "string"}},
+            REPLAYED: {
+                "description": "true where this Idempotency-Key was answered before; else absent.",
+                "schema": {"type": "string", "enum": ["true"]},
+            },
+        },
+    }
+}
+REFUSED = declare_errors(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="Makes the request safe to repeat: sent again with its key, it makes nothing more and is answered "
+        "with what the first one made. Another request with the key is 422. Every holder of an API key has keys of "
+        "their own.",
+        examples=["my-experiment-17"],
+    ),
+]
+
+
+class Terms(TypedDict):
+    """As `db.jobs.create`, `db.jobs.retry` and `db.sweeps.create` take them."""
+
+    max_unfinished: int
+    idempotency_key: str | None
+    key_holder: str
+
+
+def read_terms(settings: Settings, holder: KeyHolder, idempotency_key: IdempotencyKey = None) -> Terms:
+    return {
+        "max_unfinished": settings.max_unfinished_jobs,
+        "idempotency_key": idempotency_key,
+        "key_holder": holder,
+    }
+
+
+SubmissionTerms = Annotated[Terms, Depends(read_terms)]
+
+
+def make_headers(location: str, *, replayed: bool) -> dict[str, str]:
+    """The headers of the answer to what was accepted, now or by an earlier request with the same key."""
+    return {"Location": location, **({REPLAYED: "true"} if replayed else {})}
