@@ -1,32 +1,32 @@
-"""What endpoints ask for by type; create_app puts it on the app."""
+"""Dependencies that endpoints name by type; create_app puts the objects on the app."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.streams.poller import News
+from api.streams.poller import EventPoller
 from broker.hints import Queue
 from db.session import Sessions as DatabaseSessions
 from runtime.settings import Settings as ServiceSettings
 
 
-def sessions(request: Request) -> DatabaseSessions:
+def get_sessions(request: Request) -> DatabaseSessions:
     return request.app.state.sessions  # type: ignore[no-any-return]  # State has no types
 
 
-def queue(request: Request) -> Queue:
+def get_queue(request: Request) -> Queue:
     return request.app.state.queue  # type: ignore[no-any-return]  # State has no types
 
 
-def news(request: Request) -> News:
-    return request.app.state.news  # type: ignore[no-any-return]  # State has no types
+def get_poller(request: Request) -> EventPoller:
+    return request.app.state.poller  # type: ignore[no-any-return]  # State has no types
 
 
-def settings(request: Request) -> ServiceSettings:
+def get_settings(request: Request) -> ServiceSettings:
     return request.app.state.settings  # type: ignore[no-any-return]  # State has no types
 
 
-Sessions = Annotated[DatabaseSessions, Depends(sessions)]
-Hints = Annotated[Queue, Depends(queue)]
-Bulletin = Annotated[News, Depends(news)]
-Settings = Annotated[ServiceSettings, Depends(settings)]
+Sessions = Annotated[DatabaseSessions, Depends(get_sessions)]
+Hints = Annotated[Queue, Depends(get_queue)]
+Poller = Annotated[EventPoller, Depends(get_poller)]
+Settings = Annotated[ServiceSettings, Depends(get_settings)]

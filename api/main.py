@@ -25,7 +25,7 @@ from api.operation import endpoints as operation
 from api.operation import metrics
 from api.plots import endpoints as plots
 from api.streams import job, several, sweep
-from api.streams.poller import News
+from api.streams.poller import EventPoller
 from api.sweeps import endpoints as sweeps
 from api.sweeps import means, published
 from broker.hints import CeleryQueue
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=configuration,
     )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
-    app.state.news, app.state.metrics = News(sessions), metrics.Metrics(release)
+    app.state.poller, app.state.metrics = EventPoller(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Methods)
     app.add_middleware(auth.KeyNeeded)

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import Bulletin, Sessions
+from api.dependencies import Poller, Sessions
 from api.http.responses import Responses, declare_errors
 from api.http.routing import Route
 from api.http.times import rfc3339
@@ -77,7 +77,7 @@ def number(last_event_id: str) -> int:
     responses={**streamed(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
-    job_id: JobId, sessions: Sessions, news: Bulletin, seen: Annotated[int, Depends(starting_point)]
+    job_id: JobId, sessions: Sessions, poller: Poller, seen: Annotated[int, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
 
@@ -102,14 +102,14 @@ async def stream(
             seen = event.seq
             if event.kind == "end":
                 return
-        listening = await news.after(job_id, seen)
+        listening = await poller.wait(job_id, seen)
 
 
 def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
-    """The events after that number, and the number of the job's newest.
+    """Read the number of the job's newest event, and the events after `seen`.
 
-    Infinity and none where the job is gone or the database away, which `news` then finds out too: the client is to come
-    again.
+    Infinity and none if the job is gone or the database away; the poller then finds the same, the stream ends, and the
+    client must reconnect.
     """
     try:
         with sessions.read() as session:

@@ -1,4 +1,4 @@
-"""Waking the streams whose jobs have news."""
+"""Waking the streams whose jobs have new events."""
 
 import asyncio
 import math
@@ -16,40 +16,40 @@ POLL_SECONDS = 0.2
 Listener = asyncio.Future[bool]
 
 
-class News:
-    """Asks the database once a moment for all streams together, and not at all while nobody listens."""
+class EventPoller:
+    """Polls the database for all streams together, and not at all while there is none."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
         self._listeners: dict[Listener, Mapping[str, int]] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
 
-    async def after(self, job_id: str, seen: int) -> bool:
-        """True once the job's newest event is another than `seen`; False when it is gone or the database away."""
-        return await self.after_any({job_id: seen})
+    async def wait(self, job_id: str, seen: int) -> bool:
+        """Wait until the job's newest event is another than `seen`; False if the job is gone or the database away."""
+        return await self.wait_any({job_id: seen})
 
-    async def after_any(self, seen: Mapping[str, int]) -> bool:
-        """True once the newest event of one of the jobs is another than the one seen of it; False as above for all."""
+    async def wait_any(self, seen: Mapping[str, int]) -> bool:
+        """Wait until the newest event of one of the jobs is another than `seen` has; False if all of them are gone."""
         listener: Listener = asyncio.get_running_loop().create_future()
         self._listeners[listener] = seen
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask(), context=Context())  # of no request, for it asks for all
+        if self._polling is None:  # in an empty context: it serves all requests and belongs to none
+            self._polling = asyncio.create_task(self._poll(), context=Context())
         try:
             return await listener
         finally:
             del self._listeners[listener]
 
-    async def _ask(self) -> None:
+    async def _poll(self) -> None:
         try:
             while self._listeners:
                 await asyncio.sleep(POLL_SECONDS)
-                asked = dict(self._listeners)
-                tell(asked, await run_in_threadpool(self._numbers, set().union(*asked.values())))
+                listeners = dict(self._listeners)
+                wake(listeners, await run_in_threadpool(self._read_numbers, set().union(*listeners.values())))
         finally:
-            self._asking = None
-            tell(self._listeners, {})  # nobody is left waiting for an answer that will not come
+            self._polling = None
+            wake(self._listeners, {})  # no listener is left waiting when polling ends by an error
 
-    def _numbers(self, job_ids: set[str]) -> Mapping[str, int]:
+    def _read_numbers(self, job_ids: set[str]) -> Mapping[str, int]:
         try:
             with self._sessions.read() as session:
                 return events.read_newest_numbers(session, job_ids)
@@ -57,7 +57,8 @@ class News:
             return {}
 
 
-def tell(listeners: Mapping[Listener, Mapping[str, int]], numbers: Mapping[str, int]) -> None:
+def wake(listeners: Mapping[Listener, Mapping[str, int]], numbers: Mapping[str, int]) -> None:
+    """Wake those for whose jobs the numbers differ from the ones seen; a job without a number is gone."""
     for listener, seen in listeners.items():
         if not listener.done() and any(numbers.get(job_id, math.inf) != number for job_id, number in seen.items()):
             listener.set_result(any(job_id in numbers for job_id in seen))

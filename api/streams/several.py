@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import Bulletin, Sessions
+from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
@@ -147,7 +147,7 @@ def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depend
     responses={**streamed(FRAMES), **declare_errors(422, DatabaseUnavailable)},
 )
 async def stream(
-    sessions: Sessions, news: Bulletin, streams: Annotated[list[Followed], Depends(starting_point)]
+    sessions: Sessions, poller: Poller, streams: Annotated[list[Followed], Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow up to 64 jobs and sweeps live, over one connection. Missed events come first.
 
@@ -173,7 +173,7 @@ async def stream(
         if all(complete(each, batch.members[each.place]) for each in streams):
             return
         if not batch.steps:
-            await news.after_any(waiting_for(streams, batch.members))  # whatever woke it, the next batch tells
+            await poller.wait_any(waiting_for(streams, batch.members))  # whatever woke it, the next batch tells
 
 
 def next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:

@@ -18,7 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from api.dependencies import Bulletin, Sessions
+from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
@@ -110,7 +110,7 @@ def starting_point(
     responses={**streamed(FRAMES), **declare_errors(SweepNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
-    sweep_id: SweepId, sessions: Sessions, news: Bulletin, seen: Annotated[Seen, Depends(starting_point)]
+    sweep_id: SweepId, sessions: Sessions, poller: Poller, seen: Annotated[Seen, Depends(starting_point)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a sweep live. The events of all its jobs come over SSE, each with its `job_id`; missed ones come first.
 
@@ -141,7 +141,7 @@ async def stream(
             data = {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
             yield ServerSentEvent(event="sweep_end", id=str(seen), data=data)
             return
-        listening = bool(batch.events) or await news.after_any(waiting_for)
+        listening = bool(batch.events) or await poller.wait_any(waiting_for)
 
 
 def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch | None:

@@ -13,7 +13,7 @@ from arro3.io import read_parquet
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.streams.poller import News
+from api.streams.poller import EventPoller
 from db import leases
 from jobs.errors import Diverged
 from tests.support.fake_worker import FakeWorker
@@ -540,7 +540,7 @@ def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: Fas
     first, second = job_ids(submit(client))
 
     async def listen() -> bool:
-        listening = asyncio.create_task(News(app.state.sessions).after_any({first: 1, second: 1}))
+        listening = asyncio.create_task(EventPoller(app.state.sessions).wait_any({first: 1, second: 1}))
         await asyncio.sleep(0.5)
         assert not listening.done()
         await asyncio.to_thread(client.post, f"/v1/jobs/{second}/cancel")
