@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
@@ -11,20 +11,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import Poller, Sessions
-from api.http.responses import Responses, declare_errors
+from api.http.responses import declare_errors
 from api.http.routing import Route
-from api.http.times import rfc3339
 from api.http.validation import invalid_value
-from api.jobs.models import DiagnosisOut, EpochOut
 from api.jobs.parameters import MAX_NUMBER, JobId
+from api.streams.frames import EVENTS_AT_ONCE, declare_stream, make_frame, make_reset
 from db import events, jobs
 from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
-from jobs.spec import by_key
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
-EVENTS_AT_ONCE = 500
 FRAMES = (
     'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":'
     '"2026-11-23T09:30:00.000000Z"}\nid: 2\n\n'
@@ -36,15 +33,7 @@ FRAMES = (
 )
 
 
-def streamed(frames: str) -> Responses:
-    """For an endpoint's `responses`: a stream of events such as these."""
-    return {
-        200: {"description": "The events, as they happen.", "content": {"text/event-stream": {"example": frames}}},
-        204: {"description": "The client has seen the last event."},
-    }
-
-
-def starting_point(
+def find_start(
     job_id: JobId,
     sessions: Sessions,
     after: Annotated[
@@ -54,8 +43,8 @@ def starting_point(
         str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["2"])
     ] = None,
 ) -> int:
-    """The number of the last event the client has; 204 when that was the job's last one."""
-    seen = number(last_event_id) if last_event_id else after or 0
+    """Find the number of the last event the client has; 204 if that is the job's last one."""
+    seen = parse_number(last_event_id) if last_event_id else after or 0
     with sessions.read() as session:
         jobs.find(session, job_id)
         last_seq, kind = events.read_last(session, job_id)
@@ -64,7 +53,7 @@ def starting_point(
     return seen
 
 
-def number(last_event_id: str) -> int:
+def parse_number(last_event_id: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", last_event_id):
         reason = invalid_value(("header", "Last-Event-ID"), "the number of an event", last_event_id)
         raise RequestValidationError([reason])
@@ -74,10 +63,10 @@ def number(last_event_id: str) -> int:
 @router.get(
     "/{job_id}/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
+    responses={**declare_stream(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
-    job_id: JobId, sessions: Sessions, poller: Poller, seen: Annotated[int, Depends(starting_point)]
+    job_id: JobId, sessions: Sessions, poller: Poller, seen: Annotated[int, Depends(find_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
 
@@ -92,20 +81,20 @@ async def stream(
     """
     listening = True
     while listening:
-        last_seq, events = await run_in_threadpool(next_events, sessions, job_id, seen)
+        last_seq, events = await run_in_threadpool(read_next_events, sessions, job_id, seen)
         if seen > last_seq:
-            yield reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
+            yield make_reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
             seen = 0
             continue
         for event, epoch in events:
-            yield server_sent(event, epoch)
+            yield make_frame(event, epoch)
             seen = event.seq
             if event.kind == "end":
                 return
         listening = await poller.wait(job_id, seen)
 
 
-def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
+def read_next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
     """Read the number of the job's newest event, and the events after `seen`.
 
     Infinity and none if the job is gone or the database away; the poller then finds the same, the stream ends, and the
@@ -117,24 +106,3 @@ def next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequ
             return events.read_newest_numbers(session, [job_id]).get(job_id, math.inf), found
     except DatabaseUnavailable:
         return math.inf, []
-
-
-def reset(reason: str, *, event_id: str) -> ServerSentEvent:
-    """The client has what is not there: it starts over, after no event at all."""
-    return ServerSentEvent(event="reset", id=event_id, data={"reason": reason})
-
-
-def server_sent(event: Event, epoch: Epoch | None) -> ServerSentEvent:
-    return ServerSentEvent(event=event.kind, id=str(event.seq), data=payload(event, epoch))
-
-
-def payload(event: Event, epoch: Epoch | None) -> dict[str, Any]:
-    if epoch is not None:
-        return EpochOut.model_validate(epoch).model_dump(mode="json")
-    return {**(diagnosed(event.data) if event.kind == "diagnosis" else event.data), "at": rfc3339(event.at)}
-
-
-def diagnosed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """In an order that does not depend on the database."""
-    found = {name: stored[name] for name in DiagnosisOut.model_fields if name in stored}
-    return found | {name: by_key(stored[name]) for name in ("evidence", "thresholds")}

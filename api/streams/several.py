@@ -1,8 +1,8 @@
-"""The events of several jobs and sweeps over one connection: a browser has six for a host, in all of its tabs.
+"""The events of several jobs and sweeps over one connection: a browser opens six to a host, for all of its tabs.
 
-An event's id has a position for each stream, in the order in which they were asked for, separated by commas:
-`12,0,6.4.1x10` is event 12 of the first, nothing of the second, and a position in a sweep's stream. So one id is enough
-to go on with all of them, and a client that changes what it follows takes the positions along.
+An event's id has a position for each stream, in the order of the request, separated by commas: `12,0,6.4.1x10` is event
+12 of the first, nothing of the second, and a position in a sweep's stream. So one id is enough to continue all of them,
+and a client that follows other streams afterwards keeps the positions.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
-from api.streams.job import EVENTS_AT_ONCE, payload, streamed
-from api.streams.sweep import Seen, behind, interleaved, outstanding, parsed
-from api.sweeps.models import JobCounts, state_of
+from api.streams import positions
+from api.streams.frames import EVENTS_AT_ONCE, declare_stream, describe_event, describe_sweep_end, interleave
+from api.streams.positions import Position
 from db import session as database
 from db import sweeps
 from db.models import Epoch, Event
@@ -46,12 +46,12 @@ FRAMES = (
 
 @dataclass(slots=True)
 class Followed:
-    """One of the streams of a connection, and what the client has of it."""
+    """One of the streams of a connection, and the client's position in it."""
 
     place: int
     field: Literal["job_id", "sweep_id"]
     id: str
-    seen: Seen
+    seen: Position
     gone: bool = False
     unknown: bool = False
     """Whether its position is that of another sweep, or of this one at another time."""
@@ -67,7 +67,7 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An event to send, and what its stream's client has after it."""
+    """An event to send, and the position in its stream after it."""
 
     of: Followed
     kind: str
@@ -85,7 +85,7 @@ class Batch:
     steps: Sequence[Step]
 
 
-def wanted_streams(
+def parse_streams(
     jobs: Annotated[
         list[str] | None,
         Query(description="Ids of jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
@@ -111,23 +111,23 @@ def wanted_streams(
     if not 1 <= count <= MAX_STREAMS:
         reason = f"name 1 to {MAX_STREAMS} jobs and sweeps"
         raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
-    given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
-    positions = given.split(",") if given else [""] * count
-    if len(positions) != count:
+    given, place = positions.choose(last_event_id, after)
+    texts = given.split(",") if given else [""] * count
+    if len(texts) != count:
         reason = f"{count} positions, one for each stream, separated by commas"
         raise RequestValidationError([invalid_value(place, reason, given)])
     named = [("job_id", job_id) for job_id in job_ids] + [("sweep_id", sweep_id) for sweep_id in sweep_ids]
     found = []
-    for number, ((field, id_), position) in enumerate(zip(named, positions, strict=True)):
-        seen = Seen([]) if position in {"", GONE} else parsed(position)
+    for number, ((field, id_), text) in enumerate(zip(named, texts, strict=True)):
+        seen = Position([]) if text in {"", GONE} else positions.parse(text)
         if seen is None or (field == "job_id" and (len(seen.numbers) > 1 or seen.end)):
             raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
-        found.append(Followed(number, field, id_, seen, gone=position == GONE))  # type: ignore[arg-type]  # of `named`
+        found.append(Followed(number, field, id_, seen, gone=text == GONE))  # type: ignore[arg-type]  # of `named`
     return found
 
 
-def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depends(wanted_streams)]) -> list[Followed]:
-    """The streams as the client has them; 204 when it has the last event of each."""
+def find_starts(sessions: Sessions, streams: Annotated[list[Followed], Depends(parse_streams)]) -> list[Followed]:
+    """Find the client's position in each stream; 204 if it has the last event of each."""
     with sessions.read() as session:
         members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
         for each, jobs in zip(streams, members, strict=True):
@@ -135,8 +135,8 @@ def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depend
             places = 1 if sweep is None else SweepSpec.model_validate(sweep).jobs
             each.unknown = len(each.seen.numbers) not in {0, places}
             if each.unknown or not each.seen.numbers:
-                each.seen = Seen([0] * places)
-    if all(complete(each, jobs) for each, jobs in zip(streams, members, strict=True)):
+                each.seen = Position([0] * places)
+    if all(is_complete(each, jobs) for each, jobs in zip(streams, members, strict=True)):
         raise HTTPException(204)
     return streams
 
@@ -144,10 +144,10 @@ def starting_point(sessions: Sessions, streams: Annotated[list[Followed], Depend
 @router.get(
     "/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declare_errors(422, DatabaseUnavailable)},
+    responses={**declare_stream(FRAMES), **declare_errors(422, DatabaseUnavailable)},
 )
 async def stream(
-    sessions: Sessions, poller: Poller, streams: Annotated[list[Followed], Depends(starting_point)]
+    sessions: Sessions, poller: Poller, streams: Annotated[list[Followed], Depends(find_starts)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow up to 64 jobs and sweeps live, over one connection. Missed events come first.
 
@@ -163,33 +163,35 @@ async def stream(
     `after` with the positions of those streams alone that are still wanted. A position is opaque.
     """
     while True:
-        batch = await run_in_threadpool(next_batch, sessions, streams)
+        batch = await run_in_threadpool(read_next_batch, sessions, streams)
         if batch is None:
             return
         for step in batch.steps:
             advance(step)
             position = ",".join(each.position for each in streams)
             yield ServerSentEvent(event=step.kind, id=position, data={**step.of.names, **step.data})
-        if all(complete(each, batch.members[each.place]) for each in streams):
+        if all(is_complete(each, batch.members[each.place]) for each in streams):
             return
         if not batch.steps:
-            await poller.wait_any(waiting_for(streams, batch.members))  # whatever woke it, the next batch tells
+            await poller.wait_any(find_awaited(streams, batch.members))  # the next batch shows what woke it
 
 
-def next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:
-    """None where the database is away: the client must reconnect."""
+def read_next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:
+    """Read the events that the client does not have; None if the database is away: the client must reconnect."""
     try:
         with sessions.read() as session:
             members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
-            late = {each.place: jobs for each in streams if (jobs := behind(members[each.place], each.seen))}
+            late = {
+                each.place: jobs for each in streams if (jobs := positions.find_unsent(members[each.place], each.seen))
+            }
             limit = EVENTS_AT_ONCE // max(1, len(late))
             rows = {place: sweeps.read_events(session, jobs, limit=limit) for place, jobs in late.items()}
     except DatabaseUnavailable:
         return None
-    return Batch(members, [step for each in streams for step in next_steps(each, members[each.place], rows)])
+    return Batch(members, [step for each in streams for step in make_steps(each, members[each.place], rows)])
 
 
-def next_steps(
+def make_steps(
     stream: Followed, members: Sequence[Member], rows: Mapping[int, Sequence[tuple[Event, Epoch | None]]]
 ) -> Iterator[Step]:
     seen = stream.seen
@@ -197,46 +199,45 @@ def next_steps(
         if not stream.gone:
             yield Step(stream, GONE, {})
         return
-    if stream.unknown or stream.gone or any(seen.numbers[member.position] > member.last_seq for member in members):
+    if stream.unknown or stream.gone or positions.is_beyond(members, seen):
         yield Step(stream, "reset", {"reason": "there is no event of this position in this stream"})
         return
-    for member, event, epoch in interleaved(members, rows.get(stream.place, [])):
+    for member, event, epoch in interleave(members, rows.get(stream.place, [])):
         of = {} if stream.field == "job_id" else {"job_id": member.job_id, "activation": member.activation}
-        yield Step(stream, event.kind, {**of, **payload(event, epoch)}, member.position, event.seq)
-    if stream.field == "sweep_id" and not seen.end and not outstanding(members, seen):
-        states = [member.state for member in members]
-        yield Step(stream, "sweep_end", {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()})
+        yield Step(stream, event.kind, {**of, **describe_event(event, epoch)}, member.position, event.seq)
+    if stream.field == "sweep_id" and not seen.end and not positions.find_outstanding(members, seen):
+        yield Step(stream, "sweep_end", describe_sweep_end(members))
 
 
 def advance(step: Step) -> None:
-    """The client's position after this event."""
+    """Move the client's position behind this event."""
     stream = step.of
     if step.kind == GONE:
         stream.gone = True
     elif step.kind == "reset":
-        stream.gone, stream.unknown, stream.seen = False, False, Seen([0] * len(stream.seen.numbers))
+        stream.gone, stream.unknown, stream.seen = False, False, Position([0] * len(stream.seen.numbers))
     elif step.kind == "sweep_end":
         stream.seen.end = True
     else:
         stream.seen.numbers[step.position], stream.seen.end = step.number, False
 
 
-def complete(stream: Followed, members: Sequence[Member]) -> bool:
+def is_complete(stream: Followed, members: Sequence[Member]) -> bool:
     """Whether the client has the very last event."""
     if not members:
         return stream.gone
     return (
         not stream.gone
         and not stream.unknown
-        and not outstanding(members, stream.seen)
+        and not positions.find_outstanding(members, stream.seen)
         and (stream.field == "job_id" or stream.seen.end)
     )
 
 
-def waiting_for(streams: Sequence[Followed], members: Sequence[Sequence[Member]]) -> Mapping[str, int]:
-    """By job, the last event that has been sent of it on the stream that is the farthest behind."""
+def find_awaited(streams: Sequence[Followed], members: Sequence[Sequence[Member]]) -> Mapping[str, int]:
+    """Find the jobs to wait for, each with the last event sent on that one of its streams that is farthest behind."""
     numbers: dict[str, int] = {}
     for each in streams:
-        for job_id, number in outstanding(members[each.place], each.seen).items():
+        for job_id, number in positions.find_outstanding(members[each.place], each.seen).items():
             numbers[job_id] = min(number, numbers.get(job_id, number))
     return numbers

@@ -1,16 +1,11 @@
 """The events of all jobs of a sweep as they happen, over SSE.
 
-An event's id says, for every job in the sweep's order, the number of the last event that the client has of it:
-`6.4.1x10` is 6, 4, and ten times 1. Whatever order transactions commit in, and whatever the clocks say, a client that
-comes back with it gets every event that it has not had, and none twice.
+An event's id is the client's position after it (api/streams/positions.py). Whatever order transactions commit in, and
+whatever the clocks say, a client that reconnects with it gets every event that it does not have, and none twice.
 """
 
-import heapq
-import re
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
@@ -22,21 +17,25 @@ from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
-from api.streams.job import EVENTS_AT_ONCE, payload, reset, streamed
+from api.streams import positions
+from api.streams.frames import (
+    EVENTS_AT_ONCE,
+    declare_stream,
+    describe_event,
+    describe_sweep_end,
+    interleave,
+    make_reset,
+)
+from api.streams.positions import Position
 from api.sweeps.endpoints import SweepId
-from api.sweeps.models import JobCounts, state_of
 from db import session as database
 from db import sweeps
 from db.models import Epoch, Event
 from db.sweeps import Member
 from jobs.errors import DatabaseUnavailable, SweepNotFound
-from jobs.sweep import MAX_JOBS
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
-RUN = r"[0-9]{1,9}(x[1-9][0-9]{0,2})?"
-ID = re.compile(rf"{RUN}(\.{RUN})*(\.end)?", re.ASCII)
-END = ".end"
 FRAMES = (
     'event: state\ndata: {"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00.000000Z"}\nid: 2.1x5\n\n'
@@ -46,31 +45,6 @@ FRAMES = (
 )
 
 
-@dataclass(slots=True)
-class Seen:
-    """What a client has: by a job's position, the number of its last event; and whether it has had the very last."""
-
-    numbers: list[int]
-    end: bool = False
-    unknown: bool = False
-    """Whether it is of another sweep, or of this one at another time."""
-
-    def __str__(self) -> str:
-        runs = ((number, len([*same])) for number, same in groupby(self.numbers))
-        return ".".join(f"{number}x{length}" if length > 1 else f"{number}" for number, length in runs) + END * self.end
-
-
-def parsed(text: str) -> Seen | None:
-    """None of what is no id of ours."""
-    if not ID.fullmatch(text):
-        return None
-    runs = [run.partition("x") for run in text.removesuffix(END).split(".")]
-    if sum(int(length or 1) for _, _, length in runs) > MAX_JOBS:
-        return Seen([])  # of no sweep that can be
-    numbers = [int(number) for number, _, length in runs for _ in range(int(length or 1))]
-    return Seen(numbers, text.endswith(END))
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     members: Sequence[Member]
@@ -78,7 +52,7 @@ class Batch:
     events: Sequence[tuple[Member, Event, Epoch | None]]
 
 
-def starting_point(
+def find_start(
     sweep_id: SweepId,
     sessions: Sessions,
     after: Annotated[
@@ -87,18 +61,18 @@ def starting_point(
     last_event_id: Annotated[
         str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["2.1x5"])
     ] = None,
-) -> Seen:
-    """What the client has; 204 when it has had the last event."""
+) -> Position:
+    """Find the client's position; 204 if that is the end."""
     with sessions.read() as session:
         jobs = sweeps.find_spec(session, sweep_id).jobs
         members = sweeps.members(session, sweep_id)
-    given, place = (last_event_id, ("header", "Last-Event-ID")) if last_event_id else (after, ("query", "after"))
-    seen = parsed(given) if given else Seen([0] * jobs)
+    given, place = positions.choose(last_event_id, after)
+    seen = positions.parse(given) if given else Position([0] * jobs)
     if seen is None:
         raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
-    if len(seen.numbers) != jobs or beyond(members, seen):
-        return Seen([0] * jobs, unknown=True)
-    if seen.end and not outstanding(members, seen):
+    if len(seen.numbers) != jobs or positions.is_beyond(members, seen):
+        return Position([0] * jobs, unknown=True)
+    if seen.end and not positions.find_outstanding(members, seen):
         raise HTTPException(204)
     seen.end = False
     return seen
@@ -107,10 +81,10 @@ def starting_point(
 @router.get(
     "/{sweep_id}/stream",
     response_class=EventSourceResponse,
-    responses={**streamed(FRAMES), **declare_errors(SweepNotFound, 422, DatabaseUnavailable)},
+    responses={**declare_stream(FRAMES), **declare_errors(SweepNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
-    sweep_id: SweepId, sessions: Sessions, poller: Poller, seen: Annotated[Seen, Depends(starting_point)]
+    sweep_id: SweepId, sessions: Sessions, poller: Poller, seen: Annotated[Position, Depends(find_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a sweep live. The events of all its jobs come over SSE, each with its `job_id`; missed ones come first.
 
@@ -123,64 +97,31 @@ async def stream(
     """
     listening = True
     while listening:
-        batch = await run_in_threadpool(next_batch, sessions, sweep_id, seen)
+        batch = await run_in_threadpool(read_next_batch, sessions, sweep_id, seen)
         if batch is None or not batch.members:
             return
-        if seen.unknown or beyond(batch.members, seen):
-            seen = Seen([0] * len(seen.numbers))
-            yield reset("there is no event of this id in this sweep", event_id=str(seen))
+        if seen.unknown or positions.is_beyond(batch.members, seen):
+            seen = Position([0] * len(seen.numbers))
+            yield make_reset("there is no event of this id in this sweep", event_id=str(seen))
             continue
         for member, event, epoch in batch.events:
             seen.numbers[member.position] = event.seq
-            data = {"job_id": member.job_id, "activation": member.activation, **payload(event, epoch)}
+            data = {"job_id": member.job_id, "activation": member.activation, **describe_event(event, epoch)}
             yield ServerSentEvent(event=event.kind, id=str(seen), data=data)
-        waiting_for = outstanding(batch.members, seen)
+        waiting_for = positions.find_outstanding(batch.members, seen)
         if not waiting_for:
             seen.end = True
-            states = [member.state for member in batch.members]
-            data = {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
-            yield ServerSentEvent(event="sweep_end", id=str(seen), data=data)
+            yield ServerSentEvent(event="sweep_end", id=str(seen), data=describe_sweep_end(batch.members))
             return
         listening = bool(batch.events) or await poller.wait_any(waiting_for)
 
 
-def next_batch(sessions: database.Sessions, sweep_id: str, seen: Seen) -> Batch | None:
-    """None where the database is away: the client is to come again."""
+def read_next_batch(sessions: database.Sessions, sweep_id: str, seen: Position) -> Batch | None:
+    """Read the events that the client does not have; None if the database is away: the client must reconnect."""
     try:
         with sessions.read() as session:
             members = sweeps.members(session, sweep_id)
-            rows = sweeps.read_events(session, behind(members, seen), limit=EVENTS_AT_ONCE)
+            rows = sweeps.read_events(session, positions.find_unsent(members, seen), limit=EVENTS_AT_ONCE)
     except DatabaseUnavailable:
         return None
-    return Batch(members, interleaved(members, rows))
-
-
-def beyond(members: Sequence[Member], seen: Seen) -> bool:
-    """Whether the client has more of a job than there is. Of a job that was deleted nobody knows."""
-    return any(seen.numbers[member.position] > member.last_seq for member in members)
-
-
-def outstanding(members: Sequence[Member], seen: Seen) -> dict[str, int]:
-    """By job, what the client has of those from which more is to come, now or later."""
-    unfinished = {member.job_id: seen.numbers[member.position] for member in members if not member.state.terminal}
-    return unfinished | behind(members, seen)
-
-
-def behind(members: Sequence[Member], seen: Seen) -> dict[str, int]:
-    """By job, what the client has of those of which there is more."""
-    return {
-        member.job_id: seen.numbers[member.position]
-        for member in members
-        if seen.numbers[member.position] < member.last_seq
-    }
-
-
-def interleaved(
-    members: Sequence[Member], rows: Sequence[tuple[Event, Epoch | None]]
-) -> Sequence[tuple[Member, Event, Epoch | None]]:
-    """By time, as far as each job's own order allows: a clock may have been set back."""
-    by_id = {member.job_id: member for member in members}
-    by_job = defaultdict(list)
-    for event, epoch in rows:
-        by_job[event.job_id].append((by_id[event.job_id], event, epoch))
-    return list(heapq.merge(*by_job.values(), key=lambda row: row[1].at))
+    return Batch(members, interleave(members, rows))

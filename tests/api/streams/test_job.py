@@ -94,8 +94,8 @@ def test_an_older_state_of_the_database_resets_a_stream_that_is_open(
     lease = worker.claim(job_id)
     worker.record(lease, 1)
     told, reset = Event(), Event()
-    monkeypatch.setattr(job, "server_sent", noting(job.server_sent, told))
-    monkeypatch.setattr(job, "reset", noting(job.reset, reset))
+    monkeypatch.setattr(job, "make_frame", noting(job.make_frame, told))
+    monkeypatch.setattr(job, "make_reset", noting(job.make_reset, reset))
 
     def restore() -> None:
         assert told.wait(60)

@@ -1,0 +1,65 @@
+"""The wire form of events: what a stream sends, and how OpenAPI shows it."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi.sse import ServerSentEvent
+
+from api.http.responses import Responses
+from api.http.times import rfc3339
+from api.jobs.models import DiagnosisOut, EpochOut
+from api.sweeps.models import JobCounts, state_of
+from db.models import Epoch, Event
+from db.sweeps import Member
+from jobs.spec import by_key
+
+EVENTS_AT_ONCE = 500
+
+
+def declare_stream(frames: str) -> Responses:
+    """Declare, for an endpoint's `responses`, a stream of events such as these."""
+    return {
+        200: {"description": "The events, as they happen.", "content": {"text/event-stream": {"example": frames}}},
+        204: {"description": "The client has seen the last event."},
+    }
+
+
+def make_frame(event: Event, epoch: Epoch | None) -> ServerSentEvent:
+    return ServerSentEvent(event=event.kind, id=str(event.seq), data=describe_event(event, epoch))
+
+
+def make_reset(reason: str, *, event_id: str) -> ServerSentEvent:
+    """Tell a client whose last event does not exist to start over, after no event at all."""
+    return ServerSentEvent(event="reset", id=event_id, data={"reason": reason})
+
+
+def describe_event(event: Event, epoch: Epoch | None) -> dict[str, Any]:
+    """Make the data of an event; those of an epoch are its row in the history."""
+    if epoch is not None:
+        return EpochOut.model_validate(epoch).model_dump(mode="json")
+    return {**(order(event.data) if event.kind == "diagnosis" else event.data), "at": rfc3339(event.at)}
+
+
+def order(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Order a stored diagnosis as its model does, whatever the database made of it."""
+    found = {name: diagnosis[name] for name in DiagnosisOut.model_fields if name in diagnosis}
+    return found | {name: by_key(diagnosis[name]) for name in ("evidence", "thresholds")}
+
+
+def describe_sweep_end(members: Sequence[Member]) -> dict[str, Any]:
+    """Make the data of `sweep_end`."""
+    states = [member.state for member in members]
+    return {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
+
+
+def interleave(
+    members: Sequence[Member], rows: Sequence[tuple[Event, Epoch | None]]
+) -> Sequence[tuple[Member, Event, Epoch | None]]:
+    """Order events of several jobs by time, as far as each job's own order allows: a clock may have been set back."""
+    by_id = {member.job_id: member for member in members}
+    by_job = defaultdict(list)
+    for event, epoch in rows:
+        by_job[event.job_id].append((by_id[event.job_id], event, epoch))
+    return list(heapq.merge(*by_job.values(), key=lambda row: row[1].at))
