@@ -1,7 +1,6 @@
 """Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -170,34 +169,33 @@ def curve(
     kind: CurveFormat,
 ) -> Response:
     """Value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
-    columns = compute_columns(activation, parameters, x)
-    jumps = jumps_within(x, activation, parameters)
     return answer(
         kind,
         f"{activation.name}-curve",
-        document=lambda: {
-            "name": activation.name,
-            "parameters": parameters,
-            **columns,
-            **({"jumps": [*map(asdict, jumps)]} if jumps else {}),
-        },
-        table=lambda: Table(COLUMNS, columns),
-        drawing=lambda: draw_curve(activation, parameters, columns, jumps),
+        document=lambda: describe_curve(activation, parameters, x),
+        table=lambda: Table(COLUMNS, compute_columns(activation, parameters, x)),
+        drawing=lambda: draw_curve(activation, parameters, x),
     )
+
+
+def describe_curve(activation: Activation, parameters: Parameters, x: Array) -> dict[str, Any]:
+    """As Curve has it."""
+    jumps = [asdict(jump) for jump in jumps_within(x, activation, parameters)]
+    columns = compute_columns(activation, parameters, x)
+    return {"name": activation.name, "parameters": parameters, **columns, **({"jumps": jumps} if jumps else {})}
 
 
 def jumps_within(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
     return [jump for jump in activation.jumps(parameters) if x[0] <= jump.x <= x[-1]]
 
 
-def draw_curve(
-    activation: Activation, parameters: Parameters, columns: Mapping[str, Array], jumps: Sequence[Jump]
-) -> Drawing:
+def draw_curve(activation: Activation, parameters: Parameters, x: Array) -> Drawing:
     own = looks.look(activation.name)
-    x, value, derivative = (columns[name].tolist() for name in COLUMNS)
+    columns = {name: column.tolist() for name, column in compute_columns(activation, parameters, x).items()}
+    jumps = jumps_within(x, activation, parameters)
     lines = [
-        Line("f(x)", x, value, look=own),
-        Line("f'(x)", x, derivative, look=looks.dashed(own), hollow=True, jumps=jumps),
+        Line("f(x)", columns["x"], columns["value"], look=own),
+        Line("f'(x)", columns["x"], columns["derivative"], look=looks.dashed(own), hollow=True, jumps=jumps),
     ]
     chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
     title = f"{activation.title} ({chosen})" if chosen else activation.title

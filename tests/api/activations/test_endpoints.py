@@ -213,14 +213,15 @@ def test_a_curve_tells_where_its_derivative_jumps():
 @pytest.mark.parametrize("points", [4, 201])
 def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limit(points: int):
     activation = catalog.find("hardswish")
-    panel = draw_curve(activation, points).panels[0]
+    drawing = curves.draw_curve(activation, {}, curve_grid(-5, 5, points))
+    panel = drawing.panels[0]
     x, y = drawings.broken(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
     gaps = np.flatnonzero(np.isnan(y))
     assert [(x[gap], y[gap - 1], y[gap + 1]) for gap in gaps] == [
         (-3, pytest.approx(0), pytest.approx(-0.5)),
         (3, pytest.approx(1.5), pytest.approx(1)),
     ]
-    dots = drawings.drawn(curves.drawing(activation, {}, curve_grid(-5, 5, points))).axes[0].lines
+    dots = drawings.drawn(drawing).axes[0].lines
     filled = {(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots if dot.get_markerfacecolor() != "white"}
     assert {(-3.0, 0.0), (3.0, 1.0)} <= filled
 
