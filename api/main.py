@@ -18,7 +18,7 @@ from api.http import auth, errors, openapi, responses
 from api.http.body_limit import BodyLimit
 from api.http.methods import Methods
 from api.http.proxy import Forwarded
-from api.http.request_log import PROBES, Exchanges
+from api.http.request_log import PROBES, RequestLog
 from api.jobs import checkpoints, comparison, edits, history, listing, predictions
 from api.jobs import endpoints as jobs
 from api.operation import endpoints as operation
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Methods)
     app.add_middleware(auth.KeyNeeded)
     app.add_middleware(errors.Errors)
-    app.add_middleware(Exchanges, observers=[app.state.metrics.http])
+    app.add_middleware(RequestLog, observers=[app.state.metrics.http])
     errors.install(app)
     app.include_router(operation.router)
     app.include_router(metrics.router)

@@ -1,4 +1,4 @@
-"""A request and its answer, seen from outside: its id, its duration, its line in the log."""
+"""A line in the log for each request, with its id and the duration of its answer; observers count requests too."""
 
 import logging
 import re
@@ -19,16 +19,16 @@ SANE_ID = re.compile(r"[\w.:+/=@-]{1,128}", re.ASCII)
 PREFIX = "/v1"
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds: a line each would be all there is in the log."""
+"""Requested every few seconds: a line each would be all there is in the log."""
 
 
 @dataclass(slots=True)
-class Exchange:
-    """A request on its way; `seconds` is 0 and `status` 500 until there is an answer."""
+class RequestRecord:
+    """A request and, later, its answer; `seconds` is 0 and `status` 500 until there is one."""
 
     scope: Scope
     method: str = field(init=False)
-    """One of a known few, for a client may send any word."""
+    """One of a known few: a client may send any word."""
     prefix: str = field(init=False)
     began_at: float = field(default_factory=perf_counter)
     status: int = 500
@@ -36,36 +36,36 @@ class Exchange:
     streaming: bool = False
 
     def __post_init__(self) -> None:
-        """Both are as the request came: what answers it changes them."""
+        """Keep both as the request came: the application changes them in the scope."""
         method = str(self.scope["method"])
         self.method = method if method in METHODS else "other"
         self.prefix = self.scope.get("root_path", "")
 
     @property
     def route(self) -> str:
-        """The path as it is declared, such as /v1/jobs/{job_id}: there is no end to the paths that clients ask for."""
+        """The path as it is declared, such as /v1/jobs/{job_id}: the number of paths in requests is unbounded."""
         path = getattr(self.scope.get("route"), "path", None)
         if path is None:
-            return mounted(self.scope, self.prefix) or "unmatched"
+            return mount_path(self.scope, self.prefix) or "unmatched"
         # A route knows nothing of the router that includes it.
         return f"{PREFIX}{path}" if self.scope["path"].startswith(f"{self.prefix}{PREFIX}/") else str(path)
 
 
-def mounted(scope: Scope, prefix: str) -> str:
-    """The path of what is mounted and has answered, such as /static, which stands after the prefix."""
+def mount_path(scope: Scope, prefix: str) -> str:
+    """The path of the mount that answered, such as /static, which stands after the prefix."""
     return str(scope.get("root_path", "")).removeprefix(prefix)
 
 
 class Observer(Protocol):
-    """Who counts exchanges."""
+    """Counts requests."""
 
-    def began(self) -> None: ...
-    def answered(self, exchange: Exchange) -> None: ...
-    def closed(self, exchange: Exchange) -> None: ...
+    def on_request(self) -> None: ...
+    def on_answer(self, record: RequestRecord) -> None: ...
+    def on_close(self, record: RequestRecord) -> None: ...
 
 
-class Exchanges:
-    """ASGI middleware: gives every request an id, which all it logs and its answer carry, and one line in the log.
+class RequestLog:
+    """ASGI middleware: gives every request an id, which its answer and all its log lines carry, and logs it once.
 
     The id is the client's own `X-Request-ID` if it is sane. It stays bound after an exception, for the handler outside
     of this middleware; each request has a context of its own.
@@ -79,40 +79,40 @@ class Exchanges:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(scope)
+        record = RequestRecord(scope)
         request_id = identify(scope)
 
-        async def noted(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
-                exchange.status = message["status"]
-                exchange.streaming = is_stream(message)
-                if exchange.streaming:
-                    self._answered(exchange)
+                record.status = message["status"]
+                record.streaming = is_stream(message)
+                if record.streaming:
+                    self.on_answer(record)
             await send(message)
 
         for observer in self._observers:
-            observer.began()
+            observer.on_request()
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_with_id)
         finally:
-            self._closed(exchange)
+            self.on_close(record)
 
-    def _answered(self, exchange: Exchange) -> None:
-        exchange.seconds = perf_counter() - exchange.began_at
+    def on_answer(self, record: RequestRecord) -> None:
+        record.seconds = perf_counter() - record.began_at
         for observer in self._observers:
-            observer.answered(exchange)
-        tell(exchange)
+            observer.on_answer(record)
+        write_line(record)
 
-    def _closed(self, exchange: Exchange) -> None:
-        if not exchange.streaming:
-            self._answered(exchange)
+    def on_close(self, record: RequestRecord) -> None:
+        if not record.streaming:
+            self.on_answer(record)
         for observer in self._observers:
-            observer.closed(exchange)
+            observer.on_close(record)
 
 
 def identify(scope: Scope) -> str:
-    """The request's id, bound to everything that is logged while it is answered, also in other threads."""
+    """Find or make the request's id, and bind it to all that is logged while it is answered, also in other threads."""
     given = Headers(scope=scope).get(REQUEST_ID, "")
     request_id = given if SANE_ID.fullmatch(given) else str(uuid7())
     clear_contextvars()
@@ -125,18 +125,18 @@ def is_stream(start: Message) -> bool:
     return Headers(raw=start["headers"]).get("content-type", "").startswith("text/event-stream")
 
 
-def tell(exchange: Exchange) -> None:
-    route = exchange.route
+def write_line(record: RequestRecord) -> None:
+    route = record.route
     log.log(
         logging.DEBUG if route in PROBES else logging.INFO,
         "%s %s",
-        exchange.method,
-        exchange.scope["path"],
+        record.method,
+        record.scope["path"],
         extra={
-            "method": exchange.method,
+            "method": record.method,
             "route": route,
-            "status": exchange.status,
-            "seconds": round(exchange.seconds, 6),
-            "streaming": exchange.streaming,
+            "status": record.status,
+            "seconds": round(record.seconds, 6),
+            "streaming": record.streaming,
         },
     )

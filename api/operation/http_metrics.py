@@ -2,13 +2,13 @@
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from api.http.request_log import Exchange
+from api.http.request_log import RequestRecord
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class HttpMetrics:
-    """Of this process; told by `api.http.request_log.Exchanges`."""
+    """Counts the requests of this process, as an observer of `api.http.request_log.RequestLog`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._duration = Histogram(
@@ -23,17 +23,17 @@ class HttpMetrics:
         )
         self._streams = Gauge("activation_lab_streams_open", "Clients that listen to a stream.", registry=registry)
 
-    def began(self) -> None:
+    def on_request(self) -> None:
         self._in_flight.inc()
 
-    def answered(self, exchange: Exchange) -> None:
+    def on_answer(self, record: RequestRecord) -> None:
         """Of a stream: its first byte is on its way."""
         self._in_flight.dec()
-        labels = exchange.method, exchange.route, str(exchange.status)
-        self._duration.labels(*labels).observe(exchange.seconds)
-        if exchange.streaming:
+        labels = record.method, record.route, str(record.status)
+        self._duration.labels(*labels).observe(record.seconds)
+        if record.streaming:
             self._streams.inc()
 
-    def closed(self, exchange: Exchange) -> None:
-        if exchange.streaming:
+    def on_close(self, record: RequestRecord) -> None:
+        if record.streaming:
             self._streams.dec()
