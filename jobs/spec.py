@@ -199,9 +199,7 @@ class JobSpec(ActivationSpec):
     @property
     def drawn_by(self) -> str:
         """The initializer that draws the weights."""
-        if self.initializer != "auto":
-            return self.initializer
-        return "lecun_normal" if catalog.find(self.activation).self_normalizing else "glorot_uniform"
+        return resolve_initializer(self.initializer, self.activation)
 
     @property
     def images_left_for_training(self) -> int:
@@ -209,6 +207,13 @@ class JobSpec(ActivationSpec):
         if isinstance(self.validation, OnTestSet):
             return TRAINING_ARCHIVE_IMAGES
         return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
+
+
+def resolve_initializer(initializer: Initializer, activation: str) -> str:
+    """Resolve `auto`, which depends on the activation."""
+    if initializer != "auto":
+        return initializer
+    return "lecun_normal" if catalog.find(activation).self_normalizing else "glorot_uniform"
 
 
 def misplaced(pointer: str, message: str) -> PydanticCustomError:

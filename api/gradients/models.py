@@ -1,4 +1,4 @@
-"""What gradient requests and answers hold."""
+"""The models of requests and answers about gradients."""
 
 from typing import Self
 
@@ -46,7 +46,7 @@ class ChainSpec(ActivationSpec):
         fail_fast=True,
         examples=[[0.1, 0.1, 0.1, 0.1]],
     )
-    upstream: float = Field(description="dC/da_L, what the cost sends back.", examples=[1.0])
+    upstream: float = Field(description="dC/da_L, the gradient of the cost in the last layer's output.", examples=[1.0])
     learning_rate: float = Field(gt=0, le=1000, description="Step size.", examples=[0.5])
     parameter: float = Field(description="b_1 before the step.", examples=[1.56])
     clip: Clip | None = Field(
@@ -82,7 +82,7 @@ class ChainLayer(Out):
 
 
 class Chain(Out):
-    """What comes back through the chain, and the parameter after one step of gradient descent."""
+    """The gradient of a chain, and the parameter after one step of gradient descent."""
 
     activation: str = Field(description="f.", examples=["sigmoid"])
     parameters: dict[str, float | str] = Field(description="With the defaults filled in.", examples=[{}])
@@ -108,15 +108,15 @@ class Chain(Out):
 
 
 class ExampleCase(Out):
-    title: str = Field(description="What it shows.", examples=["Every slope 0.1"])
+    title: str = Field(description="A title that says what it shows.", examples=["Every slope 0.1"])
     request: ChainSpec = Field(description="As POST /v1/gradients/chain takes it.")
-    result: Chain = Field(description="What it answers.")
+    result: Chain = Field(description="The answer to it.")
 
 
 class ExampleOut(Out):
     name: str = Field(description="Its path segment.", examples=["exploding"])
     title: str = Field(description="In a few words.", examples=["A gradient that explodes"])
-    description: str = Field(description="What happens, and where the numbers come from.", examples=["Four layers."])
+    description: str = Field(description="The effect shown, and the source of the numbers.", examples=["Four layers."])
     cases: list[ExampleCase] = Field(description="The numbers.")
 
 
@@ -125,7 +125,7 @@ class ExampleList(Out):
 
 
 class ClipSpec(Clip):
-    """A gradient, as one tensor, and what to clip it by."""
+    """A gradient, as one tensor, and the limit to clip it by."""
 
     gradient: list[float] = Field(
         description="Its elements.", min_length=1, max_length=MAX_ELEMENTS, fail_fast=True, examples=[[3.0, -4.0]]
@@ -133,11 +133,11 @@ class ClipSpec(Clip):
 
 
 class Clipped(Out):
-    gradient: list[float] = Field(description="As it was.", examples=[[3.0, -4.0]])
+    gradient: list[float] = Field(description="The gradient of the request.", examples=[[3.0, -4.0]])
     norm: float | None = Field(description="Its L2 norm.", examples=[5.0])
-    clipped: list[float] = Field(description="As the optimizer sees it.", examples=[[0.5, -0.5]])
+    clipped: list[float] = Field(description="The gradient after clipping.", examples=[[0.5, -0.5]])
     scale: float | None = Field(
-        description="What every element was multiplied by; null by value, which bounds each on its own.",
+        description="The factor of every element; null by value, which bounds each on its own.",
         examples=[None],
     )
     non_finite: NonFinite = Field(None, examples=[{"/gradient": "-inf"}])
@@ -167,15 +167,9 @@ class PropagationSpec(ActivationSpec):
             raise misplaced("/depth", message)  # at a depth of 1 every width and number of samples is allowed
         return self
 
-    def drawn_by(self) -> str:
-        """The initializer that auto means."""
-        if self.initializer != "auto":
-            return self.initializer
-        return "lecun_normal" if catalog.find(self.activation).self_normalizing else "glorot_uniform"
-
 
 class PropagationLayer(Out):
-    """What the same words mean of a job's layers."""
+    """One layer; the names mean the same as in a job's layers."""
 
     layer: int = Field(description="1-based, from the input.", examples=[1])
     activation_mean: float | None = Field(description="Of a_l, over samples and units.", examples=[0.001])
@@ -201,6 +195,6 @@ class Propagation(Out):
     depth: int = Field(description="Layers.", examples=[50])
     width: int = Field(description="Units a layer.", examples=[128])
     samples: int = Field(description="Inputs sent through at once.", examples=[256])
-    initializer: str = Field(description="Of the weights, auto replaced by what it meant.", examples=["lecun_normal"])
+    initializer: str = Field(description="Of the weights, with auto resolved.", examples=["lecun_normal"])
     seed: int = Field(description="Repeats the same draw.", examples=[0])
     layers: list[PropagationLayer] = Field(description="From the input to the output.")
