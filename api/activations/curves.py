@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
-from api.activations.endpoints import COLUMNS, MAX_ABSCISSA, MAX_POINTS, Evaluation, Known, compute_columns
+from api.activations.endpoints import COLUMNS, KnownActivation, compute_columns
+from api.activations.models import MAX_ABSCISSA, MAX_POINTS, Evaluation
 from api.http.answers import answer, draw
 from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
 from api.http.negotiation import offer
@@ -36,7 +37,7 @@ YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
 class JumpOut(Out):
     """A number at which the derivative is not continuous."""
 
-    x: float = Field(description="Where.", examples=[0.0])
+    x: float = Field(description="The number.", examples=[0.0])
     below: float = Field(description="The limit of f'(x) from smaller x.", examples=[0.0])
     at: float = Field(description="f'(x) there: the branch that torch takes.", examples=[0.0])
     above: float = Field(description="The limit of f'(x) from larger x.", examples=[1.0])
@@ -47,12 +48,12 @@ class Curve(Evaluation):
 
     jumps: list[JumpOut] | None = Field(
         None,
-        description="From the first x to the last: a drawing breaks off there. Absent where there is none.",
+        description="Jumps from the first x to the last, where a drawing is interrupted; absent if there are none.",
         examples=[[{"x": 0.0, "below": 0.0, "at": 0.0, "above": 1.0}]],
     )
 
 
-def curve_grid(
+def make_grid(
     start: Annotated[
         float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The first x.", examples=[-5])
     ] = -5,
@@ -61,7 +62,7 @@ def curve_grid(
     ] = 5,
     points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
 ) -> Array:
-    """Evenly spaced and ascending, both ends exact.
+    """Make evenly spaced, ascending numbers, both ends exact.
 
     Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past an
     end or a neighbour, between ends a few ulps apart, order is restored.
@@ -75,34 +76,34 @@ def curve_grid(
     return x
 
 
-def curve_parameters(activation: Known, given: Undeclared) -> dict[str, float | str]:
-    """The query parameters that are not the curve's own are the activation's."""
+def read_parameters(activation: KnownActivation, given: Undeclared) -> dict[str, float | str]:
+    """Read the activation's parameters: the query parameters that are not the curve's own."""
     unknown = [name for name in given if name not in activation.parameter_names]
     if unknown:
         raise RequestValidationError(
             [invalid_value(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
         )
     try:
-        return activation.complete({name: number_or_word(text) for name, text in given.items()})
+        return activation.complete({name: parse_parameter(text) for name, text in given.items()})
     except InvalidParameter as error:
         reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
         raise RequestValidationError([reason]) from error
 
 
-def number_or_word(text: str) -> float | str:
+def parse_parameter(text: str) -> float | str:
     return float(text) if DECIMAL.fullmatch(text) else text
 
 
-def documented_parameters() -> list[dict[str, Any]]:
-    """Of every activation, for OpenAPI: which of them a request may give depends on its path."""
+def document_parameters() -> list[dict[str, Any]]:
+    """Document the parameters of every activation for OpenAPI: those that a request may give depend on its path."""
     owners = defaultdict(list)
     for activation in catalog.ACTIVATIONS.values():
         for parameter in activation.parameters:
             owners[parameter.name].append((activation.name, parameter))
-    return [documented_parameter(name, uses) for name, uses in owners.items()]
+    return [document_parameter(name, uses) for name, uses in owners.items()]
 
 
-def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> dict[str, Any]:
+def document_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> dict[str, Any]:
     first = uses[0][1]
     return {
         "name": name,
@@ -114,10 +115,10 @@ def documented_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -
     }
 
 
-def wanted_activations(
+def parse_names(
     names: Annotated[
         list[str],
-        Query(description="Of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
+        Query(description="Names of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
     ] = ARTICLE_ACTIVATIONS,
 ) -> list[Activation]:
     found = []
@@ -136,18 +137,18 @@ def wanted_activations(
 @router.get("/plot.{kind}", response_class=Response, responses=declare_drawing() | declare_errors(422))
 def plot(
     kind: Kind,
-    names: Annotated[list[Activation], Depends(wanted_activations)],
-    x: Annotated[Array, Depends(curve_grid)],
-    of: Annotated[Literal["value", "derivative"], Query(description="What to draw.")] = "value",
+    names: Annotated[list[Activation], Depends(parse_names)],
+    x: Annotated[Array, Depends(make_grid)],
+    of: Annotated[Literal["value", "derivative"], Query(description="The function to draw.")] = "value",
 ) -> Response:
-    """Many in one: the values or the derivatives of several activations, each with its default parameters."""
+    """Draw several activations in one: values or derivatives, each with its default parameters."""
     lines = [
         Line(
             activation.name,
             x.tolist(),
             getattr(activation, of)(x, **activation.complete({})).tolist(),
             look=looks.look(activation.name),
-            jumps=jumps_within(x, activation, activation.complete({})) if of == "derivative" else (),
+            jumps=find_jumps(x, activation, activation.complete({})) if of == "derivative" else (),
         )
         for activation in names
     ]
@@ -158,17 +159,18 @@ def plot(
 
 @router.get(
     "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
+    name="curve",
     response_model=Curve,
     responses=FILES | declare_errors(404, 406, 422),
-    openapi_extra={"parameters": documented_parameters()},
+    openapi_extra={"parameters": document_parameters()},
 )
-def curve(
-    activation: Known,
-    parameters: Annotated[dict[str, float | str], Depends(curve_parameters)],
-    x: Annotated[Array, Depends(curve_grid)],
+def compute_curve(
+    activation: KnownActivation,
+    parameters: Annotated[dict[str, float | str], Depends(read_parameters)],
+    x: Annotated[Array, Depends(make_grid)],
     kind: CurveFormat,
 ) -> Response:
-    """Value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
+    """Compute value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
     return answer(
         kind,
         f"{activation.name}-curve",
@@ -179,20 +181,20 @@ def curve(
 
 
 def describe_curve(activation: Activation, parameters: Parameters, x: Array) -> dict[str, Any]:
-    """As Curve has it."""
-    jumps = [asdict(jump) for jump in jumps_within(x, activation, parameters)]
+    """Compute what Curve has."""
+    jumps = [asdict(jump) for jump in find_jumps(x, activation, parameters)]
     columns = compute_columns(activation, parameters, x)
     return {"name": activation.name, "parameters": parameters, **columns, **({"jumps": jumps} if jumps else {})}
 
 
-def jumps_within(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
+def find_jumps(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
     return [jump for jump in activation.jumps(parameters) if x[0] <= jump.x <= x[-1]]
 
 
 def draw_curve(activation: Activation, parameters: Parameters, x: Array) -> Drawing:
     own = looks.look(activation.name)
     columns = {name: column.tolist() for name, column in compute_columns(activation, parameters, x).items()}
-    jumps = jumps_within(x, activation, parameters)
+    jumps = find_jumps(x, activation, parameters)
     lines = [
         Line("f(x)", columns["x"], columns["value"], look=own),
         Line("f'(x)", columns["x"], columns["derivative"], look=looks.dashed(own), hollow=True, jumps=jumps),

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from activations import catalog
 from api.activations import curves, endpoints
-from api.activations.curves import curve_grid
+from api.activations.curves import make_grid
 from api.plots import drawings
 
 app = FastAPI()
@@ -197,7 +197,7 @@ def test_a_curve_is_evenly_spaced_and_passes_through_zero():
     ],
 )
 def test_a_curve_ascends_from_exactly_start_to_exactly_stop(start: float, stop: float, points: int):
-    x = curve_grid(start, stop, points)
+    x = make_grid(start, stop, points)
     assert (x[0], x[-1], len(x)) == (start, stop, points)
     assert (np.diff(x) >= 0).all()
     np.testing.assert_allclose(x, np.linspace(start, stop, points), rtol=0, atol=1e-15 * max(abs(start), abs(stop)))
@@ -213,7 +213,7 @@ def test_a_curve_tells_where_its_derivative_jumps():
 @pytest.mark.parametrize("points", [4, 201])
 def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limit(points: int):
     activation = catalog.find("hardswish")
-    drawing = curves.draw_curve(activation, {}, curve_grid(-5, 5, points))
+    drawing = curves.draw_curve(activation, {}, make_grid(-5, 5, points))
     panel = drawing.panels[0]
     x, y = drawings.broken(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
     gaps = np.flatnonzero(np.isnan(y))
