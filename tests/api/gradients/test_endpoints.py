@@ -9,20 +9,17 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
 
 from activations import catalog
-from api.gradients import endpoints
 from api.gradients.models import MAX_NUMBERS
-from api.http import errors
 from api.http.formats import Format
+from api.main import create_app
 from api.plots.drawings import Drawing, Line, Panel
+from runtime.settings import Settings
 
-app = FastAPI()
-errors.install(app)
-app.include_router(endpoints.router, prefix="/v1")
+app = create_app(Settings(database_url="sqlite://"))
 client = TestClient(app, base_url="http://testserver/v1/gradients")
 
 EXPLODING = {
