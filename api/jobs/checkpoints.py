@@ -1,4 +1,4 @@
-"""A job's checkpoints: which there are, and their files, whole or in part."""
+"""A job's checkpoints: their list, and their files, whole or in part."""
 
 import base64
 from typing import Annotated
@@ -23,9 +23,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 
 class CheckpointOut(Out):
-    """Weights and optimizer state after an epoch: training goes on from here after a crash."""
+    """Weights and optimizer state after an epoch, from which training continues after a crash."""
 
-    epoch: int = Field(description="After which epoch.", examples=[3])
+    epoch: int = Field(description="The epoch after which it was written.", examples=[3])
     attempt: int = Field(description="The attempt that wrote it.", examples=[1])
     size_bytes: int = Field(description="Size of the file.", examples=[14401672])
     sha256: str = Field(
@@ -36,13 +36,13 @@ class CheckpointOut(Out):
 
 
 class Checkpoints(Out):
-    job_id: str = Field(description="Whose they are.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     checkpoints: list[CheckpointOut] = Field(description="Newest first: the last two, and the best epoch's.")
 
 
 @router.get("/{job_id}/checkpoints", responses=declare_errors(JobNotFound, 422, DatabaseUnavailable))
 def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
-    """The checkpoints that are kept."""
+    """List the checkpoints that are kept."""
     with sessions.read() as session:
         found = checkpoints.list_kept(session, job_id)
     return Checkpoints(job_id=job_id, checkpoints=[CheckpointOut.model_validate(row) for row in found])
@@ -58,7 +58,7 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
         },
         206: {
             "content": {"application/octet-stream": {"schema": BINARY}},
-            "description": "The part that Range asked for.",
+            "description": "The requested range.",
         },
         **conditional.UNCHANGED,
         **declare_errors(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
@@ -66,39 +66,39 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
 )
 def download(
     job_id: JobId,
-    epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="After which epoch.", examples=[3])],
+    epoch: Annotated[int, Path(ge=1, le=MAX_NUMBER, description="The epoch after which it was written.", examples=[3])],
     request: Request,
     sessions: Sessions,
     settings: Settings,
-    wanted: Annotated[  # noqa: ARG001  # read with If-Range, by api.http.conditional
+    byte_range: Annotated[  # noqa: ARG001  # read with If-Range, by api.http.conditional
         str | None,
         Header(
             alias="Range",
-            description="One range of bytes (RFC 9110, 14.2); several, or what is none, get the whole file.",
+            description="One range of bytes (RFC 9110, 14.2); several ranges, or an invalid one, get the whole file.",
             examples=["bytes=0-1023"],
         ),
     ] = None,
     if_range: Annotated[  # noqa: ARG001
         str | None,
-        Header(description="An ETag: Range holds only where it is still the file's.", examples=['"…"']),
+        Header(description="An ETag: Range applies only if it is still the file's.", examples=['"…"']),
     ] = None,
 ) -> Response:
-    """The file (safetensors), its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""
+    """Download the file (safetensors), with its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""
     with sessions.read() as session:
         checkpoint = checkpoints.find(session, job_id, epoch)
-    headers, size = headers_of(checkpoint), checkpoint.size_bytes
+    headers, size = make_headers(checkpoint), checkpoint.size_bytes
     if unmodified := conditional.not_modified(request.headers, headers):
         return unmodified
     part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
     start, end = part or (0, size)
-    content = content_of(checkpoint, start, end, folder_url=settings.checkpoints)
+    content = read_content(checkpoint, start, end, folder_url=settings.checkpoints)
     if end - start == size:
         return Response(content, 200, headers, "application/octet-stream")
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return Response(content, 206, headers, "application/octet-stream")
 
 
-def content_of(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
+def read_content(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
     try:
         return files.read(files.below(folder_url, checkpoint.path), start=start, end=end)
     except FileNotFoundError as error:
@@ -107,7 +107,7 @@ def content_of(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str)
         raise StorageUnavailable from error
 
 
-def headers_of(checkpoint: Checkpoint) -> dict[str, str]:
+def make_headers(checkpoint: Checkpoint) -> dict[str, str]:
     digest = base64.b64encode(bytes.fromhex(checkpoint.sha256)).decode()
     name = f"{checkpoint.job_id}-epoch-{checkpoint.epoch}.safetensors"
     return {

@@ -1,4 +1,4 @@
-"""Any jobs beside each other, whether of a sweep or not."""
+"""The comparison of any jobs, of a sweep or not."""
 
 import math
 from collections import Counter
@@ -40,19 +40,17 @@ FILES = declare_files(
 XLABELS = {"epoch": "epoch", "seconds": "seconds of training and validation"}
 
 
-class Curve(Out):
-    job_id: str = Field(description="Whose it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+class JobCurve(Out):
+    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     label: str = Field(
-        description="Its activation, its name, and whatever sets it apart from the others.",
+        description="Its activation, its name, and the settings in which it differs from the others.",
         examples=["relu, batch_size 64"],
     )
-    name: str | None = Field(
-        None, description="What its owner calls it: `name` of its metadata; null without one.", examples=["baseline"]
-    )
+    name: str | None = Field(None, description="The `name` of its metadata; null without one.", examples=["baseline"])
     activation: str = Field(description="Its activation.", examples=["relu"])
-    epoch: list[int] = Field(description="1-based.", examples=[[1, 2]])
+    epoch: list[int] = Field(description="The epochs, from 1.", examples=[[1, 2]])
     seconds: list[float] = Field(
-        description="Seconds of training and validation until the epoch's end; waiting is left out.",
+        description="Seconds of training and validation until the epoch's end, without waiting.",
         examples=[[30.1, 60.3]],
     )
     value: list[float | None] = Field(description="The metric after each epoch.", examples=[[0.031, 0.022]])
@@ -60,12 +58,12 @@ class Curve(Out):
 
 
 class Comparison(Out):
-    metric: MetricName = Field(description="What `value` is.", examples=["val_loss"])
-    x: Literal["epoch", "seconds"] = Field(description="What a drawing has on its x axis.", examples=["epoch"])
-    jobs: list[Curve] = Field(description="In the order asked for.")
+    metric: MetricName = Field(description="The metric in `value`.", examples=["val_loss"])
+    x: Literal["epoch", "seconds"] = Field(description="The x axis of a drawing.", examples=["epoch"])
+    jobs: list[JobCurve] = Field(description="In the order of the request.")
 
 
-def wanted_ids(
+def parse_ids(
     jobs: Annotated[
         list[str],
         Query(description="Ids of 1 to 24 jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
@@ -75,7 +73,7 @@ def wanted_ids(
     if not 1 <= len(ids) <= MAX_LINES:
         reason = f"name 1 to {MAX_LINES} jobs, separated by commas"
     elif repeated := [job_id for job_id, count in Counter(ids).items() if count > 1]:
-        reason = f"{repeated[0]} stands there twice"
+        reason = f"{repeated[0]} is given twice"
     else:
         return ids
     raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
@@ -87,19 +85,19 @@ def wanted_ids(
     response_model=Comparison,
 )
 def compare(
-    ids: Annotated[list[str], Depends(wanted_ids)],
+    ids: Annotated[list[str], Depends(parse_ids)],
     sessions: Sessions,
     kind: CompareFormat,
-    metric: Annotated[MetricName, Query(description="What to compare.")] = "val_loss",
+    metric: Annotated[MetricName, Query(description="The metric to compare.")] = "val_loss",
     x: Annotated[Literal["epoch", "seconds"], Query(description="The x axis of a drawing.")] = "epoch",
 ) -> Response:
-    """One metric of several jobs by epoch or by time; as JSON, CSV, SVG or PNG."""
+    """Compare one metric of several jobs by epoch or by time; as JSON, CSV, SVG or PNG."""
     with sessions.read() as session:
         found = [jobs.find(session, job_id) for job_id in ids]
         histories = [history.read_metric(session, job_id, metric) for job_id in ids]
     specs = [JobSpec.model_validate(job.spec) for job in found]
     curves = [
-        Curve.model_construct(
+        JobCurve.model_construct(
             job_id=job.id,
             label=label,
             name=name_of(spec),
@@ -108,30 +106,30 @@ def compare(
             seconds=[*accumulate(row[1] for row in rows)],
             value=[row[2] for row in rows],
         )
-        for job, spec, label, rows in zip(found, specs, told_apart(found, specs), histories, strict=True)
+        for job, spec, label, rows in zip(found, specs, make_labels(found, specs), histories, strict=True)
     ]
     return answer(
         kind,
         f"compare-{metric}",
-        document=lambda: document(curves, metric, x),
-        table=lambda: table(curves, metric),
-        drawing=lambda: drawing(curves, metric, x),
+        document=lambda: describe(curves, metric, x),
+        table=lambda: make_table(curves, metric),
+        drawing=lambda: draw(curves, metric, x),
     )
 
 
-def told_apart(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
-    """Two jobs of the same spec differ by the end of their ids."""
+def make_labels(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
+    """Label the jobs; two of the same spec are told apart by the end of their ids."""
     found = labels(specs)
     count = Counter(found)
     return [label if count[label] == 1 else f"{label} (…{job.id[-4:]})" for job, label in zip(jobs, found, strict=True)]
 
 
-def document(curves: Sequence[Curve], metric: MetricName, x: str) -> dict[str, Any]:
-    """The answer in JSON, as Comparison has it."""
+def describe(curves: Sequence[JobCurve], metric: MetricName, x: str) -> dict[str, Any]:
+    """Make what Comparison has."""
     return {"metric": metric, "x": x, "jobs": [curve.model_dump(exclude={"non_finite"}) for curve in curves]}
 
 
-def table(curves: Sequence[Curve], metric: str) -> Table:
+def make_table(curves: Sequence[JobCurve], metric: str) -> Table:
     types: dict[str, ColumnType] = {"job_id": "string", "label": "string", "epoch": "int64", "seconds": "float64"}
     rows = [
         (curve.job_id, curve.label, *figures)
@@ -141,17 +139,17 @@ def table(curves: Sequence[Curve], metric: str) -> Table:
     return Table.of_rows({**types, metric: "float64"}, rows)
 
 
-def drawing(curves: Sequence[Curve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:
+def draw(curves: Sequence[JobCurve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:
     about = METRICS[metric]
     dressed = looks.dressed(curve.activation for curve in curves)
     lines = [
-        Line(curve.label, getattr(curve, x), y_of(curve, about.factor), look=look)
+        Line(curve.label, getattr(curve, x), scale(curve, about.factor), look=look)
         for curve, look in zip(curves, dressed, strict=True)
     ]
     panel = Panel(xlabel=XLABELS[x], ylabel=about.axis, lines=lines, log=about.log, integers=x == "epoch")
     return Drawing(about.title, [panel], subtitle=lines[0].label if len(lines) == 1 else "")
 
 
-def y_of(curve: Curve, factor: float) -> list[float]:
-    """Leave out figures that were not measured."""
+def scale(curve: JobCurve, factor: float) -> list[float]:
+    """Scale the values; those that were not measured are left out of the drawing."""
     return [math.nan if value is None else factor * value for value in curve.value]

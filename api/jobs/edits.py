@@ -1,4 +1,4 @@
-"""Edits of an accepted job: of its metadata, by which people know it."""
+"""Edits of an accepted job's metadata, such as its name and its note."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from api.http import conditional
 from api.http.responses import Responses, declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
-from api.jobs.models import JobOut, tagged
+from api.jobs.models import JobOut, encode
 from api.jobs.parameters import JobId
 from db import job_list, jobs
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 EDITED: Responses = {
     200: {
         "description": "The job as it is now.",
-        "headers": {"ETag": {"description": "Of the job as it is now.", "schema": {"type": "string"}}},
+        "headers": {"ETag": {"description": "The tag of the job as it is now.", "schema": {"type": "string"}}},
     }
 }
 
@@ -44,9 +44,9 @@ class JobPatch(BaseModel):
 
     metadata: Annotated[dict[MetadataKey, MetadataValue | None], Field(max_length=2 * MAX_METADATA)] | None = Field(
         default_factory=dict,
-        description=f"Your own words: at most {MAX_METADATA} keys in the end, each with at most 500 characters. The "
-        "page and the command line show `name` and `note` wherever the job is. null removes a key; null for all of "
-        "it, every key.",
+        description=f"Your own metadata: at most {MAX_METADATA} keys after the edit, each with at most 500 characters. "
+        "The page and the command line show `name` and `note` with the job. null removes a key; null in place of the "
+        "object removes every key.",
     )
 
 
@@ -58,17 +58,17 @@ class JobPatch(BaseModel):
 def edit(job_id: JobId, patch: JobPatch, request: Request, sessions: Sessions) -> Response:
     """Change a job's metadata, such as its name and note, whatever its state.
 
-    Two edits at once lose nothing, and If-Match names the job as it must be. The training does not notice, and a retry
-    has the metadata as it is then.
+    Concurrent edits lose nothing; with If-Match, the edit is made only if the job still has that ETag. Training is not
+    affected, and a retry has the metadata of its time.
     """
     with sessions.begin() as session:
         jobs.lock(session, job_id)
-        _, before = tagged(JobOut.of(job_list.find_record(session, job_id)))
+        _, before = encode(JobOut.of(job_list.find_record(session, job_id)))
         conditional.require(request.headers, etag=before)
         try:
             jobs.edit_metadata(session, job_id, patch.metadata)
         except jobs.TooMuchMetadata as error:
             fault = invalid_value(("body", "metadata"), str(error), patch.metadata)
             raise RequestValidationError([fault], body=patch.model_dump()) from error
-        body, etag = tagged(JobOut.of(job_list.find_record(session, job_id)))
+        body, etag = encode(JobOut.of(job_list.find_record(session, job_id)))
     return Response(body, media_type="application/json", headers={"ETag": etag})

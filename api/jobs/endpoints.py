@@ -8,7 +8,7 @@ from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional
 from api.http.responses import declare_errors
 from api.http.routing import Route
-from api.jobs.models import JobOut, tagged
+from api.jobs.models import JobOut, encode
 from api.jobs.parameters import JobId
 from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
 from broker.reconciler import dispatch
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED)
 def submit(spec: JobSpec, response: Response, sessions: Sessions, queue: Hints, terms: SubmissionTerms) -> JobOut:
-    """Accept a training job. It is safe once this answers, also while the broker is away."""
+    """Accept a training job. It is stored once this answers, even while the broker is away."""
     with sessions.begin() as session:
         job, replayed = jobs.create(session, spec, **terms)
     return answer_accepted(job, response, sessions, queue, replayed=replayed)
@@ -45,10 +45,10 @@ def submit(spec: JobSpec, response: Response, sessions: Sessions, queue: Hints, 
     response_model=JobOut,
 )
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
-    """One job, with an ETag: ask with If-None-Match to get 304 while nothing has changed."""
+    """Get one job, with an ETag: a request with If-None-Match gets 304 while nothing has changed."""
     with sessions.read() as session:
         out = JobOut.of(job_list.find_record(session, job_id))
-    body, etag = tagged(out)
+    body, etag = encode(out)
     unmodified = conditional.not_modified(request.headers, {"ETag": etag})
     return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
 
@@ -57,7 +57,7 @@ def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     "/{job_id}/cancel", status_code=202, responses=declare_errors(JobNotFound, JobFinished, 422, DatabaseUnavailable)
 )
 def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
-    """Cancel a queued job at once, a running one at its next batch; twice is as good as once."""
+    """Cancel a queued job at once, a running one at its next batch; idempotent."""
     with sessions.begin() as session:
         jobs.request_cancel(session, job_id)
     with sessions.read() as session:
@@ -94,12 +94,12 @@ def answer_accepted(job: Job, response: Response, sessions: Sessions, queue: Hin
     responses=declare_errors(JobNotFound, JobNotFinished, 412, 422, DatabaseUnavailable, StorageUnavailable),
 )
 def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settings) -> None:
-    """Delete an ended job: its rows, its epochs and its checkpoint files. If-Match names the job as it must be."""
+    """Delete an ended job: its rows, its epochs and its checkpoint files; with If-Match, only if it has that ETag."""
     with sessions.read() as session:
         jobs.refuse_unremovable(session, job_id)
-        _, etag = tagged(JobOut.of(job_list.find_record(session, job_id)))
-    conditional.require(request.headers, etag=etag)  # last: a request that fails anyway has no conditions
-    # Before the rows: files that stay keep their job. And in no transaction: storage may take its time.
+        _, etag = encode(JobOut.of(job_list.find_record(session, job_id)))
+    conditional.require(request.headers, etag=etag)  # last: conditions do not apply to a request that fails anyway
+    # Before the rows, so that no file outlives its job; and outside of any transaction, as storage may be slow.
     delete_checkpoints(settings.checkpoints, job_id)
     with sessions.begin() as session:
         jobs.remove(session, job_id)

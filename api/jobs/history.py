@@ -67,7 +67,7 @@ HistoryFormat = Annotated[Format, Depends(offer(*formats.TABLES))]
 
 
 class History(Out):
-    job_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
 
 
@@ -87,7 +87,7 @@ class LayerOut(Out):
 
 
 class Layers(Out):
-    job_id: str = Field(description="Whose layers they are.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
 
 
@@ -103,7 +103,7 @@ def get_history(
     kind: HistoryFormat,
     after_epoch: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")] = 0,
 ) -> Response:
-    """Every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
+    """Get every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
         epochs = history.read_epochs(session, job_id, after_epoch=after_epoch)
     return answer_rows(kind, epochs, EPOCH_COLUMNS, job_id=job_id, name="epochs")
@@ -111,10 +111,11 @@ def get_history(
 
 @router.get(
     "/{job_id}/layers",
+    name="layers",
     responses=LAYER_FILES | declare_errors(JobNotFound, 406, 422, DatabaseUnavailable),
     response_model=Layers,
 )
-def layers(
+def get_layers(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
@@ -123,7 +124,7 @@ def layers(
         int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs; ignored beside `epoch`.")
     ] = 0,
 ) -> Response:
-    """Each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
+    """Get each layer after every epoch, measured on a fixed probe batch; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:
         found = history.read_layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
     return answer_rows(kind, found, LAYER_COLUMNS, job_id=job_id, name="layers")
@@ -132,7 +133,7 @@ def layers(
 def answer_rows(
     kind: Format, rows: Sequence[Epoch] | Sequence[Layer], types: Types, *, job_id: str, name: str
 ) -> Response:
-    table = Table(types, {column: [figure(row, column) for row in rows] for column in types})
+    table = Table(types, {column: [read_figure(row, column) for row in rows] for column in types})
     return answer(
         kind,
         f"{name}-{job_id}",
@@ -141,7 +142,7 @@ def answer_rows(
     )
 
 
-def figure(row: Epoch | Layer, column: str) -> Any:  # noqa: ANN401  # as the column's type says
-    """SQLite stores NaN as NULL: where a figure always has a value, NULL means that it was NaN."""
+def read_figure(row: Epoch | Layer, column: str) -> Any:  # noqa: ANN401  # as the column's type says
+    """Read a figure. SQLite stores NaN as NULL: where a figure always has a value, NULL means NaN."""
     value = getattr(row, column)
     return math.nan if value is None and column in ALWAYS_MEASURED else value

@@ -49,10 +49,10 @@ def list_jobs(
         str | None, Query(description="Only jobs of this sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     ] = None,
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
-    limit: Annotated[int, Query(ge=1, le=200, description="Jobs a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="The number of jobs on a page.")] = 20,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", examples=[None])] = None,
 ) -> JobPage:
-    """Jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
+    """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
     filters = job_list.Filters(state, activation, sweep_id, metadata)
     with sessions.read() as session:
         page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)

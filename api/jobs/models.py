@@ -1,8 +1,7 @@
 """A job as clients see it."""
 
-from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
@@ -11,7 +10,7 @@ from api.http.out import Out
 from api.http.prefix import below
 from api.http.times import Time
 from db.job_list import JobRecord
-from db.models import Epoch, Job
+from db.models import Event, Job
 from jobs import diagnosis
 from jobs.spec import JobSpec, by_key
 from jobs.state import JobState
@@ -26,7 +25,7 @@ class Progress(Out):
 class Best(Out):
     """The epoch with the lowest validation loss."""
 
-    epoch: int = Field(description="Which it was.", examples=[3])
+    epoch: int = Field(description="The epoch's number.", examples=[3])
     val_loss: float = Field(description="Its validation loss.", examples=[0.0097])
     val_accuracy: float = Field(description="Its validation accuracy, 0 to 1.", examples=[0.989])
 
@@ -58,12 +57,14 @@ class TestOut(Out):
 
 
 class ErrorOut(Out):
-    code: str = Field(description="Why the job failed, for a program.", examples=["diverged"])
-    message: str = Field(description="Why the job failed, for a person.", examples=["the loss became nan in epoch 2"])
+    code: str = Field(description="The reason of the failure, for programs.", examples=["diverged"])
+    message: str = Field(
+        description="The reason of the failure, for people.", examples=["the loss became nan in epoch 2"]
+    )
 
 
 class EnvironmentOut(Out):
-    """Where the job was trained: same spec, same environment, same history to the last bit."""
+    """The environment of the training: the same spec in the same environment gives the same history, bit for bit."""
 
     device: str = Field(description="The device's name.", examples=["cpu"])
     torch: str = Field(description="Version of torch.", examples=["2.14.1"])
@@ -74,29 +75,30 @@ class EnvironmentOut(Out):
 
 
 class Transition(Out):
-    state: JobState = Field(description="The state it came to.", examples=["running"])
-    at: Time = Field(description="When, UTC.")
-    reason: str = Field(description="Why, for a person.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
+    state: JobState = Field(description="The new state.", examples=["running"])
+    at: Time = Field(description="The time of the transition, UTC.")
+    reason: str = Field(description="The reason, for people.", examples=["claimed by worker-1f2e3d4c@gpu-1/4242"])
 
 
 class DiagnosisOut(Out):
-    """Something that is, or was, wrong with the training; docs/diagnoses.md explains each code and threshold."""
+    """A problem that the training has, or had; docs/diagnoses.md explains each code and threshold."""
 
-    code: diagnosis.Code = Field(description="What it is.", examples=["dead_units"])
-    layer: str | None = Field(description="In which layer; null = the network as a whole.", examples=["conv2"])
-    epoch: int = Field(description="After which epoch it was found.", examples=[2])
+    code: diagnosis.Code = Field(description="The kind of problem.", examples=["dead_units"])
+    layer: str | None = Field(description="The layer; null = the network as a whole.", examples=["conv2"])
+    epoch: int = Field(description="The epoch after which it was found.", examples=[2])
     until_epoch: int | None = Field(
         description="The last epoch after which it held; null while it holds.", examples=[None]
     )
     message: str = Field(
-        description="The same for a person.",
+        description="The same, for people.",
         examples=["dead units in conv2: 97% get no gradient from any image"],
     )
     evidence: Annotated[dict[str, float | None], AfterValidator(by_key)] = Field(
-        description="The figures it rests on; null is not finite, see `non_finite`.", examples=[{"dead_fraction": 0.97}]
+        description="The figures that show it; null is not finite, see `non_finite`.",
+        examples=[{"dead_fraction": 0.97}],
     )
     thresholds: Annotated[dict[str, float], AfterValidator(by_key)] = Field(
-        description="What they were held against.", examples=[{"dead_fraction": 0.25}]
+        description="The thresholds they were compared with.", examples=[{"dead_fraction": 0.25}]
     )
     non_finite: NonFinite = Field(
         None,
@@ -117,20 +119,20 @@ class Links(Out):
 
 
 class JobOut(Out):
-    """A training job, as it stands now."""
+    """A training job as it is now."""
 
     id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
     state: JobState = Field(
         description="queued, running, or one of the final succeeded, failed, cancelled.", examples=["running"]
     )
-    spec: JobSpec = Field(description="What was asked for, with all defaults filled in.")
+    spec: JobSpec = Field(description="The settings of the request, with all defaults filled in.")
     sweep_id: str | None = Field(description="The sweep it belongs to.", examples=[None])
-    attempt: int = Field(description="How often a worker has claimed it.", examples=[1])
+    attempt: int = Field(description="The number of times that a worker has claimed it.", examples=[1])
     retry_of: str | None = Field(description="The job it repeats.", examples=[None])
     created_at: Time = Field(description="When it was accepted, UTC.")
     started_at: Time | None = Field(description="When a worker first claimed it, UTC.")
     finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])
-    progress: Progress = Field(description="How far it is.")
+    progress: Progress = Field(description="The epochs trained so far.")
     eta_seconds: float | None = Field(
         description="Seconds its epochs still need; null before the first.", examples=[219.8]
     )
@@ -138,15 +140,15 @@ class JobOut(Out):
     best: Best | None = Field(description="The epoch with the lowest validation loss; null before the first.")
     latest: EpochOut | None = Field(description="The last epoch; null before the first.")
     diagnoses: tuple[DiagnosisOut, ...] = Field(
-        description="What is or was wrong, the latest of each code and layer; empty for a healthy training.",
+        description="The problems found so far, the latest of each code and layer; empty for a healthy training.",
         examples=[[]],
     )
     test: TestOut | None = Field(description="The test set, once the job has succeeded.", examples=[None])
-    error: ErrorOut | None = Field(description="Why it failed; null unless it did.", examples=[None])
+    error: ErrorOut | None = Field(description="The reason of its failure; null unless it failed.", examples=[None])
     cancel_requested_at: Time | None = Field(description="When a client asked to cancel it, UTC.", examples=[None])
-    environment: EnvironmentOut | None = Field(description="Where it is trained; null before it is.")
+    environment: EnvironmentOut | None = Field(description="The environment of the training; null before it starts.")
     transitions: tuple[Transition, ...] = Field(description="Its states so far, oldest first.")
-    links: Links = Field(description="Where to go from here.")
+    links: Links = Field(description="The URLs of what belongs to it.")
 
     @classmethod
     def of(cls, record: JobRecord) -> Self:
@@ -164,22 +166,22 @@ class JobOut(Out):
             progress=Progress(
                 epoch=job.epochs_done, epochs=job.epochs_total, fraction=job.epochs_done / job.epochs_total
             ),
-            eta_seconds=eta_seconds(job),
+            eta_seconds=estimate_seconds(job),
             queue_position=record.queue_position,
-            best=best(job),
-            latest=epoch_out(record.latest),
+            best=find_best(job),
+            latest=None if record.latest is None else EpochOut.model_validate(record.latest),
             diagnoses=tuple(map(DiagnosisOut.model_validate, job.diagnoses or [])),
-            test=test(job),
-            error=error(job),
+            test=read_test(job),
+            error=read_error(job),
             cancel_requested_at=job.cancel_requested_at,
-            environment=environment(job.environment),
-            transitions=tuple(Transition(at=event.at, **reason(event.data)) for event in record.transitions),
-            links=links(job.id),
+            environment=None if job.environment is None else EnvironmentOut.model_validate(job.environment),
+            transitions=tuple(map(read_transition, record.transitions)),
+            links=make_links(job.id),
         )
 
 
-def tagged(job: JobOut) -> tuple[bytes, str]:
-    """The job as JSON, and the ETag of that."""
+def encode(job: JobOut) -> tuple[bytes, str]:
+    """Encode the job as JSON; returns that and its ETag."""
     body = job.model_dump_json().encode()
     return body, f'"{sha256(body).hexdigest()[:32]}"'
 
@@ -189,44 +191,36 @@ class JobPage(Out):
     next_cursor: str | None = Field(
         description="Pass as `cursor` for the next page; null on the last.", examples=[None]
     )
-    total: int = Field(description="Jobs that the filters let through, on all pages together.", examples=[1])
+    total: int = Field(description="The number of jobs that match the filters, on all pages together.", examples=[1])
 
 
-def eta_seconds(job: Job) -> float | None:
+def estimate_seconds(job: Job) -> float | None:
     if JobState(job.state).terminal or job.epoch_seconds is None:
         return None
     return (job.epochs_total - job.epochs_done) * job.epoch_seconds
 
 
-def best(job: Job) -> Best | None:
+def find_best(job: Job) -> Best | None:
     if job.best_epoch is None or job.best_val_loss is None or job.best_val_accuracy is None:
         return None
     return Best(epoch=job.best_epoch, val_loss=job.best_val_loss, val_accuracy=job.best_val_accuracy)
 
 
-def epoch_out(epoch: Epoch | None) -> EpochOut | None:
-    return None if epoch is None else EpochOut.model_validate(epoch)
-
-
-def test(job: Job) -> TestOut | None:
+def read_test(job: Job) -> TestOut | None:
     if job.test_loss is None or job.test_accuracy is None or job.test_binary_accuracy is None:
         return None
     return TestOut(loss=job.test_loss, accuracy=job.test_accuracy, binary_accuracy=job.test_binary_accuracy)
 
 
-def error(job: Job) -> ErrorOut | None:
+def read_error(job: Job) -> ErrorOut | None:
     return None if job.error_code is None else ErrorOut(code=job.error_code, message=job.error_message or "")
 
 
-def environment(stored: Mapping[str, Any] | None) -> EnvironmentOut | None:
-    return None if stored is None else EnvironmentOut.model_validate(stored)
+def read_transition(event: Event) -> Transition:
+    return Transition(state=JobState(event.data["state"]), at=event.at, reason=event.data["reason"])
 
 
-def reason(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {"state": JobState(data["state"]), "reason": data["reason"]}
-
-
-def links(job_id: str) -> Links:
+def make_links(job_id: str) -> Links:
     own = below(f"/v1/jobs/{job_id}")
     return Links(
         self=own,

@@ -13,4 +13,4 @@ JobId = Annotated[
     ),
 ]
 MAX_NUMBER = 2**31 - 1
-"""Of an epoch or an event: the largest integer of the database."""
+"""The largest number of an epoch or an event: the database's largest integer."""

@@ -1,4 +1,4 @@
-"""Which digit a job's last checkpoint sees in an image: asked here, answered by a worker."""
+"""Predictions: a client requests the digit in an image, and a worker answers from the job's last checkpoint."""
 
 import asyncio
 import logging
@@ -30,8 +30,8 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 log = logging.getLogger(__name__)
 
 SIDE = 28
-FIRST_LOOK_SECONDS = 0.02
-LAST_LOOK_SECONDS = 0.25
+FIRST_POLL_SECONDS = 0.02
+LAST_POLL_SECONDS = 0.25
 REFUSALS: dict[str, type[JobsError]] = {error.code: error for error in (NoCheckpoint, StorageUnavailable)}
 
 Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
@@ -39,7 +39,7 @@ Row = Annotated[list[Pixel], FailFast(), Field(min_length=SIDE, max_length=SIDE)
 
 
 class PredictionIn(BaseModel):
-    """An image as MNIST has them: a light digit on a dark ground, centred."""
+    """An image like those of MNIST: a light digit on a dark background, centred."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,16 +52,18 @@ class PredictionIn(BaseModel):
 
 
 class PredictionOut(Out):
-    digit: int = Field(description="The most probable one.", examples=[7])
+    digit: int = Field(description="The most probable digit.", examples=[7])
     probabilities: list[float] = Field(
-        description="Of the digits 0 to 9: the softmax outputs, in float32.",
+        description="The probabilities of the digits 0 to 9: the softmax outputs, in float32.",
         examples=[[0.01, 0.0, 0.02, 0.01, 0.0, 0.0, 0.0, 0.95, 0.0, 0.01]],
     )
-    epoch: int = Field(description="After which epoch the checkpoint was written that answered.", examples=[10])
+    epoch: int = Field(
+        description="The epoch after which the checkpoint was written that made the prediction.", examples=[10]
+    )
 
     @classmethod
     def of(cls, prediction: Prediction) -> "PredictionOut":
-        """Raises the error that the worker met."""
+        """Raise the error that the worker reported, if it did."""
         probabilities, epoch = prediction.probabilities, prediction.epoch
         if probabilities is None or epoch is None:
             raise REFUSALS.get(prediction.error_code or "", InternalError)
@@ -75,55 +77,55 @@ class PredictionOut(Out):
     ),
 )
 async def predict(
-    job_id: JobId, wanted: PredictionIn, sessions: Sessions, queue: Hints, settings: Settings
+    job_id: JobId, request: PredictionIn, sessions: Sessions, queue: Hints, settings: Settings
 ) -> PredictionOut:
-    """The digit that the job's last checkpoint sees, answered by a worker.
+    """Predict the digit in an image, with the job's last checkpoint.
 
-    An idle process answers within moments, one that trains between two batches, within about a second. Where none
-    answers in time, this is 503 `no_worker_answered`.
+    A worker answers: an idle one immediately, a training one between two batches, within about a second. If none does
+    in time, this is 503 `no_worker_answered`.
     """
-    prediction_id = await run_in_threadpool(ask, sessions, job_id, wanted.image)
+    prediction_id = await run_in_threadpool(request_prediction, sessions, job_id, request.image)
     try:
         await run_in_threadpool(queue.send_prediction, prediction_id)
-        row = await answered(sessions, prediction_id, seconds=settings.predict_seconds)
+        row = await wait_for_answer(sessions, prediction_id, seconds=settings.predict_seconds)
         if row is None:
-            await run_in_threadpool(still_there, sessions, job_id)
+            await run_in_threadpool(refuse_unknown, sessions, job_id)
             raise NoWorkerAnswered
         return PredictionOut.of(row)
     finally:
         await run_in_threadpool(withdraw, sessions, prediction_id)
 
 
-def ask(sessions: Sessions, job_id: str, image: predictions.Image) -> str:
+def request_prediction(sessions: Sessions, job_id: str, image: predictions.Image) -> str:
     with sessions.begin() as session:
         return predictions.ask(session, job_id, image)
 
 
-async def answered(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction | None:
-    """The row once it is answered; None once it is gone. A thread is busy only while it is looked at.
+async def wait_for_answer(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction | None:
+    """Poll until the row is answered, then return it; None once it is gone. A poll takes a thread, the wait none.
 
     Raises:
-        NoWorkerAnswered: not in time.
+        NoWorkerAnswered: within that time.
     """
-    deadline, pause = monotonic() + seconds, FIRST_LOOK_SECONDS
+    deadline, pause = monotonic() + seconds, FIRST_POLL_SECONDS
     while True:
-        row = await run_in_threadpool(look, sessions, prediction_id)
+        row = await run_in_threadpool(read, sessions, prediction_id)
         if row is None or row.answered_at is not None:
             return row
         if monotonic() > deadline:
             raise NoWorkerAnswered(f"no worker answered within {seconds:g} s; try again soon")
         await asyncio.sleep(pause)
-        pause = min(1.5 * pause, LAST_LOOK_SECONDS)
+        pause = min(1.5 * pause, LAST_POLL_SECONDS)
 
 
-def look(sessions: Sessions, prediction_id: str) -> Prediction | None:
-    """The row; None where it was forgotten, as after the clock was set."""
+def read(sessions: Sessions, prediction_id: str) -> Prediction | None:
+    """Read the row; None if it has expired, as after the clock was set forward."""
     with sessions.read() as session:
         return predictions.outcome(session, prediction_id)
 
 
-def still_there(sessions: Sessions, job_id: str) -> None:
-    """Raises JobNotFound once the job was deleted."""
+def refuse_unknown(sessions: Sessions, job_id: str) -> None:
+    """Raise JobNotFound if the job was deleted meanwhile."""
     with sessions.read() as session:
         jobs.find(session, job_id)
 
@@ -133,4 +135,4 @@ def withdraw(sessions: Sessions, prediction_id: str) -> None:
         with sessions.begin() as session:
             predictions.withdraw(session, prediction_id)
     except DatabaseUnavailable as error:
-        log.warning("a prediction is left to be forgotten: %s", error)
+        log.warning("a prediction stays until it expires: %s", error)

@@ -14,9 +14,9 @@ ACCEPTED: Responses = {
     202: {
         "description": "Accepted, and safe.",
         "headers": {
-            "Location": {"description": "Where it is.", "schema": {"type": "string"}},
+            "Location": {"description": "The URL of what was accepted.", "schema": {"type": "string"}},
             REPLAYED: {
-                "description": "true where this Idempotency-Key was answered before; else absent.",
+                "description": "true if an earlier request with this Idempotency-Key was answered so; else absent.",
                 "schema": {"type": "string", "enum": ["true"]},
             },
         },
@@ -29,16 +29,15 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="Makes the request safe to repeat: sent again with its key, it makes nothing more and is answered "
-        "with what the first one made. Another request with the key is 422. Every holder of an API key has keys of "
-        "their own.",
+        description="Makes the request idempotent: repeated with its key, it creates nothing more and answers with "
+        "what the first one created. Another request with the key is 422. Each holder of an API key has its own keys.",
         examples=["my-experiment-17"],
     ),
 ]
 
 
 class Terms(TypedDict):
-    """As `db.jobs.create`, `db.jobs.retry` and `db.sweeps.create` take them."""
+    """Arguments of `db.jobs.create`, `db.jobs.retry` and `db.sweeps.create`."""
 
     max_unfinished: int
     idempotency_key: str | None
