@@ -23,8 +23,8 @@ class Example:
     cases: Sequence[Case]
 
 
-def gradient_alone(gradient: float) -> dict[str, Any]:
-    """A chain of one layer that passes the gradient on as it is."""
+def make_single_layer(gradient: float) -> dict[str, Any]:
+    """Make a chain of one layer, which passes the gradient on unchanged."""
     return {
         **STEP,
         "activation": "sigmoid",
@@ -35,7 +35,7 @@ def gradient_alone(gradient: float) -> dict[str, Any]:
     }
 
 
-def sigmoid_chain(derivative: float) -> dict[str, Any]:
+def make_sigmoid_chain(derivative: float) -> dict[str, Any]:
     return {**FOUR_LAYERS, "activation": "sigmoid", "activation_derivatives": [derivative] * 4}
 
 
@@ -48,8 +48,8 @@ EXAMPLES: Mapping[str, Example] = {
             "A weight of 0.2 learns at 0.5 from a gradient of 4.38e-8, which the article gives without its factors. "
             "In float64 the weight becomes 0.1999999781; in float32 it moves to the very next number, or not at all.",
             (
-                Case("The article's gradient, 4.38e-8", gradient_alone(4.38e-8)),
-                Case("A tenth of it, which float32 does not notice", gradient_alone(4.38e-9)),
+                Case("The article's gradient, 4.38e-8", make_single_layer(4.38e-8)),
+                Case("A tenth of it, which float32 does not notice", make_single_layer(4.38e-9)),
             ),
         ),
         Example(
@@ -58,9 +58,9 @@ EXAMPLES: Mapping[str, Example] = {
             "Four sigmoid layers with weights of 100 and a bias b_1 of 1.56. The article draws each slope from 0 to "
             "0.25, and shows its draws only as pictures. Whatever they are, b_1 ends between -1951.565 and 1.56.",
             (
-                Case("The bound: every slope 0.25, as at z = 0", sigmoid_chain(0.25)),
-                Case("Every slope 0.2", sigmoid_chain(0.2)),
-                Case("Every slope 0.1", sigmoid_chain(0.1)),
+                Case("The bound: every slope 0.25, as at z = 0", make_sigmoid_chain(0.25)),
+                Case("Every slope 0.2", make_sigmoid_chain(0.2)),
+                Case("Every slope 0.1", make_sigmoid_chain(0.1)),
             ),
         ),
         Example(

@@ -73,9 +73,9 @@ class Step:
     kind: str
     data: Mapping[str, Any]
     position: int = 0
-    """Of the job in its sweep."""
+    """The job's in its sweep."""
     number: int = 0
-    """Of the event in its job."""
+    """The event's in its job."""
 
 
 @dataclass(frozen=True, slots=True)
