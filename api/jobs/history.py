@@ -15,54 +15,19 @@ from api.http.negotiation import offer
 from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
-from api.http.tables import ColumnType, Table, Types
+from api.http.tables import Table, Types
+from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_csv
 from api.jobs.models import EpochOut
 from api.jobs.parameters import MAX_NUMBER, JobId
 from db import history
 from db.models import Epoch, Layer
 from jobs.errors import DatabaseUnavailable, JobNotFound
-from jobs.metrics import ALWAYS_MEASURED
+from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
-EPOCH_COLUMNS: dict[str, ColumnType] = {
-    "epoch": "int64",
-    "attempt": "int64",
-    "loss": "float64",
-    "accuracy": "float64",
-    "binary_accuracy": "float64",
-    "val_loss": "float64",
-    "val_accuracy": "float64",
-    "val_binary_accuracy": "float64",
-    "learning_rate": "float64",
-    "epoch_seconds": "float64",
-    "images_per_second": "float64",
-    "recorded_at": "timestamp",
-}
-LAYER_COLUMNS: dict[str, ColumnType] = {
-    "epoch": "int64",
-    "layer": "string",
-    "gradient_norm": "float64",
-    "update_ratio": "float64",
-    "activation_mean": "float64",
-    "activation_variance": "float64",
-    "zero_fraction": "float64",
-    "dead_fraction": "float64",
-    "saturated_fraction": "float64",
-    "clipped_fraction": "float64",
-}
-EPOCH_FILES = declare_files(
-    "epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,val_binary_accuracy,learning_rate,epoch_seconds,"
-    "images_per_second,recorded_at\r\n1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,2026-11-23T09:30:00.000000Z\r\n",
-    Format.NDJSON,
-    Format.PARQUET,
-)
-LAYER_FILES = declare_files(
-    "epoch,layer,gradient_norm,update_ratio,activation_mean,activation_variance,zero_fraction,dead_fraction,"
-    "saturated_fraction,clipped_fraction\r\n1,conv1,0.12,0.001,0.21,0.18,0.41,0.0,0.02,0.0\r\n",
-    Format.NDJSON,
-    Format.PARQUET,
-)
+EPOCH_FILES = declare_files(show_csv(EPOCH_FIGURES), Format.NDJSON, Format.PARQUET)
+LAYER_FILES = declare_files(show_csv(LAYER_FIGURES), Format.NDJSON, Format.PARQUET)
 HistoryFormat = Annotated[Format, Depends(offer(*formats.TABLES))]
 
 
@@ -74,16 +39,16 @@ class History(Out):
 class LayerOut(Out):
     """One layer after one epoch, on the probe batch. Null: the figure has no meaning for this layer."""
 
-    epoch: int = Field(description="1-based.", examples=[1])
-    layer: str = Field(description="Which layer, from the input to the output.", examples=["conv1"])
-    gradient_norm: float | None = Field(description="L2 norm of the gradient of its weights.", examples=[0.12])
-    update_ratio: float | None = Field(description="L2 norm of the last update over the weights'.", examples=[0.001])
-    activation_mean: float | None = Field(description="Mean of its outputs.", examples=[0.21])
-    activation_variance: float | None = Field(description="Variance of its outputs.", examples=[0.18])
-    zero_fraction: float | None = Field(description="Outputs that are exactly 0, 0 to 1.", examples=[0.41])
-    dead_fraction: float | None = Field(description="Units with no gradient for any image, 0 to 1.", examples=[0.0])
-    saturated_fraction: float | None = Field(description="Outputs with almost no slope, 0 to 1.", examples=[0.02])
-    clipped_fraction: float | None = Field(description="Gradient elements that clipping changed.", examples=[0.0])
+    epoch: Annotated[int, LAYER_FIELDS["epoch"]]
+    layer: Annotated[str, LAYER_FIELDS["layer"]]
+    gradient_norm: Annotated[float | None, LAYER_FIELDS["gradient_norm"]]
+    update_ratio: Annotated[float | None, LAYER_FIELDS["update_ratio"]]
+    activation_mean: Annotated[float | None, LAYER_FIELDS["activation_mean"]]
+    activation_variance: Annotated[float | None, LAYER_FIELDS["activation_variance"]]
+    zero_fraction: Annotated[float | None, LAYER_FIELDS["zero_fraction"]]
+    dead_fraction: Annotated[float | None, LAYER_FIELDS["dead_fraction"]]
+    saturated_fraction: Annotated[float | None, LAYER_FIELDS["saturated_fraction"]]
+    clipped_fraction: Annotated[float | None, LAYER_FIELDS["clipped_fraction"]]
 
 
 class Layers(Out):

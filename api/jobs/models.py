@@ -9,6 +9,7 @@ from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.prefix import below
 from api.http.times import Time
+from api.jobs.figures import EPOCH_FIELDS
 from db.job_list import JobRecord
 from db.models import Event, Job
 from jobs import diagnosis
@@ -31,21 +32,18 @@ class Best(Out):
 
 
 class EpochOut(Out):
-    epoch: int = Field(description="1-based.", examples=[3])
-    attempt: int = Field(description="The attempt that trained it; rises when a worker is lost.", examples=[1])
-    loss: float = Field(description="Training loss, mean over the epoch's batches.", examples=[0.0403])
-    accuracy: float = Field(description="Training images whose digit was right, 0 to 1.", examples=[0.932])
-    binary_accuracy: float = Field(
-        description="Of the ten softmax outputs, those on the right side of 0.5, 0 to 1: the article's accuracy.",
-        examples=[0.986],
-    )
-    val_loss: float = Field(description="Validation loss at the epoch's end.", examples=[0.0097])
-    val_accuracy: float = Field(description="Validation accuracy, 0 to 1.", examples=[0.982])
-    val_binary_accuracy: float = Field(description="Validation binary accuracy, 0 to 1.", examples=[0.9965])
-    learning_rate: float = Field(description="The optimizer's step size in this epoch.", examples=[0.001])
-    epoch_seconds: float = Field(description="Seconds for training and validation.", examples=[31.4])
-    images_per_second: float = Field(description="Training images a second, validation left out.", examples=[1690.0])
-    recorded_at: Time = Field(description="When the epoch was stored, UTC.")
+    epoch: Annotated[int, EPOCH_FIELDS["epoch"]]
+    attempt: Annotated[int, EPOCH_FIELDS["attempt"]]
+    loss: Annotated[float, EPOCH_FIELDS["loss"]]
+    accuracy: Annotated[float, EPOCH_FIELDS["accuracy"]]
+    binary_accuracy: Annotated[float, EPOCH_FIELDS["binary_accuracy"]]
+    val_loss: Annotated[float, EPOCH_FIELDS["val_loss"]]
+    val_accuracy: Annotated[float, EPOCH_FIELDS["val_accuracy"]]
+    val_binary_accuracy: Annotated[float, EPOCH_FIELDS["val_binary_accuracy"]]
+    learning_rate: Annotated[float, EPOCH_FIELDS["learning_rate"]]
+    epoch_seconds: Annotated[float, EPOCH_FIELDS["epoch_seconds"]]
+    images_per_second: Annotated[float, EPOCH_FIELDS["images_per_second"]]
+    recorded_at: Annotated[Time, EPOCH_FIELDS["recorded_at"]]
 
 
 class TestOut(Out):

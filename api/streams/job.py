@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic_core import to_json
 
 from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value
+from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
 from api.streams.frames import EVENTS_AT_ONCE, declare_stream, make_frame, make_reset
 from db import events, jobs
@@ -25,11 +27,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 FRAMES = (
     'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":'
     '"2026-11-23T09:30:00.000000Z"}\nid: 2\n\n'
-    'event: epoch\ndata: {"epoch":1,"attempt":1,"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,'
-    '"val_loss":0.0097,"val_accuracy":0.982,"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,'
-    '"images_per_second":1690.0,"recorded_at":"2026-11-23T09:30:31.000000Z"}\nid: 3\n\n'
-    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 5\n\n'
-    'event: reset\ndata: {"reason":"there is no event 9 of this job, the last is 5"}\nid: 0\n\n'
+    f"event: epoch\ndata: {to_json(EPOCH_ROW).decode()}\nid: 5\n\n"
+    'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 6\n\n'
+    'event: reset\ndata: {"reason":"there is no event 9 of this job, the last is 6"}\nid: 0\n\n'
 )
 
 

@@ -13,11 +13,13 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic_core import to_json
 
 from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
+from api.jobs.figures import EPOCH_ROW
 from api.streams import positions
 from api.streams.frames import EVENTS_AT_ONCE, declare_stream, describe_event, describe_sweep_end, interleave
 from api.streams.positions import Position
@@ -32,11 +34,9 @@ router = APIRouter(tags=["jobs"], route_class=Route)
 
 MAX_STREAMS = 64
 GONE = "gone"
+EPOCH_OF_A_STREAM = {"stream": 0, "job_id": "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b", **EPOCH_ROW}
 FRAMES = (
-    'event: epoch\ndata: {"stream":0,"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","epoch":1,"attempt":1,'
-    '"loss":0.0403,"accuracy":0.932,"binary_accuracy":0.986,"val_loss":0.0097,"val_accuracy":0.982,'
-    '"val_binary_accuracy":0.9965,"learning_rate":0.001,"epoch_seconds":31.4,"images_per_second":1690.0,'
-    '"recorded_at":"2026-11-23T09:30:31Z"}\nid: 3,0x6\n\n'
+    f"event: epoch\ndata: {to_json(EPOCH_OF_A_STREAM).decode()}\nid: 3,0x6\n\n"
     'event: state\ndata: {"stream":1,"sweep_id":"0193b5c2-8d10-7aa1-8c55-5d1c2f3e4a5b",'
     '"job_id":"0193b5c2-8d11-7e02-b1c4-1f0a9b8c7d6e","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:32Z"}\nid: 3,2.0x5\n\n'

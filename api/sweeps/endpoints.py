@@ -18,7 +18,8 @@ from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import ColumnType
-from api.jobs.history import EPOCH_COLUMNS, HistoryFormat
+from api.jobs.figures import EPOCH_COLUMNS, show_csv
+from api.jobs.history import HistoryFormat
 from api.jobs.models import EpochOut
 from api.jobs.parameters import MAX_NUMBER
 from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
@@ -28,6 +29,7 @@ from broker.reconciler import dispatch
 from db import sweeps
 from db.sweeps import Epochs
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
+from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import NO_NUL, JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
 
@@ -44,10 +46,13 @@ SweepId = Annotated[
 
 
 HISTORY_FILES = declare_files(
-    "job_id,activation,seed,values.optimizer.learning_rate,epoch,attempt,loss,accuracy,binary_accuracy,val_loss,val_accuracy,"
-    "val_binary_accuracy,learning_rate,epoch_seconds,images_per_second,recorded_at\r\n"
-    "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,gelu,0,0.001,1,1,0.0403,0.932,0.986,0.0097,0.982,0.9965,0.001,31.4,1690.0,"
-    "2026-11-23T09:30:00.000000Z\r\n",
+    show_csv(
+        EPOCH_FIGURES,
+        job_id="0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b",
+        activation="gelu",
+        seed=0,
+        **{"values.optimizer.learning_rate": 0.001},
+    ),
     Format.NDJSON,
     Format.PARQUET,
 )
