@@ -21,13 +21,14 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import ColumnType, Table
 from api.http.validation import invalid_value, names_in
-from api.plots import looks
+from api.jobs.figures import MetricName
+from api.plots import axes, looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
-from api.plots.endpoints import METRICS, MetricName
 from db import history, jobs
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.labels import labels, name_of
+from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 
 router = APIRouter(tags=["jobs"], route_class=Route)
@@ -140,14 +141,14 @@ def make_table(curves: Sequence[JobCurve], metric: str) -> Table:
 
 
 def draw(curves: Sequence[JobCurve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:
-    about = METRICS[metric]
+    figure = EPOCH_FIGURES[metric]
     dressed = looks.dressed(curve.activation for curve in curves)
     lines = [
-        Line(curve.label, getattr(curve, x), scale(curve, about.factor), look=look)
+        Line(curve.label, getattr(curve, x), scale(curve, axes.scale(figure)), look=look)
         for curve, look in zip(curves, dressed, strict=True)
     ]
-    panel = Panel(xlabel=XLABELS[x], ylabel=about.axis, lines=lines, log=about.log, integers=x == "epoch")
-    return Drawing(about.title, [panel], subtitle=lines[0].label if len(lines) == 1 else "")
+    panel = Panel(xlabel=XLABELS[x], ylabel=axes.label(figure), lines=lines, log=figure.log, integers=x == "epoch")
+    return Drawing(figure.title, [panel], subtitle=lines[0].label if len(lines) == 1 else "")
 
 
 def scale(curve: JobCurve, factor: float) -> list[float]:

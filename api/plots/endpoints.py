@@ -1,7 +1,7 @@
 """Drawings of jobs and sweeps by epoch; for a browser, a paper or a README."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -14,8 +14,9 @@ from api.http.formats import Format
 from api.http.responses import declare_drawing, declare_errors
 from api.http.routing import Route
 from api.http.validation import invalid_value, names_in
+from api.jobs.figures import MetricName
 from api.jobs.parameters import JobId
-from api.plots import looks
+from api.plots import axes, looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.looks import Look
 from api.sweeps.endpoints import SweepId
@@ -26,51 +27,16 @@ from db import history, jobs, sweeps
 from db.models import Epoch, Layer
 from db.sweeps import Mean, Result
 from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
+from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
 from jobs.sweep import Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)
 
-MetricName = Literal[
-    "loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy",
-    "epoch_seconds", "images_per_second",
-]  # fmt: skip
 Excluded = Annotated[
     list[str],
     Query(description="Activations to leave out: separated by commas, or given again.", examples=[["sigmoid"]]),
 ]
 Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    title: str
-    axis: str
-    log: bool = False
-    factor: float = 1
-    """Of the axis's unit."""
-
-
-LOSS_AXIS, ACCURACY_AXIS, BINARY_AXIS = "loss (nats, log scale)", "images whose digit is right (%)", "outputs right (%)"
-METRICS: Mapping[str, Metric] = {
-    "loss": Metric("Training loss", f"training {LOSS_AXIS}", log=True),
-    "accuracy": Metric("Training accuracy", f"training {ACCURACY_AXIS}", factor=100),
-    "binary_accuracy": Metric("Training binary accuracy", f"training {BINARY_AXIS}", factor=100),
-    "val_loss": Metric("Validation loss", f"validation {LOSS_AXIS}", log=True),
-    "val_accuracy": Metric("Validation accuracy", f"validation {ACCURACY_AXIS}", factor=100),
-    "val_binary_accuracy": Metric("Validation binary accuracy", f"validation {BINARY_AXIS}", factor=100),
-    "epoch_seconds": Metric("Time of an epoch", "seconds an epoch"),
-    "images_per_second": Metric("Training speed", "training images a second"),
-}
-OF_A_LAYER: Mapping[str, Metric] = {
-    "gradient_norm": Metric("", "L2 norm of the gradient (log scale)", log=True),
-    "update_ratio": Metric("", "norm of update over weights' (log scale)", log=True),
-    "activation_mean": Metric("", "mean of the outputs"),
-    "activation_variance": Metric("", "variance of the outputs (log scale)", log=True),
-    "zero_fraction": Metric("", "outputs that are 0 (%)", factor=100),
-    "dead_fraction": Metric("", "units without a gradient (%)", factor=100),
-    "saturated_fraction": Metric("", "outputs with hardly a slope (%)", factor=100),
-    "clipped_fraction": Metric("", "gradient elements clipped (%)", factor=100),
-}
 
 
 @router.get(
@@ -88,23 +54,26 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     panels = [
         Panel(
             xlabel="epoch",
-            ylabel=axis,
+            ylabel=axes.label(training, with_stage=False),
             lines=[
-                replace(line("training", epochs, METRICS[name], name, looks.dotted(own)), hollow=True),
-                line("validation", epochs, METRICS[f"val_{name}"], f"val_{name}", own),
+                replace(line("training", epochs, training, looks.dotted(own)), hollow=True),
+                line("validation", epochs, validation, own),
             ],
-            log=METRICS[name].log,
+            log=training.log,
             integers=True,
         )
-        for name, axis in (("loss", LOSS_AXIS), ("accuracy", ACCURACY_AXIS))
+        for training, validation in (
+            (EPOCH_FIGURES["loss"], EPOCH_FIGURES["val_loss"]),
+            (EPOCH_FIGURES["accuracy"], EPOCH_FIGURES["val_accuracy"]),
+        )
     ]
     return draw(Format(kind), f"job-{job_id}", Drawing(title, panels))
 
 
-def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], metric: Metric, name: str, look: Look) -> Line:
+def line(label: str, rows: Sequence[Epoch] | Sequence[Layer], figure: Figure, look: Look) -> Line:
     """By epoch; where a layer has no such figure, it has no point."""
-    found = [(row.epoch, getattr(row, name)) for row in rows if getattr(row, name) is not None]
-    return Line(label, [epoch for epoch, _ in found], [metric.factor * value for _, value in found], look=look)
+    found = [(row.epoch, getattr(row, figure.name)) for row in rows if getattr(row, figure.name) is not None]
+    return Line(label, [epoch for epoch, _ in found], [axes.scale(figure) * value for _, value in found], look=look)
 
 
 @router.get(
@@ -119,13 +88,15 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
         job, rows = jobs.find(session, job_id), history.read_layers(session, job_id)
     names = list(dict.fromkeys(row.layer for row in rows))
     panels = []
-    for name, metric in OF_A_LAYER.items():
+    for figure in filter(attrgetter("plotted"), LAYER_FIGURES.values()):
         lines = [
-            line(layer, [row for row in rows if row.layer == layer], metric, name, looks.numbered(number))
+            line(layer, [row for row in rows if row.layer == layer], figure, looks.numbered(number))
             for number, layer in enumerate(names)
         ]
         with_points = [drawn for drawn in lines if drawn.x]
-        panels.append(Panel(xlabel="epoch", ylabel=metric.axis, lines=with_points, log=metric.log, integers=True))
+        panels.append(
+            Panel(xlabel="epoch", ylabel=axes.label(figure), lines=with_points, log=figure.log, integers=True)
+        )
     title = f"{job.activation}, seed {job.spec['seed']}: its layers"
     return draw(Format(kind), f"layers-{job_id}", Drawing(title, panels))
 
@@ -176,8 +147,8 @@ def plot_sweep(
             drawn = best(included, sweeps.results(session, sweep_id, spec))
         numbers = [configuration.number for configuration in drawn]
         means = {name: sweeps.means(session, sweep_id, getattr(Epoch, name), of=numbers) for name in names}
-    panels = [panel_of_sweep(spec, drawn, METRICS[name], means[name]) for name in names]
-    title = " and ".join([METRICS[names[0]].title, *(METRICS[name].title.lower() for name in names[1:])])
+    panels = [panel_of_sweep(spec, drawn, EPOCH_FIGURES[name], means[name]) for name in names]
+    title = " and ".join([EPOCH_FIGURES[names[0]].title, *(EPOCH_FIGURES[name].title.lower() for name in names[1:])])
     subtitle = described(spec, drawn, of=len(included))
     if beside:
         activations = [configuration.activation for configuration in drawn]
@@ -211,13 +182,13 @@ def best(included: Sequence[Configuration], results: Sequence[Result], *, most: 
 
 
 def panel_of_sweep(
-    spec: SweepSpec, drawn: Sequence[Configuration], metric: Metric, means: Mapping[int, Sequence[Mean]]
+    spec: SweepSpec, drawn: Sequence[Configuration], figure: Figure, means: Mapping[int, Sequence[Mean]]
 ) -> Panel:
     lines = [
-        mean_line(configuration, means.get(configuration.number, []), metric, look(spec, configuration))
+        mean_line(configuration, means.get(configuration.number, []), figure, look(spec, configuration))
         for configuration in drawn
     ]
-    return Panel(xlabel="epoch", ylabel=metric.axis, lines=lines, log=metric.log, integers=True)
+    return Panel(xlabel="epoch", ylabel=axes.label(figure), lines=lines, log=figure.log, integers=True)
 
 
 def with_published(panel: Panel, name: MetricName, activations: Sequence[str]) -> Panel:
@@ -225,15 +196,15 @@ def with_published(panel: Panel, name: MetricName, activations: Sequence[str]) -
     last = max((epoch for line in panel.lines for epoch in line.x), default=0)
     found = [
         published_line(
-            [point for point in published.points(activation, name) if point.epoch <= last], ours, METRICS[name]
+            [point for point in published.points(activation, name) if point.epoch <= last], ours, EPOCH_FIGURES[name]
         )
         for activation, ours in zip(activations, panel.lines, strict=True)
     ]
     return replace(panel, lines=[*panel.lines, *found])
 
 
-def published_line(points: Sequence[Point], ours: Line, metric: Metric) -> Line:
-    y = [metric.factor * point.value for point in points]
+def published_line(points: Sequence[Point], ours: Line, figure: Figure) -> Line:
+    y = [axes.scale(figure) * point.value for point in points]
     return Line("published", [point.epoch for point in points], y, look=ours.look, points_only=True)
 
 
@@ -241,12 +212,12 @@ def look(spec: SweepSpec, configuration: Configuration) -> Look:
     return looks.look(configuration.activation, variant(spec, configuration))
 
 
-def mean_line(configuration: Configuration, means: Sequence[Mean], metric: Metric, look: Look) -> Line:
-    band = ([metric.factor * mean.low for mean in means], [metric.factor * mean.high for mean in means])
+def mean_line(configuration: Configuration, means: Sequence[Mean], figure: Figure, look: Look) -> Line:
+    band = ([axes.scale(figure) * mean.low for mean in means], [axes.scale(figure) * mean.high for mean in means])
     return Line(
         configuration.label,
         [mean.epoch for mean in means],
-        [metric.factor * mean.mean for mean in means],
+        [axes.scale(figure) * mean.mean for mean in means],
         band=band,
         look=look,
     )

@@ -11,8 +11,9 @@ from api.http.numbers import ExactJSON, NonFinite
 from api.http.out import Out
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.jobs.figures import MetricName
 from api.plots.drawings import MAX_LINES
-from api.plots.endpoints import Excluded, MetricName, best, remaining
+from api.plots.endpoints import Excluded, best, remaining
 from api.sweeps.endpoints import SweepId
 from api.sweeps.models import variant
 from db import sweeps
