@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
 from jobs.text import visible
 from jobs.words import words
 
@@ -320,7 +321,8 @@ def of_layers(layers: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
 
 def of_curves(comparison: Answer) -> tuple[Row, Iterable[Row]]:
     """The first, the last and the best value of each job, and how long it took to the last."""
-    lowest = "loss" in comparison["metric"] or "seconds" in comparison["metric"]
+    figure = EPOCH_FIGURES.get(comparison["metric"])  # another version of the service may know more
+    lowest = figure is not None and figure.lower_is_better
     headers = ("job", "epochs", "seconds", "first", "last", "lowest" if lowest else "highest")
     return headers, (curve_row(curve, min if lowest else max) for curve in comparison["jobs"])
 
@@ -400,23 +402,15 @@ def duration(length: float | None) -> str:
     return "" if length is None else str(timedelta(seconds=round(length)))
 
 
-EPOCH: Mapping[str, Callable[[Any], str]] = {
-    "epoch": str,
-    "loss": loss,
-    "accuracy": percent,
-    "binary_accuracy": percent,
-    "val_loss": loss,
-    "val_accuracy": percent,
-    "val_binary_accuracy": percent,
-    "epoch_seconds": seconds,
-}
-LAYER = (
-    "gradient_norm",
-    "update_ratio",
-    "activation_mean",
-    "activation_variance",
-    "zero_fraction",
-    "dead_fraction",
-    "saturated_fraction",
-    "clipped_fraction",
-)
+BY_UNIT: Mapping[str, Callable[[Any], str]] = {"nats": loss, "s": seconds}
+
+
+def writer(figure: Figure) -> Callable[[Any], str]:
+    """How the command line writes it."""
+    if figure.percent:
+        return percent
+    return str if figure.value_type is int else BY_UNIT.get(figure.unit, brief)
+
+
+EPOCH = {figure.name: writer(figure) for figure in EPOCH_FIGURES.values() if figure.listed}
+LAYER = [figure.name for figure in LAYER_FIGURES.values() if figure.value_type is float]
