@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import page as page_files
 from api.http import conditional, negotiation, prefix
+from api.jobs import figures
 from api.plots import looks
 
 STATIC = Path(page_files.__file__).parent / "static"
@@ -60,6 +61,7 @@ def install(app: FastAPI) -> None:
     app.add_route(PLOTLY_PATH, plotly, include_in_schema=False)
     app.add_route("/static/looks.css", looks_css, include_in_schema=False)
     app.add_route("/static/looks.json", looks_json, include_in_schema=False)
+    app.add_route("/static/figures.json", figures_json, include_in_schema=False)
     app.mount("/static", Revalidated(directory=STATIC), name="static")
     app.add_route("/", page, include_in_schema=False)
     # before fastapi_offline's mount, whose files have ReDoc's logo and Starlette's ranges
@@ -92,6 +94,11 @@ def looks_css(request: Request) -> Response:
 
 def looks_json(request: Request) -> Response:
     return revalidated(request, looks.table(), "application/json")
+
+
+def figures_json(request: Request) -> Response:
+    """Which figures the page draws, and how."""
+    return revalidated(request, figures.describe_for_page(), "application/json")
 
 
 def revalidated(request: Request, content: str, media_type: str) -> Response:
