@@ -27,6 +27,7 @@ from api.plots import endpoints as plots
 from api.streams import job, several, sweep
 from api.streams.poller import EventPoller
 from api.sweeps import endpoints as sweeps
+from api.sweeps import history as sweep_history
 from api.sweeps import means, published
 from broker.hints import CeleryQueue
 from broker.reconciler import Reconciler
@@ -123,6 +124,7 @@ def version_one() -> APIRouter:
         checkpoints,
         predictions,
         sweeps,
+        sweep_history,
         means,
         sweep,
         plots,

@@ -19,8 +19,8 @@ from api.jobs.parameters import JobId
 from api.plots import axes, looks
 from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
 from api.plots.looks import Look
-from api.sweeps.endpoints import SweepId
-from api.sweeps.models import variant
+from api.sweeps.parameters import SweepId
+from api.sweeps.table import count_variants
 from article import published
 from article.published import Point
 from db import history, jobs, sweeps
@@ -209,7 +209,7 @@ def published_line(points: Sequence[Point], ours: Line, figure: Figure) -> Line:
 
 
 def look(spec: SweepSpec, configuration: Configuration) -> Look:
-    return looks.look(configuration.activation, variant(spec, configuration))
+    return looks.look(configuration.activation, count_variants(spec, configuration))
 
 
 def mean_line(configuration: Configuration, means: Sequence[Mean], figure: Figure, look: Look) -> Line:

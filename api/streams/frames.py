@@ -10,7 +10,8 @@ from fastapi.sse import ServerSentEvent
 from api.http.responses import Responses
 from api.http.times import rfc3339
 from api.jobs.models import DiagnosisOut, EpochOut
-from api.sweeps.models import JobCounts, state_of
+from api.sweeps.models import JobCounts
+from api.sweeps.summary import derive_state
 from db.models import Epoch, Event
 from db.sweeps import Member
 from jobs.spec import by_key
@@ -51,7 +52,7 @@ def order(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
 def describe_sweep_end(members: Sequence[Member]) -> dict[str, Any]:
     """Make the data of `sweep_end`."""
     states = [member.state for member in members]
-    return {"state": state_of(states), "jobs": JobCounts.of(states).model_dump()}
+    return {"state": derive_state(states), "jobs": JobCounts.of(states).model_dump()}
 
 
 def interleave(

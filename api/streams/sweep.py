@@ -27,7 +27,7 @@ from api.streams.frames import (
     make_reset,
 )
 from api.streams.positions import Position
-from api.sweeps.endpoints import SweepId
+from api.sweeps.parameters import SweepId
 from db import session as database
 from db import sweeps
 from db.models import Epoch, Event

@@ -14,8 +14,8 @@ from api.http.routing import Route
 from api.jobs.figures import MetricName
 from api.plots.drawings import MAX_LINES
 from api.plots.endpoints import Excluded, best, remaining
-from api.sweeps.endpoints import SweepId
-from api.sweeps.models import variant
+from api.sweeps.parameters import SweepId
+from api.sweeps.table import count_variants
 from db import sweeps
 from db.models import Epoch
 from db.sweeps import Mean
@@ -75,7 +75,7 @@ def get_means(
         numbers = [configuration.number for configuration in shown]
         means = sweeps.means(session, sweep_id, getattr(Epoch, metric), of=numbers)
     curves = [
-        curve(configuration, variant(spec, configuration), spread(means.get(configuration.number, []), points))
+        curve(configuration, count_variants(spec, configuration), spread(means.get(configuration.number, []), points))
         for configuration in shown
     ]
     return ExactJSON({"metric": metric, "total": len(included), "configurations": curves})

@@ -1,24 +1,15 @@
 """A sweep as clients see it."""
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from math import isfinite
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import Field, JsonValue
 
 from api.http.out import Out
-from api.http.prefix import below
 from api.http.times import Time
 from api.jobs.models import Progress
-from db.sweeps import Result, Share, SweepRecord
-from jobs import statistics
 from jobs.state import JobState
-from jobs.sweep import Configuration, SweepSpec
-
-BASELINE = "relu"
+from jobs.sweep import SweepSpec
 
 
 class JobCounts(Out):
@@ -141,10 +132,6 @@ class SweepOut(Out):
     )
     links: SweepLinks = Field(description="Where to go from here.")
 
-    @classmethod
-    def of(cls, record: SweepRecord) -> Self:
-        return cls.model_validate(standing(record))
-
 
 class SweepPage(Out):
     data: list[SweepOut] = Field(description="The sweeps of this page, newest first.")
@@ -158,145 +145,3 @@ class SweepDetail(SweepOut):
 
     best: BestFigures = Field(description="The best figures so far, of running, failed and cancelled jobs too.")
     configurations: tuple[ConfigurationOut, ...] = Field(description="The table, a row a configuration.")
-
-    @classmethod
-    def with_table(cls, record: SweepRecord, results: Sequence[Result]) -> Self:
-        return cls.model_validate(
-            {**standing(record), "best": best(results), "configurations": table(record.spec, results)}
-        )
-
-
-def standing(record: SweepRecord) -> dict[str, object]:
-    shares, own = record.shares, below(f"/v1/sweeps/{record.sweep.id}")
-    states = [share.state for share in shares for _ in range(share.jobs)]
-    done, total = sum(share.epochs_done for share in shares), sum(share.epochs_total for share in shares)
-    ended = all(state.terminal for state in states)
-    return {
-        "id": record.sweep.id,
-        "state": state_of(states),
-        "spec": record.spec,
-        "created_at": record.sweep.created_at,
-        "started_at": min((share.started_at for share in shares if share.started_at), default=None),
-        "finished_at": max((share.finished_at for share in shares if share.finished_at), default=None)
-        if ended
-        else None,
-        "jobs": JobCounts.of(states),
-        "progress": Progress(epoch=done, epochs=total, fraction=done / total if total else 1.0),
-        "eta_seconds": None if ended else eta_seconds(shares),
-        "links": SweepLinks(
-            self=own,
-            jobs=below(f"/v1/jobs?sweep_id={record.sweep.id}"),
-            plot=f"{own}/plot.svg",
-            **{name: f"{own}/{name}" for name in ("history", "means", "stream", "cancel")},
-        ),
-    }
-
-
-def state_of(states: Sequence[JobState]) -> JobState:
-    if all(state == JobState.QUEUED for state in states):
-        return JobState.QUEUED
-    if not all(state.terminal for state in states):
-        return JobState.RUNNING
-    return next((bad for bad in (JobState.FAILED, JobState.CANCELLED) if bad in states), JobState.SUCCEEDED)
-
-
-def eta_seconds(shares: Sequence[Share]) -> float | None:
-    """A job without an epoch is expected to be as fast as others of its activation, else as the whole sweep."""
-    known = [share for share in shares if share.epoch_seconds is not None]
-    if not known:
-        return None
-    left = 0.0
-    unfinished = [share for share in shares if not share.state.terminal]
-    for share in unfinished:
-        alike = [other for other in known if other.activation == share.activation] or known
-        left += share.seconds_left + share.epochs_without_pace * pace(alike)
-    at_once = max(1, sum(share.jobs for share in shares if share.state == JobState.RUNNING))
-    return max(left / at_once, *(share.longest_left for share in unfinished))
-
-
-def pace(shares: Sequence[Share]) -> float:
-    """Seconds an epoch."""
-    return sum(share.epoch_seconds or 0.0 for share in shares) / len(shares)
-
-
-def best(results: Sequence[Result]) -> BestFigures:
-    return BestFigures(**{name: best_figure(results, name) for name in BestFigures.model_fields})
-
-
-def best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
-    """Of several jobs with the same figure, the first."""
-    found = [(result.best[name], result.job) for result in results if result.best and name in result.best]
-    finite = [(value, job) for value, job in found if isfinite(value)]
-    if not finite:
-        return None
-    value, job = (min if name == "val_loss" else max)(finite, key=itemgetter(0))
-    return BestFigure(
-        value=value,
-        job_id=job.id,
-        activation=job.configuration.activation,
-        seed=job.seed,
-        values=dict(job.configuration.values),
-    )
-
-
-def table(spec: SweepSpec, results: Sequence[Result]) -> tuple[ConfigurationOut, ...]:
-    grouped: dict[int, list[Result]] = defaultdict(list)
-    for result in results:
-        grouped[result.job.configuration.number].append(result)
-    configurations = [grouped[number][0].job.configuration for number in sorted(grouped)]
-    seconds = {number: estimated([result.epoch_seconds for result in grouped[number]]) for number in grouped}
-    baselines = {
-        point(configuration): seconds[configuration.number]
-        for configuration in configurations
-        if configuration.activation == BASELINE
-    }
-    return tuple(
-        row(
-            configuration,
-            variant(spec, configuration),
-            grouped[configuration.number],
-            seconds[configuration.number],
-            baselines.get(point(configuration)),
-        )
-        for configuration in configurations
-    )
-
-
-def variant(spec: SweepSpec, configuration: Configuration) -> int:
-    """The point of the grid: within one, each activation comes once."""
-    return configuration.number // len(spec.activations)
-
-
-def point(configuration: Configuration) -> str:
-    return json.dumps(configuration.values, sort_keys=True)
-
-
-def row(
-    configuration: Configuration,
-    variant: int,
-    results: Sequence[Result],
-    seconds: EstimateOut | None,
-    baseline: EstimateOut | None,
-) -> ConfigurationOut:
-    succeeded = [result for result in results if result.state == JobState.SUCCEEDED]
-    return ConfigurationOut(
-        activation=configuration.activation,
-        values=dict(configuration.values),
-        jobs=JobCounts.of([result.state for result in results]),
-        variant=variant,
-        job_ids=tuple(result.job.id for result in results),
-        final=ValidationFigures(**figures(ValidationFigures, [result.last for result in succeeded])),
-        best=ValidationFigures(**figures(ValidationFigures, [result.best for result in results])),
-        test=TestFigures(**figures(TestFigures, [result.test for result in succeeded])),
-        epoch_seconds=seconds,
-        ratio_to_relu=seconds.mean / baseline.mean if seconds and baseline and seconds.mean and baseline.mean else None,
-    )
-
-
-def figures(model: type[Out], runs: Sequence[Mapping[str, float] | None]) -> dict[str, EstimateOut | None]:
-    return {name: estimated([run.get(name) for run in runs if run]) for name in model.model_fields}
-
-
-def estimated(values: Sequence[float | None]) -> EstimateOut | None:
-    found = statistics.estimate([value for value in values if value is not None])
-    return None if found is None else EstimateOut.model_validate(found)

@@ -17,8 +17,8 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
 from api.sweeps import grid_columns
-from api.sweeps.endpoints import SweepId
 from api.sweeps.models import EstimateOut
+from api.sweeps.parameters import SweepId
 from article import published
 from article.published import Comparison, Metric, Verdict
 from db import sweeps

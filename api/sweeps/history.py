@@ -1,0 +1,119 @@
+"""A sweep's history, which is sent while it is read: every epoch of every job."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field, JsonValue
+from pydantic_core import to_json
+
+from api.dependencies import Sessions
+from api.http.answers import answer_in_batches
+from api.http.formats import Format
+from api.http.ndjson_writer import to_objects
+from api.http.out import Out
+from api.http.responses import declare_errors, declare_files
+from api.http.routing import Route
+from api.http.tables import Types
+from api.jobs.figures import EPOCH_COLUMNS, show_csv
+from api.jobs.history import HistoryFormat
+from api.jobs.models import EpochOut
+from api.jobs.parameters import MAX_NUMBER
+from api.sweeps import grid_columns
+from api.sweeps.parameters import SweepId
+from db import sweeps
+from db.sweeps import Epochs
+from jobs.errors import DatabaseUnavailable, SweepNotFound
+from jobs.metrics import EPOCH_FIGURES
+from jobs.sweep import SweepSpec
+
+router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
+
+JOB_COLUMNS: Types = {"job_id": "string", "activation": "string", "seed": "int64"}
+HISTORY_FILES = declare_files(
+    show_csv(
+        EPOCH_FIGURES,
+        job_id="0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b",
+        activation="gelu",
+        seed=0,
+        **{"values.optimizer.learning_rate": 0.001},
+    ),
+    Format.NDJSON,
+    Format.PARQUET,
+)
+
+
+class JobHistory(Out):
+    job_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    activation: str = Field(description="Its activation.", examples=["gelu"])
+    seed: int = Field(description="Its seed.", examples=[0])
+    values: dict[str, JsonValue] = Field(description="Its values of the grid's fields.", examples=[{}])
+    epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
+
+
+class SweepHistory(Out):
+    sweep_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    jobs: list[JobHistory] = Field(description="Every job that has an epoch, in the sweep's order.")
+
+
+@router.get(
+    "/{sweep_id}/history",
+    name="history",
+    responses=HISTORY_FILES | declare_errors(SweepNotFound, 406, 422, DatabaseUnavailable),
+    response_model=SweepHistory,
+)
+def get_history(
+    sweep_id: SweepId,
+    sessions: Sessions,
+    kind: HistoryFormat,
+    after_epoch: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")] = 0,
+) -> Response:
+    """Every epoch of every job; as JSON job by job, as CSV, NDJSON or Parquet a row an epoch.
+
+    A row says job_id, activation and seed. Each field of the grid is a column, `values.` and its path: integers,
+    numbers or truth values where all of its values are, else text, objects as JSON writes them; null is an empty cell.
+    NDJSON has every value as JSON has it. It is read while it is sent: where that fails, the connection is broken off.
+    """
+    with sessions.read() as session:
+        spec = sweeps.find_spec(session, sweep_id)
+        jobs = sweeps.list_jobs(session, sweep_id, spec)
+    histories = sweeps.histories(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
+    return answer_in_batches(
+        kind,
+        f"epochs-{sweep_id}",
+        document=lambda: write_json(sweep_id, histories),
+        types={**JOB_COLUMNS, **grid_columns.types(spec.grid), **EPOCH_COLUMNS},
+        batches=(list_rows(spec, some) for some in histories),
+    )
+
+
+def write_json(sweep_id: str, histories: Iterable[Sequence[Epochs]]) -> Iterator[bytes]:
+    """Write a SweepHistory, some jobs at a time."""
+    before = b'{"sweep_id":' + to_json(sweep_id) + b',"jobs":['
+    for some in filter(None, histories):
+        yield before + b",".join(map(write_job, some))
+        before = b","
+    yield before.removesuffix(b",") + b"]}"
+
+
+def write_job(history: Epochs) -> bytes:
+    """Write a JobHistory."""
+    job, epochs = history
+    rows = [row[: len(EPOCH_COLUMNS)] for row in epochs]
+    return to_json(
+        {
+            "job_id": job.id,
+            "activation": job.configuration.activation,
+            "seed": job.seed,
+            "values": job.configuration.values,
+            "epochs": [*to_objects(EPOCH_COLUMNS, rows)],
+        }
+    )
+
+
+def list_rows(spec: SweepSpec, some: Iterable[Epochs]) -> list[Sequence[Any]]:
+    rows: list[Sequence[Any]] = []
+    for job, epochs in some:
+        start = (job.id, job.configuration.activation, job.seed, *grid_columns.cells(spec.grid, job.configuration))
+        rows += [start + row[: len(EPOCH_COLUMNS)] for row in epochs]
+    return rows
