@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import page as page_files
 from api.http import conditional, negotiation, prefix
 from api.jobs import figures
-from api.plots import looks
+from api.plots import styles
 
 STATIC = Path(page_files.__file__).parent / "static"
 INDEX = STATIC / "index.html"
@@ -89,11 +89,11 @@ def page(request: Request) -> Response:
 
 def looks_css(request: Request) -> Response:
     """The colours of the server's drawings, for the page."""
-    return revalidated(request, looks.stylesheet(), "text/css")
+    return revalidated(request, styles.write_stylesheet(), "text/css")
 
 
 def looks_json(request: Request) -> Response:
-    return revalidated(request, looks.table(), "application/json")
+    return revalidated(request, styles.write_table(), "application/json")
 
 
 def figures_json(request: Request) -> Response:

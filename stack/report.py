@@ -14,7 +14,7 @@ from rich.table import Table as Drawn
 from api.http.answers import encode
 from api.http.formats import Format
 from api.http.tables import ColumnType, Table
-from api.plots import looks
+from api.plots import styles
 from cli import tables
 
 BASELINE = "relu"
@@ -129,7 +129,7 @@ def losses(results: Sequence[Result], subtitle: str) -> Figure:
 
 def plot(axes: Axes, results: Sequence[Result], metric: str) -> None:
     for result in results:
-        own = looks.look(result.activation)
+        own = styles.style_activation(result.activation)
         x, y = result.every("epoch"), result.every(metric)
         axes.plot(x, y, color=own.color, marker=own.marker, label=result.activation)
     axes.set_xlabel("epoch")

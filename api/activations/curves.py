@@ -1,7 +1,7 @@
 """Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
 
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -23,9 +23,10 @@ from api.http.responses import declare_drawing, declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import Table
 from api.http.validation import invalid_value, names_in
-from api.plots import looks
-from api.plots.drawings import Drawing, Line, Panel
+from api.plots import styles
+from api.plots.drawings import Drawing
 from api.plots.endpoints import Kind
+from api.plots.panels import Line, Panel
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
@@ -147,7 +148,7 @@ def plot(
             activation.name,
             x.tolist(),
             getattr(activation, of)(x, **activation.complete({})).tolist(),
-            look=looks.look(activation.name),
+            style=styles.style_activation(activation.name),
             jumps=find_jumps(x, activation, activation.complete({})) if of == "derivative" else (),
         )
         for activation in names
@@ -192,12 +193,19 @@ def find_jumps(x: Array, activation: Activation, parameters: Parameters) -> list
 
 
 def draw_curve(activation: Activation, parameters: Parameters, x: Array) -> Drawing:
-    own = looks.look(activation.name)
+    own = styles.style_activation(activation.name)
     columns = {name: column.tolist() for name, column in compute_columns(activation, parameters, x).items()}
     jumps = find_jumps(x, activation, parameters)
     lines = [
-        Line("f(x)", columns["x"], columns["value"], look=own),
-        Line("f'(x)", columns["x"], columns["derivative"], look=looks.dashed(own), hollow=True, jumps=jumps),
+        Line("f(x)", columns["x"], columns["value"], style=own),
+        Line(
+            "f'(x)",
+            columns["x"],
+            columns["derivative"],
+            style=replace(own, dash=styles.DASHED),
+            hollow=True,
+            jumps=jumps,
+        ),
     ]
     chosen = ", ".join(f"{name} = {value}" for name, value in parameters.items())
     title = f"{activation.title} ({chosen})" if chosen else activation.title

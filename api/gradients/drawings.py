@@ -1,23 +1,25 @@
 """Drawings of gradients: of a chain, of clipping, and of a network's layers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from activations.catalog import Array
 from api.gradients.models import ClipSpec
-from api.plots import looks
-from api.plots.drawings import Drawing, Line, Panel
+from api.plots import styles
+from api.plots.drawings import Drawing
+from api.plots.panels import Line, Panel
 
 Layers = Mapping[str, Any]  # Any: as Chain and Propagation have it
 
 
 def draw_chain(title: str, results: Mapping[str, Layers]) -> Drawing:
-    styles = looks.dressed(result["activation"] for result in results.values())
+    own_styles = styles.style_activations(result["activation"] for result in results.values())
     lines = [
-        Line(label, read_column(result, "layer"), [*map(abs, read_column(result, "gradient"))], look=look)
-        for (label, result), look in zip(results.items(), styles, strict=True)
+        Line(label, read_column(result, "layer"), [*map(abs, read_column(result, "gradient"))], style=style)
+        for (label, result), style in zip(results.items(), own_styles, strict=True)
     ]
     return Drawing(title, [Panel(xlabel="layer", ylabel="|dC/db|, log scale", lines=lines, log=True, integers=True)])
 
@@ -32,13 +34,13 @@ def draw_clip(spec: ClipSpec, before: Array, after: Array) -> Drawing:
 
 def draw_propagation(network: Layers) -> Drawing:
     title = "{activation}, {initializer}, {depth} layers of {width}".format_map(network)
-    own = looks.look(network["activation"])
+    own = styles.style_activation(network["activation"])
 
     def make_panel(ylabel: str, labels: Mapping[str, str], *, log: bool = False) -> Panel:
         x = read_column(network, "layer")
         lines = [
-            Line(label, x, read_column(network, name), look=look)
-            for (name, label), look in zip(labels.items(), (own, looks.dashed(own)), strict=False)
+            Line(label, x, read_column(network, name), style=style)
+            for (name, label), style in zip(labels.items(), (own, replace(own, dash=styles.DASHED)), strict=False)
         ]
         return Panel(xlabel="layer", ylabel=ylabel, lines=lines, log=log, integers=True)
 

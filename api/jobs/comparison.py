@@ -22,8 +22,9 @@ from api.http.routing import Route
 from api.http.tables import ColumnType, Table
 from api.http.validation import invalid_value, names_in
 from api.jobs.figures import MetricName
-from api.plots import axes, looks
-from api.plots.drawings import MAX_LINES, Drawing, Line, Panel
+from api.plots import axes, styles
+from api.plots.drawings import Drawing
+from api.plots.panels import MAX_LINES, Line, Panel
 from db import history, jobs
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -142,10 +143,10 @@ def make_table(curves: Sequence[JobCurve], metric: str) -> Table:
 
 def draw(curves: Sequence[JobCurve], metric: MetricName, x: Literal["epoch", "seconds"]) -> Drawing:
     figure = EPOCH_FIGURES[metric]
-    dressed = looks.dressed(curve.activation for curve in curves)
+    own_styles = styles.style_activations(curve.activation for curve in curves)
     lines = [
-        Line(curve.label, getattr(curve, x), scale(curve, axes.scale(figure)), look=look)
-        for curve, look in zip(curves, dressed, strict=True)
+        Line(curve.label, getattr(curve, x), scale(curve, axes.scale(figure)), style=style)
+        for curve, style in zip(curves, own_styles, strict=True)
     ]
     panel = Panel(xlabel=XLABELS[x], ylabel=axes.label(figure), lines=lines, log=figure.log, integers=x == "epoch")
     return Drawing(figure.title, [panel], subtitle=lines[0].label if len(lines) == 1 else "")

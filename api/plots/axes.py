@@ -1,6 +1,14 @@
-"""The axis that a drawing has for a figure."""
+"""The axes that a drawing has for a figure by epoch."""
 
+from collections.abc import Sequence
+
+from api.plots.panels import Line, Panel
 from jobs.metrics import Figure
+
+
+def make_panel(figure: Figure, lines: Sequence[Line], *, with_stage: bool = True) -> Panel:
+    ylabel = label(figure, with_stage=with_stage)
+    return Panel(xlabel="epoch", ylabel=ylabel, lines=lines, log=figure.log, integers=True)
 
 
 def label(figure: Figure, *, with_stage: bool = True) -> str:

@@ -12,15 +12,13 @@ from api.http.out import Out
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.jobs.figures import MetricName
-from api.plots.drawings import MAX_LINES
-from api.plots.endpoints import Excluded, best, remaining
+from api.plots.panels import MAX_LINES
 from api.sweeps.parameters import SweepId
+from api.sweeps.selection import Excluded, select
 from api.sweeps.table import count_variants
-from db import sweeps
-from db.models import Epoch
 from db.sweeps import Mean
 from jobs.errors import DatabaseUnavailable, SweepNotFound
-from jobs.sweep import MAX_JOBS, Configuration
+from jobs.sweep import MAX_JOBS, Configuration, SweepSpec
 
 T = TypeVar("T")
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
@@ -64,36 +62,27 @@ def get_means(
     ] = 1000,
 ) -> Response:
     """One metric of each configuration by epoch: its seeds' mean, lowest and highest, as far as trained."""
-    with sessions.read() as session:
-        spec = sweeps.find_spec(session, sweep_id)
-        configurations = {
-            job.configuration.number: job.configuration for job in sweeps.list_jobs(session, sweep_id, spec)
-        }
-        included = shown = remaining(spec, configurations.values(), exclude)
-        if len(included) > lines:
-            shown = best(included, sweeps.results(session, sweep_id, spec), most=lines)
-        numbers = [configuration.number for configuration in shown]
-        means = sweeps.means(session, sweep_id, getattr(Epoch, metric), of=numbers)
+    found = select(sessions, sweep_id, [metric], exclude=exclude, most=lines)
     curves = [
-        curve(configuration, count_variants(spec, configuration), spread(means.get(configuration.number, []), points))
-        for configuration in shown
+        make_curve(found.spec, configuration, thin(found.means[metric].get(configuration.number, []), points))
+        for configuration in found.configurations
     ]
-    return ExactJSON({"metric": metric, "total": len(included), "configurations": curves})
+    return ExactJSON({"metric": metric, "total": found.total, "configurations": curves})
 
 
-def curve(configuration: Configuration, variant: int, means: Sequence[Mean]) -> dict[str, Any]:
+def make_curve(spec: SweepSpec, configuration: Configuration, means: Sequence[Mean]) -> dict[str, Any]:
     """As MeanCurve has it."""
     return {
         "activation": configuration.activation,
         "values": dict(configuration.values),
-        "variant": variant,
+        "variant": count_variants(spec, configuration),
         "epoch": [mean.epoch for mean in means],
         **{name: [getattr(mean, name) for mean in means] for name in ("mean", "low", "high")},
     }
 
 
-def spread(things: Sequence[T], most: int) -> Sequence[T]:
-    """At most so many, evenly, with both ends."""
-    if len(things) <= most:
-        return things
-    return [things[place * (len(things) - 1) // (most - 1)] for place in range(most)]
+def thin(items: Sequence[T], most: int) -> Sequence[T]:
+    """Keep at most so many, evenly spread, with both ends."""
+    if len(items) <= most:
+        return items
+    return [items[place * (len(items) - 1) // (most - 1)] for place in range(most)]

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from activations import catalog
-from api.plots import looks
+from api.plots import styles
 from tests.browser.canned import Canned
 from tests.browser.tab import OpenTab, Tab
 
@@ -55,7 +55,7 @@ def test_a_sweep_looks_on_the_page_as_in_its_drawing(tab: Tab, lab: Canned, acti
     page = [(color, dash != "solid") for color, dash, _ in of_the_page(tab, "val_accuracy").values()]
     svg = lab.http.get(f"{sweep['links']['self']}/plot.svg?metric=val_accuracy").content
     assert page == of_the_server(svg)
-    assert {color for color, _ in page} == {looks.look(name).color for name in activations}
+    assert {color for color, _ in page} == {styles.style_activation(name).color for name in activations}
 
 
 def test_compared_jobs_look_on_the_page_as_in_their_drawing(tab: Tab, lab: Canned) -> None:
@@ -75,7 +75,7 @@ def test_a_job_has_the_color_of_its_activation_on_the_page_and_in_its_drawing(ta
     lab.play(job_id, epochs=2, state="succeeded")
     tab.open(f"#/jobs/{job_id}")
     tab.until(lambda: len(of_the_page(tab, "val_loss")) == 2)
-    own = looks.look("mish").color
+    own = styles.style_activation("mish").color
     page = [(color, dash != "solid") for color, dash, _ in of_the_page(tab, "val_loss").values()]
     assert page == of_the_server(lab.http.get(f"/v1/jobs/{job_id}/plot.svg").content) == [(own, True), (own, False)]
 
@@ -86,7 +86,7 @@ def test_a_dark_page_has_the_dark_colors(open_canned: OpenTab, lab: Canned) -> N
     tab.open(f"#/sweeps/{sweep['id']}")
     tab.until(lambda: len(of_the_page(tab, "val_accuracy")) == 2)
     colors = [color for color, *_ in of_the_page(tab, "val_accuracy").values()]
-    assert colors == [looks.COLORS[name][1] for name in ("relu", "gelu")]
+    assert colors == [styles.COLORS[name][1] for name in ("relu", "gelu")]
 
 
 ODD = "<b>5$</b> or <a href='x'>6$</a> %{x} &lt; \u202eabc\x1b"

@@ -18,7 +18,7 @@ from activations import catalog
 from api.activations import curves
 from api.activations.curves import make_grid
 from api.main import create_app
-from api.plots import drawings
+from api.plots import drawings, plotting
 from runtime.settings import Settings
 
 app = create_app(Settings(database_url="sqlite://"))
@@ -201,13 +201,13 @@ def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limi
     activation = catalog.find("hardswish")
     drawing = curves.draw_curve(activation, {}, make_grid(-5, 5, points))
     panel = drawing.panels[0]
-    x, y = drawings.broken(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
+    x, y = plotting.break_at(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
     gaps = np.flatnonzero(np.isnan(y))
     assert [(x[gap], y[gap - 1], y[gap + 1]) for gap in gaps] == [
         (-3, pytest.approx(0), pytest.approx(-0.5)),
         (3, pytest.approx(1.5), pytest.approx(1)),
     ]
-    dots = drawings.drawn(drawing).axes[0].lines
+    dots = drawings.make_figure(drawing).axes[0].lines
     filled = {(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots if dot.get_markerfacecolor() != "white"}
     assert {(-3.0, 0.0), (3.0, 1.0)} <= filled
 

@@ -16,7 +16,8 @@ from activations import catalog
 from api.gradients.models import MAX_NUMBERS
 from api.http.formats import Format
 from api.main import create_app
-from api.plots.drawings import Drawing, Line, Panel
+from api.plots.drawings import Drawing
+from api.plots.panels import Line, Panel
 from runtime.settings import Settings
 
 app = create_app(Settings(database_url="sqlite://"))

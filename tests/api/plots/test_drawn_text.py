@@ -8,8 +8,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from api.http.formats import Format
-from api.plots import drawings
-from api.plots.drawings import Drawing, Line, Panel
+from api.plots.drawings import Drawing
+from api.plots.panels import MAX_LINES, Line, Panel
 
 MOST_PIXELS = 3000
 SVG = "{http://www.w3.org/2000/svg}"
@@ -55,7 +55,7 @@ def test_text_is_drawn_as_it_is(text: str, shown: str) -> None:
     "text", ["x" * 20_000, "x\n" * 10_000, "漢" * 20_000, "a" + "\u0301" * 20_000, "\u0001" * 20_000]
 )
 def test_long_text_makes_no_large_drawing(text: str) -> None:
-    lines = [Line(f"relu {text} {number}", [1], [1]) for number in range(drawings.MAX_LINES)]
+    lines = [Line(f"relu {text} {number}", [1], [1]) for number in range(MAX_LINES)]
     panel = Panel(xlabel="x", ylabel="y", lines=lines)
     picture = Drawing(text, [panel, panel], subtitle=text)
     assert max(Image.open(io.BytesIO(picture.render(Format.PNG))).size) <= MOST_PIXELS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.sweeps.means import spread
+from api.sweeps.means import thin
 from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import post_sweep
 
@@ -58,7 +58,7 @@ def test_curves_are_thinned_with_both_ends_kept(client: TestClient, train: Train
 
 @pytest.mark.parametrize(("length", "most"), [(1, 2), (2, 2), (3, 2), (1000, 60), (61, 60), (60, 60)])
 def test_what_is_thinned_keeps_its_order_and_its_ends(length: int, most: int) -> None:
-    found = spread(range(length), most)
+    found = thin(range(length), most)
     assert len(found) == min(length, most)
     assert (found[0], found[-1]) == (0, length - 1)
     assert [*found] == sorted({*found})

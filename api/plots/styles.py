@@ -1,9 +1,9 @@
-"""The one table of colours, markers and dashes: the server's drawings, the page's, and the demo's have it from here."""
+"""Styles of lines: the one table of colours, markers and dashes, for the server, the page and the demo."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 Dash = tuple[float, ...]
 """Lengths of strokes and gaps in turn, in widths of the line; empty = solid."""
@@ -57,32 +57,32 @@ DASHES: Sequence[Dash] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     color: str
     dash: Dash
     marker: str  # as matplotlib names it
 
 
-def look(activation: str, variant: int = 0) -> Look:
-    """Of an activation's line; the variant counts the lines of the same activation before it."""
-    return numbered([*COLORS].index(activation), variant)
+def style_activation(activation: str, variant: int = 0) -> Style:
+    """Find the style of an activation's line; the variant counts the lines of the same activation before it."""
+    return style_number([*COLORS].index(activation), variant)
 
 
-def numbered(number: int, variant: int = 0) -> Look:
-    """Of what is no activation, such as a layer: the colours in their order."""
+def style_number(number: int, variant: int = 0) -> Style:
+    """Find the style of a line that is of no activation, such as a layer's: the colours in their order."""
     color, _ = [*COLORS.values()][number % len(COLORS)]
     markers = [*MARKERS]
-    return Look(color, DASHES[variant % len(DASHES)], markers[(number + variant) % len(markers)])
+    return Style(color, DASHES[variant % len(DASHES)], markers[(number + variant) % len(markers)])
 
 
-def dressed(activations: Iterable[str]) -> list[Look]:
-    """Of a line each: the same activation keeps its colour, and each of its lines has a dash and marker of its own."""
+def style_activations(activations: Iterable[str]) -> list[Style]:
+    """Find a style for each: an activation keeps its colour, and each of its lines has its own dash and marker."""
     names = [*activations]
-    return [look(name, variant) for name, variant in zip(names, variants(names), strict=True)]
+    return [style_activation(name, variant) for name, variant in zip(names, count_variants(names), strict=True)]
 
 
-def variants(activations: Iterable[str]) -> list[int]:
-    """For each, how many before it are the same."""
+def count_variants(activations: Iterable[str]) -> list[int]:
+    """Count for each how many before it are the same."""
     seen: Counter[str] = Counter()
     found = []
     for name in activations:
@@ -91,16 +91,8 @@ def variants(activations: Iterable[str]) -> list[int]:
     return found
 
 
-def dotted(own: Look) -> Look:
-    return replace(own, dash=DOTTED)
-
-
-def dashed(own: Look) -> Look:
-    return replace(own, dash=DASHED)
-
-
-def stylesheet() -> str:
-    """The colours as the page's variables --look-0 and so on, and classes that choose one."""
+def write_stylesheet() -> str:
+    """Write the colours as the page's variables --look-0 and so on, and classes that choose one."""
     light, dark = (
         "".join(f" --look-{number}: {pair[theme]};" for number, pair in enumerate(COLORS.values())) for theme in (0, 1)
     )
@@ -108,6 +100,6 @@ def stylesheet() -> str:
     return f":root {{{light} }}\n:root[data-theme=dark] {{{dark} }}\n{swatches}"
 
 
-def table() -> str:
-    """As JSON: activations in the order of their colours, Plotly's markers, dashes in widths of the line."""
+def write_table() -> str:
+    """Write as JSON: activations in the order of their colours, Plotly's markers, dashes in widths of the line."""
     return json.dumps({"activations": [*COLORS], "markers": [*MARKERS.values()], "dashes": DASHES, "dotted": DOTTED})

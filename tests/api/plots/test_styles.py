@@ -1,4 +1,4 @@
-"""The looks of activations: every one its own, and told apart by eyes of every kind."""
+"""The styles of activations: every one its own, and told apart by eyes of every kind."""
 
 from itertools import combinations, product
 
@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from activations import catalog
 from activations.functions import Array
-from api.plots import looks
+from api.plots import styles
 
 WHITE, DARK_PANEL = "#ffffff", "#161b22"  # the latter page.css's
 LEAST_CONTRAST = 3.0  # WCAG 2.2, 1.4.11
@@ -45,43 +45,43 @@ def seen(color: str, eyes: str) -> Array:
 
 
 def test_every_activation_of_the_catalog_has_its_color() -> None:
-    assert [*looks.COLORS] == [*catalog.ACTIVATIONS]
+    assert [*styles.COLORS] == [*catalog.ACTIVATIONS]
 
 
 @pytest.mark.parametrize(("theme", "ground"), [(0, WHITE), (1, DARK_PANEL)])
 def test_every_line_stands_out_from_its_ground(theme: int, ground: str) -> None:
     assert {
-        name: pair[theme] for name, pair in looks.COLORS.items() if contrast(pair[theme], ground) < LEAST_CONTRAST
+        name: pair[theme] for name, pair in styles.COLORS.items() if contrast(pair[theme], ground) < LEAST_CONTRAST
     } == {}
 
 
 @pytest.mark.parametrize(("theme", "eyes"), [*product((0, 1), EYES)])
 def test_no_two_activations_look_alike(theme: int, eyes: str) -> None:
-    for (name, one), (other, another) in combinations(looks.COLORS.items(), 2):
+    for (name, one), (other, another) in combinations(styles.COLORS.items(), 2):
         distance = np.linalg.norm(seen(one[theme], eyes) - seen(another[theme], eyes))
         assert distance > LEAST_DISTANCE, (name, other)
 
 
 def test_lines_of_one_activation_keep_its_color_and_differ_in_dash_and_marker() -> None:
-    many = looks.dressed(["relu"] * 24)
-    assert {look.color for look in many} == {looks.look("relu").color}
-    assert len({(look.dash, look.marker) for look in many}) == 24
-    assert len({look.dash for look in many[:8]}) == 8
+    many = styles.style_activations(["relu"] * 24)
+    assert {style.color for style in many} == {styles.style_activation("relu").color}
+    assert len({(style.dash, style.marker) for style in many}) == 24
+    assert len({style.dash for style in many[:8]}) == 8
 
 
 def test_a_second_line_of_one_activation_never_looks_like_another_activation() -> None:
-    found = looks.dressed([*catalog.ACTIVATIONS, *catalog.ACTIVATIONS])
-    assert len({look.color for look in found}) == len(catalog.ACTIVATIONS)
-    assert len({(look.color, look.dash, look.marker) for look in found}) == 2 * len(catalog.ACTIVATIONS)
+    found = styles.style_activations([*catalog.ACTIVATIONS, *catalog.ACTIVATIONS])
+    assert len({style.color for style in found}) == len(catalog.ACTIVATIONS)
+    assert len({(style.color, style.dash, style.marker) for style in found}) == 2 * len(catalog.ACTIVATIONS)
 
 
 def test_the_page_is_given_the_very_table(client: TestClient) -> None:
     table = client.get("/static/looks.json").json()
     assert table["activations"] == [*catalog.ACTIVATIONS]
-    assert [tuple(dash) for dash in table["dashes"]] == [*looks.DASHES]
-    assert table["markers"] == [*looks.MARKERS.values()]
+    assert [tuple(dash) for dash in table["dashes"]] == [*styles.DASHES]
+    assert table["markers"] == [*styles.MARKERS.values()]
     light, dark, *_ = client.get("/static/looks.css").text.splitlines()
-    for number, pair in enumerate(looks.COLORS.values()):
+    for number, pair in enumerate(styles.COLORS.values()):
         assert f"--look-{number}: {pair[0]};" in light
         assert f"--look-{number}: {pair[1]};" in dark
     assert "static/looks.css" in client.get("/").text
