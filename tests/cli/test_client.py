@@ -12,7 +12,8 @@ from cli import events
 from cli.client import Client
 from cli.client_errors import ServiceError, Unreachable, Unusable
 from cli.events import Event
-from tests.support.recorded_runs import Service, serving
+from tests.support.recorded_runs import Service
+from tests.support.serving import serve
 
 KINDS = ["state", "state", "epoch", "epoch", "epoch", "state", "end"]
 EVENTS = [Event(str(number), kind, {"n": number}) for number, kind in enumerate(KINDS, 1)]
@@ -81,17 +82,17 @@ def listen(url: str, *, after: int = 0) -> list[Event]:
     [one_event_and_a_half, one_event_and_a_polite_end, everything_between_comments, all_over_again_and_one_more],
 )
 def test_a_stream_that_is_cut_loses_and_doubles_nothing(script: Callable[[int], Iterator[bytes]]):
-    with serving(streaming(script)) as url:
+    with serve(streaming(script)) as url:
         assert listen(url) == EVENTS
 
 
 def test_a_stream_begins_after_the_last_event_that_was_seen():
-    with serving(streaming(everything_between_comments)) as url:
+    with serve(streaming(everything_between_comments)) as url:
         assert listen(url, after=4) == EVENTS[4:]
 
 
 def test_a_stream_of_which_everything_was_seen_is_empty():
-    with serving(streaming(everything_between_comments)) as url:
+    with serve(streaming(everything_between_comments)) as url:
         assert listen(url, after=len(EVENTS)) == []
 
 
@@ -104,12 +105,12 @@ def an_older_backup(seen: int) -> Iterator[bytes]:
 
 
 def test_after_a_reset_the_events_begin_anew():
-    with serving(streaming(an_older_backup)) as url:
+    with serve(streaming(an_older_backup)) as url:
         assert listen(url, after=5) == [Event("0", "reset", {"reason": "gone"}), *EVENTS]
 
 
 def test_a_cut_is_mentioned_once(caplog: pytest.LogCaptureFixture):
-    with caplog.at_level(logging.WARNING, logger="cli"), serving(streaming(one_event_and_a_half)) as url:
+    with caplog.at_level(logging.WARNING, logger="cli"), serve(streaming(one_event_and_a_half)) as url:
         listen(url, after=5)
     said = [record.message for record in caplog.records if record.name == "cli.events"]
     assert len(said) == 1

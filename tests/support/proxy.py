@@ -1,35 +1,16 @@
 """A reverse proxy in front of a service, which shows it below a path, as nginx or Traefik do; streams pass through."""
 
-import socket
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import httpx
-import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
+
+from tests.support.serving import serve
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host", "upgrade"}
-
-
-@contextmanager
-def served(app: ASGIApp, *, lifespan: Literal["auto", "on", "off"] = "off") -> Iterator[str]:
-    """The URL of the app, on loopback, behind the real uvicorn."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan=lifespan, proxy_headers=False, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @contextmanager
@@ -64,7 +45,7 @@ def proxy(inner: Callable[[], str], prefix: str, *, strips: bool, tells: bool) -
             await response(scope, receive, send)
             await answer.aclose()
 
-    with served(app) as url:
+    with serve(app) as url:
         yield url + prefix
 
 

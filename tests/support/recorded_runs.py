@@ -1,13 +1,10 @@
 """A real API on a real socket, whose only worker is the test."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 from typer.testing import Result
 
 from api.main import create_app
@@ -17,21 +14,7 @@ from jobs.errors import TrainingError
 from jobs.metrics import Evaluation, LayerMetrics
 from runtime.settings import Settings
 from tests.support.fake_worker import FakeWorker
-
-
-@contextmanager
-def serving(app: Callable[..., Any]) -> Iterator[str]:
-    """The URL of an ASGI app behind uvicorn."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
+from tests.support.serving import serve
 
 FIGURES: dict[str, Any] = {
     "accuracy": 0.9,
@@ -78,7 +61,7 @@ class Service:
 def started(database_url: str, **settings: Any) -> Iterator[Service]:
     chosen = Settings(database_url=database_url, broker_url="redis://127.0.0.1:1/0", reconcile_seconds=60, **settings)
     sessions = connect(database_url)
-    with serving(create_app(chosen)) as url:
+    with serve(create_app(chosen), lifespan="on") as url:
         yield Service(url, sessions)
     sessions.close()
 

@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
-from tests.support.proxy import served
+from tests.support.serving import serve
 
 
 def test_a_connection_lasts_beyond_a_bug(app: FastAPI) -> None:
     sessions, app.state.sessions = app.state.sessions, None
-    with served(app) as url:
+    with serve(app) as url:
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
         connection.request("GET", "/v1/jobs")
         failed = connection.getresponse()

@@ -15,7 +15,8 @@ from api.http.proxy import said_prefix
 from api.main import create_app
 from cli.client import Client
 from runtime.settings import Settings
-from tests.support.proxy import proxy, served
+from tests.support.proxy import proxy
+from tests.support.serving import serve
 
 
 class NoBroker:
@@ -46,7 +47,7 @@ def url(
     app = create_app(Settings(database_url=database, data_dir=folder, root_path=chosen["root_path"]))
     app.state.queue.close()
     app.state.queue = NoBroker()
-    with served(app) as inner, proxy(lambda: inner, "/lab", strips=chosen["strips"], tells=chosen["tells"]) as shown:
+    with serve(app) as inner, proxy(lambda: inner, "/lab", strips=chosen["strips"], tells=chosen["tells"]) as shown:
         yield shown
     app.state.sessions.close()
 

@@ -1,15 +1,10 @@
 """A sweep's history as it is sent while it is read: whole, or visibly not."""
 
 import json
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -18,6 +13,7 @@ from db.models import Job
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
 from tests.support.fake_worker import FakeWorker
+from tests.support.serving import serve
 from tests.support.submitting import post_sweep
 
 FORMATS = ("json", "csv", "ndjson", "parquet")
@@ -32,19 +28,6 @@ def sweep(client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatc
     for row in created["configurations"]:
         worker.train(row["job_ids"][0], 0.1, float("inf"))
     return created
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 class AwayAfter(Sessions):
@@ -76,7 +59,7 @@ def test_an_outage_in_mid_stream_does_not_look_like_a_whole_file(
     app: FastAPI, sweep: dict[str, Any], kind: str
 ) -> None:
     """Parquet is sent when it is whole, so that it is an error still."""
-    with serving(app) as url:
+    with serve(app) as url:
         app.state.sessions = AwayAfter(app.state.sessions, reads=3)
         path = f"{url}/v1/sweeps/{sweep['id']}/history?format={kind}"
         if kind == "parquet":
