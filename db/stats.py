@@ -1,7 +1,7 @@
-"""What /metrics tells of the jobs: how many there are of everything, and what happened lately.
+"""Figures for /metrics: how many jobs, sweeps, predictions and workers there are, and recent activity.
 
-An index answers each question, so that no answer slows down with the epochs that were ever stored. Only the count of
-jobs by state grows with the jobs, by some milliseconds for each 100,000.
+An index serves each query, so that none slows down with the number of epochs stored. Only the count of jobs by state
+grows with the jobs, by some milliseconds for each 100,000.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from jobs.state import TERMINAL, JobState
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
-    """How things stand; `taken_at` is the database's time."""
+class QueueStats:
+    """The present numbers; `read_at` is the database's time."""
 
-    taken_at: datetime
+    read_at: datetime
     jobs: Mapping[JobState, int]
     due: int
     oldest_wait_seconds: float
@@ -34,7 +34,7 @@ class Census:
 
 
 @dataclass(frozen=True, slots=True)
-class JobMoved:
+class JobTransition:
     """A job that started or ended after some time, or may have recorded an epoch since."""
 
     job_id: str
@@ -56,37 +56,37 @@ class EpochRecorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
-    """What happened after some time."""
+class RecentActivity:
+    """Jobs accepted, jobs started or ended, and epochs recorded after some time."""
 
     accepted: Sequence[tuple[str, datetime]]
-    moved: Sequence[JobMoved]
+    transitions: Sequence[JobTransition]
     epochs: Sequence[EpochRecorded]
 
 
-def take(session: Session) -> Census:
-    taken_at, due, due_since = session.execute(
+def read_stats(session: Session) -> QueueStats:
+    read_at, due, due_since = session.execute(
         select(now(), func.count(), func.min(Job.run_after)).where(Job.state == JobState.QUEUED, queue.is_due())
     ).one()
-    return Census(
-        taken_at=taken_at,
-        jobs=by_state(session),
+    return QueueStats(
+        read_at=read_at,
+        jobs=count_by_state(session),
         due=due,
-        oldest_wait_seconds=max(0.0, (taken_at - due_since).total_seconds()) if due_since else 0.0,
-        sweeps_open=session.scalar(select(func.count()).select_from(open_sweeps())) or 0,
+        oldest_wait_seconds=max(0.0, (read_at - due_since).total_seconds()) if due_since else 0.0,
+        sweeps_open=session.scalar(select(func.count()).select_from(select_open_sweeps())) or 0,
         predictions_waiting=session.scalar(select(func.count()).where(Prediction.answered_at.is_(None))) or 0,
         workers=count_workers(session),
     )
 
 
-def by_state(session: Session) -> dict[JobState, int]:
-    """Every state, also those that no job is in."""
+def count_by_state(session: Session) -> dict[JobState, int]:
+    """Count the jobs in every state, including states that no job is in."""
     found = session.execute(select(Job.state, func.count()).group_by(Job.state))
     return dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
 
 
-def open_sweeps() -> Subquery:
-    """State by state, as each has a partial index."""
+def select_open_sweeps() -> Subquery:
+    """Select sweeps with unfinished jobs, state by state, as each state has a partial index."""
     return union(
         *(select(Job.sweep_id).where(Job.state == state, Job.sweep_id.is_not(None)) for state in sorted(UNFINISHED))
     ).subquery()
@@ -98,31 +98,31 @@ def count_workers(session: Session) -> dict[tuple[str, str], int]:
     return {(device, state): count for device, state, count in session.execute(statement)}
 
 
-def lately(session: Session, since: datetime) -> Lately:
-    """What happened after this time of the database's clock; what commits late is seen by who asks with an overlap."""
+def read_recent_activity(session: Session, since: datetime) -> RecentActivity:
+    """Read what happened after this time of the database's clock; overlapping reads also see late commits."""
     accepted = session.execute(select(Job.id, Job.created_at).where(Job.created_at > since))
-    moving = moved(since)
+    changed = select_changed_jobs(since)
     epochs = session.execute(
-        select(Epoch.job_id, Epoch.epoch, moving.c.activation, Epoch.epoch_seconds, Epoch.recorded_at)
-        .join(moving, moving.c.id == Epoch.job_id)
+        select(Epoch.job_id, Epoch.epoch, changed.c.activation, Epoch.epoch_seconds, Epoch.recorded_at)
+        .join(changed, changed.c.id == Epoch.job_id)
         .where(Epoch.recorded_at > since)
     )
-    return Lately(
+    return RecentActivity(
         accepted=[(job_id, at) for job_id, at in accepted],
-        moved=[JobMoved(*row) for row in session.execute(select(moving))],
+        transitions=[JobTransition(*row) for row in session.execute(select(changed))],
         epochs=[EpochRecorded(*row) for row in epochs],
     )
 
 
-def moved(since: datetime) -> Subquery:
-    """Those in training, those given back, and those that ended: nobody else can have started or recorded an epoch."""
+def select_changed_jobs(since: datetime) -> Subquery:
+    """Select jobs in training, requeued or just ended: no other can have started or recorded an epoch."""
     return union_all(
-        movable().where(Job.state == JobState.RUNNING),
-        movable().where(Job.state == JobState.QUEUED, Job.attempt > 0),
-        *(movable().where(Job.state == state, Job.finished_at > since) for state in sorted(TERMINAL)),
+        select_started_jobs().where(Job.state == JobState.RUNNING),
+        select_started_jobs().where(Job.state == JobState.QUEUED, Job.attempt > 0),
+        *(select_started_jobs().where(Job.state == state, Job.finished_at > since) for state in sorted(TERMINAL)),
     ).subquery()
 
 
-def movable() -> Select[str, str, str, datetime, datetime | None, datetime | None, str | None]:
+def select_started_jobs() -> Select[str, str, str, datetime, datetime | None, datetime | None, str | None]:
     columns = Job.id, Job.activation, Job.state, Job.created_at, Job.started_at, Job.finished_at, Job.error_code
     return select(*columns).where(Job.started_at.is_not(None))

@@ -19,7 +19,7 @@ from activations import catalog
 from broker.hints import Queue
 from db import stats
 from db.session import Sessions
-from db.stats import Census, EpochRecorded, JobMoved, Lately
+from db.stats import EpochRecorded, JobTransition, QueueStats, RecentActivity
 from jobs import errors
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from jobs.state import TERMINAL
@@ -40,7 +40,7 @@ FAILURES = tuple(sorted(kind.code for kind in errors.TrainingError.__subclasses_
 class Reading:
     """What one look found; None where the part did not answer."""
 
-    census: Census | None
+    stats: QueueStats | None
     hints: int | None
     database_seconds: float
 
@@ -59,15 +59,15 @@ class JobMetrics(Collector):
         found = self._asked(sessions)
         self._reading = Reading(found, hints(queue), perf_counter() - began)
 
-    def _asked(self, sessions: Sessions) -> Census | None:
+    def _asked(self, sessions: Sessions) -> QueueStats | None:
         try:
             with sessions.read() as session:
-                found = stats.take(session)
-                since = self._history.since(found.taken_at)
-                lately = stats.lately(session, since)
+                found = stats.read_stats(session)
+                since = self._history.since(found.read_at)
+                recent = stats.read_recent_activity(session, since)
         except DatabaseUnavailable:
             return None
-        self._history.add(lately, since=since, until=found.taken_at)
+        self._history.add(recent, since=since, until=found.read_at)
         return found
 
     def collect(self) -> Iterator[Metric]:
@@ -94,20 +94,20 @@ class History:
             self._began_at = self._looked_at = now
         return max(self._began_at, now - LONGEST_LOOK_BACK, self._looked_at - OVERLAP)
 
-    def add(self, lately: Lately, *, since: datetime, until: datetime) -> None:
-        self._count(lately, since)
+    def add(self, recent: RecentActivity, *, since: datetime, until: datetime) -> None:
+        self._count(recent, since)
         self._began_at = self._began_at or until
         self._looked_at = until
         self._seen = {event: at for event, at in self._seen.items() if at > until - 2 * OVERLAP}
 
-    def _count(self, lately: Lately, since: datetime) -> None:
-        for job_id, at in lately.accepted:
+    def _count(self, recent: RecentActivity, since: datetime) -> None:
+        for job_id, at in recent.accepted:
             if self._new("accepted", job_id, at):
                 self._metrics.accepted.inc()
-        for epoch in lately.epochs:
+        for epoch in recent.epochs:
             if self._new("epoch", epoch.job_id, epoch.recorded_at, number=epoch.epoch):
                 self._metrics.recorded(epoch)
-        for job in lately.moved:
+        for job in recent.transitions:
             if job.started_at > since and self._new("started", job.job_id, job.started_at):
                 self._metrics.queue_seconds.observe(seconds(job.created_at, job.started_at))
             if job.finished_at is not None and self._new("ended", job.job_id, job.finished_at):
@@ -163,7 +163,7 @@ class HistoryMetrics:
         self.epochs.inc()
         self.epoch_seconds.labels(epoch.activation).observe(epoch.epoch_seconds)
 
-    def has_ended(self, job: JobMoved, finished_at: datetime) -> None:
+    def has_ended(self, job: JobTransition, finished_at: datetime) -> None:
         self.ended.labels(job.activation, job.state).inc()
         self.job_seconds.labels(job.state).observe(seconds(job.started_at, finished_at))
         if job.error_code:
@@ -189,7 +189,7 @@ def hints(queue: Queue) -> int | None:
 
 def gauges(reading: Reading) -> Iterator[Metric]:
     """What is not known is absent, and never a stale figure."""
-    answers = {"database": reading.census is not None, "broker": reading.hints is not None}
+    answers = {"database": reading.stats is not None, "broker": reading.hints is not None}
     yield family("up", "1 where the part answers.", ["part"], [((part,), ok) for part, ok in answers.items()])
     yield family(
         "scrape_duration_seconds",
@@ -199,11 +199,11 @@ def gauges(reading: Reading) -> Iterator[Metric]:
     )
     if reading.hints is not None:
         yield family("queue_hints", "Hints for jobs that wait in the broker.", [], [((), reading.hints)])
-    if reading.census is not None:
-        yield from standing(reading.census)
+    if reading.stats is not None:
+        yield from standing(reading.stats)
 
 
-def standing(found: Census) -> Iterator[Metric]:
+def standing(found: QueueStats) -> Iterator[Metric]:
     yield family(
         "jobs", "Jobs stored, by state.", ["state"], [((state,), count) for state, count in found.jobs.items()]
     )
