@@ -55,14 +55,14 @@ def measure(sessions: Sessions, title: str) -> None:
     for job_id in ids[:RUNNING]:
         train(sessions, job_id)
     print(f"  {RUNNING} epochs  {scrape(metrics, sessions):7.1f} ms")
-    body, _ = metrics.scraped(sessions, Hints(), "")
+    body, _ = metrics.render(sessions, Hints(), "")
     assert f"activation_lab_epochs_recorded_total {RUNNING:.1f}" in body.decode()
     sessions.close()
 
 
 def scrape(metrics: Metrics, sessions: Sessions) -> float:
     began = perf_counter()
-    metrics.scraped(sessions, Hints(), "")
+    metrics.render(sessions, Hints(), "")
     return 1000 * (perf_counter() - began)
 
 

@@ -1,4 +1,4 @@
-"""Is the service alive, is it ready, and who works for it."""
+"""Probes of the service, and the list of its workers."""
 
 from typing import Literal
 
@@ -25,33 +25,33 @@ class Alive(Out):
 
 class WorkerOut(Out):
     id: str = Field(description="Name of the worker and its process.", examples=["worker-1f2e3d4c@gpu-1/4242"])
-    device: str = Field(description="What it trains on.", examples=["cpu"])
-    state: Literal["idle", "training"] = Field(description="What it does.")
+    device: str = Field(description="The device that it trains on.", examples=["cpu"])
+    state: Literal["idle", "training"] = Field(description="Whether it trains a job.")
     job_id: str | None = Field(description="The job it trains; null when idle.", examples=[None])
-    started_at: Time = Field(description="When it came up, UTC.")
+    started_at: Time = Field(description="When it started, UTC.")
     last_seen_at: Time = Field(description="When it last reported, UTC.")
 
 
 class WorkerList(Out):
-    data: list[WorkerOut] = Field(description="The workers heard of in the last minute.")
+    data: list[WorkerOut] = Field(description="The workers that reported in the last minute.")
 
 
-@router.get("/healthz")
-def healthz() -> Alive:
-    """The process answers; nothing else is asked."""
+@router.get("/healthz", name="healthz")
+def check_alive() -> Alive:
+    """Check that the process answers, and nothing else."""
     return Alive()
 
 
-@router.get("/readyz", responses=declare_errors(503), response_model=Alive)
-def readyz(request: Request, sessions: Sessions, queue: Hints) -> Response:
-    """SQL and the broker answer, have room, and the schema is this version's; else 503 says what is wrong."""
-    wrong = [*database_problems(sessions), *broker_problems(queue)]
+@router.get("/readyz", name="readyz", responses=declare_errors(503), response_model=Alive)
+def check_ready(request: Request, sessions: Sessions, queue: Hints) -> Response:
+    """Check that SQL and the broker answer and have room, and the schema is current; else 503 names the problem."""
+    wrong = [*find_database_problems(sessions), *find_broker_problems(queue)]
     if wrong:
         return problem(request, 503, "; ".join(wrong))
     return JSONResponse(Alive().model_dump())
 
 
-def database_problems(sessions: Sessions) -> list[str]:
+def find_database_problems(sessions: Sessions) -> list[str]:
     try:
         version = schema.current(sessions)
     except DatabaseUnavailable as error:
@@ -63,7 +63,7 @@ def database_problems(sessions: Sessions) -> list[str]:
     return [f"the database's schema is {version}, this service needs {schema.VERSION}"]
 
 
-def broker_problems(queue: Hints) -> list[str]:
+def find_broker_problems(queue: Hints) -> list[str]:
     try:
         queue.length()
     except BrokerUnavailable as error:
@@ -73,7 +73,7 @@ def broker_problems(queue: Hints) -> list[str]:
 
 @workers_router.get("/workers", name="workers", responses=declare_errors(DatabaseUnavailable))
 def list_workers(sessions: Sessions) -> WorkerList:
-    """Who trains, on what, and which job."""
+    """List the workers, each with its device and the job it trains."""
     with sessions.read() as session:
         found = workers.list_live(session)
     return WorkerList(

@@ -1,4 +1,4 @@
-"""How long requests take, how many are on their way, and how many streams are open."""
+"""Metrics of requests: their duration, those in flight, and the open streams."""
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
@@ -27,7 +27,7 @@ class HttpMetrics:
         self._in_flight.inc()
 
     def on_answer(self, record: RequestRecord) -> None:
-        """Of a stream: its first byte is on its way."""
+        """Count a request as answered; a stream is as soon as it begins."""
         self._in_flight.dec()
         labels = record.method, record.route, str(record.status)
         self._duration.labels(*labels).observe(record.seconds)

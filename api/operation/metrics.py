@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""The endpoint that Prometheus scrapes."""
 
 import threading
 
@@ -22,7 +22,7 @@ from db.session import Sessions as DatabaseSessions
 
 router = APIRouter(tags=["operation"])
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which nothing uses
 
 
 class Metrics:
@@ -39,23 +39,25 @@ class Metrics:
             collector(registry=self.registry)
         self._lock = threading.Lock()
 
-    def scraped(self, sessions: DatabaseSessions, queue: Queue, accept: str) -> tuple[bytes, str]:
-        """The metrics as they are now, and their media type."""
+    def render(self, sessions: DatabaseSessions, queue: Queue, accept: str) -> tuple[bytes, str]:
+        """Render the metrics as they are now; returns them and their media type."""
         encode, media_type = choose_encoder(accept)
         with self._lock:
-            self.jobs.look(sessions, queue)
+            self.jobs.read(sessions, queue)
             return encode(self.registry), media_type
 
 
-SCRAPED = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="database"} 1.0\n'}
+EXPOSITION = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="database"} 1.0\n'}
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": SCRAPED}}})
-def metrics(request: Request, sessions: Sessions, queue: Hints) -> Response:
-    """Metrics in Prometheus's text format, or as OpenMetrics where that is accepted; needs no key.
+@router.get(
+    "/metrics", name="metrics", response_class=Response, responses={200: {"content": {"text/plain": EXPOSITION}}}
+)
+def scrape(request: Request, sessions: Sessions, queue: Hints) -> Response:
+    """Get metrics in Prometheus's text format, or as OpenMetrics if the client accepts that; needs no key.
 
-    Answers also while the database or the broker is away: `activation_lab_up` says so, and what they know is absent.
+    Answers even while the database or the broker is away: `activation_lab_up` is then 0, and its metrics are absent.
     """
     collected: Metrics = request.app.state.metrics
-    body, media_type = collected.scraped(sessions, queue, request.headers.get("Accept", ""))
+    body, media_type = collected.render(sessions, queue, request.headers.get("Accept", ""))
     return Response(body, media_type=media_type, headers={"Vary": "Accept"})

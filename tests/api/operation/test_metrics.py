@@ -12,7 +12,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from api.operation import job_metrics
+from api.operation import job_counters
 from db import leases, sweeps, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, Diverged
 from jobs.sweep import SweepSpec, expand
@@ -158,7 +158,7 @@ def test_what_happens_between_two_scrapes_is_counted_once(client: TestClient, wo
 def test_a_job_that_goes_on_for_long_is_started_once(
     client: TestClient, worker: FakeWorker, scrape: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_metrics, "OVERLAP", timedelta(0))  # so that what was seen is soon forgotten
+    monkeypatch.setattr(job_counters, "OVERLAP", timedelta(0))  # so that what was seen is soon forgotten
     scrape()
     lease = worker.claim(submit(client))
     for epoch in (1, 2):
