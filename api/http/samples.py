@@ -5,6 +5,8 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 MOMENT = "2026-11-23T09:30:00.000000Z"
+EXAMPLE_ID = "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"
+"""Of a job or a sweep."""
 
 
 def sample(schema: Schema, schemas: Schema) -> Any:  # noqa: ANN401  # any JSON

@@ -12,6 +12,7 @@ from api.http.formats import BINARY
 from api.http.out import Out
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.parameters import MAX_NUMBER, JobId
 from db import checkpoints
@@ -36,7 +37,7 @@ class CheckpointOut(Out):
 
 
 class Checkpoints(Out):
-    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     checkpoints: list[CheckpointOut] = Field(description="Newest first: the last two, and the best epoch's.")
 
 

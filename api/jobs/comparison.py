@@ -19,6 +19,7 @@ from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.tables import ColumnType, Table
 from api.http.validation import invalid_value, names_in
 from api.jobs.figures import MetricName
@@ -36,14 +37,14 @@ router = APIRouter(tags=["jobs"], route_class=Route)
 
 CompareFormat = Annotated[Format, Depends(offer(*formats.TABLE_OR_DRAWING))]
 FILES = declare_files(
-    "job_id,label,epoch,seconds,val_loss\r\n0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b,relu,1,30.1,0.031\r\n",
+    f"job_id,label,epoch,seconds,val_loss\r\n{EXAMPLE_ID},relu,1,30.1,0.031\r\n",
     *formats.DRAWINGS,
 )
 XLABELS = {"epoch": "epoch", "seconds": "seconds of training and validation"}
 
 
 class JobCurve(Out):
-    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     label: str = Field(
         description="Its activation, its name, and the settings in which it differs from the others.",
         examples=["relu, batch_size 64"],

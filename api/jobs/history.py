@@ -15,6 +15,7 @@ from api.http.negotiation import offer
 from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.tables import Table, Types
 from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_csv
 from api.jobs.models import EpochOut
@@ -32,7 +33,7 @@ HistoryFormat = Annotated[Format, Depends(offer(*formats.TABLES))]
 
 
 class History(Out):
-    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
 
 
@@ -52,7 +53,7 @@ class LayerOut(Out):
 
 
 class Layers(Out):
-    job_id: str = Field(description="The job's id.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
 
 

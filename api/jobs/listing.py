@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from api.dependencies import Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route, Undeclared
+from api.http.samples import EXAMPLE_ID
 from api.http.validation import invalid_value
 from api.jobs.models import JobOut, JobPage
 from db import job_list
@@ -45,9 +46,7 @@ def list_jobs(
     activation: Annotated[
         list[str], Query(description="Only jobs of this activation, or of one of these.", examples=[["gelu"]])
     ] = [],  # noqa: B006
-    sweep_id: Annotated[
-        str | None, Query(description="Only jobs of this sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
-    ] = None,
+    sweep_id: Annotated[str | None, Query(description="Only jobs of this sweep.", examples=[EXAMPLE_ID])] = None,
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
     limit: Annotated[int, Query(ge=1, le=200, description="The number of jobs on a page.")] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", examples=[None])] = None,

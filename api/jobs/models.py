@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.prefix import below
+from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.figures import EPOCH_FIELDS
 from db.job_list import JobRecord
@@ -119,7 +120,7 @@ class Links(Out):
 class JobOut(Out):
     """A training job as it is now."""
 
-    id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    id: str = Field(description="UUIDv7: sorts by creation.", examples=[EXAMPLE_ID])
     state: JobState = Field(
         description="queued, running, or one of the final succeeded, failed, cancelled.", examples=["running"]
     )

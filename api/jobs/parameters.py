@@ -4,13 +4,12 @@ from typing import Annotated
 
 from fastapi import Path
 
+from api.http.samples import EXAMPLE_ID
 from jobs.spec import NO_NUL
 
 JobId = Annotated[
     str,
-    Path(
-        description="The job's id.", pattern=NO_NUL, max_length=100, examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"]
-    ),
+    Path(description="The job's id.", pattern=NO_NUL, max_length=100, examples=[EXAMPLE_ID]),
 ]
 MAX_NUMBER = 2**31 - 1
 """The largest number of an epoch or an event: the database's largest integer."""

@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.validation import invalid_value, names_in
 from api.jobs.figures import EPOCH_ROW
 from api.streams import positions
@@ -34,13 +35,13 @@ router = APIRouter(tags=["jobs"], route_class=Route)
 
 MAX_STREAMS = 64
 GONE = "gone"
-EPOCH_OF_A_STREAM = {"stream": 0, "job_id": "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b", **EPOCH_ROW}
+EPOCH_OF_A_STREAM = {"stream": 0, "job_id": EXAMPLE_ID, **EPOCH_ROW}
 FRAMES = (
     f"event: epoch\ndata: {to_json(EPOCH_OF_A_STREAM).decode()}\nid: 3,0x6\n\n"
     'event: state\ndata: {"stream":1,"sweep_id":"0193b5c2-8d10-7aa1-8c55-5d1c2f3e4a5b",'
     '"job_id":"0193b5c2-8d11-7e02-b1c4-1f0a9b8c7d6e","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:32Z"}\nid: 3,2.0x5\n\n'
-    'event: gone\ndata: {"stream":0,"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"}\nid: gone,2.0x5\n\n'
+    f'event: gone\ndata: {{"stream":0,"job_id":"{EXAMPLE_ID}"}}\nid: gone,2.0x5\n\n'
 )
 
 

@@ -16,6 +16,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.validation import invalid_value
 from api.streams import positions
 from api.streams.frames import (
@@ -37,7 +38,7 @@ from jobs.errors import DatabaseUnavailable, SweepNotFound
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 FRAMES = (
-    'event: state\ndata: {"job_id":"0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b","activation":"gelu","state":"running",'
+    f'event: state\ndata: {{"job_id":"{EXAMPLE_ID}","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00.000000Z"}\nid: 2.1x5\n\n'
     'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
     '"cancelled":0}}\nid: 6x6.end\n\n'

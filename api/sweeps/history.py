@@ -14,6 +14,7 @@ from api.http.ndjson_writer import to_objects
 from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.tables import Types
 from api.jobs.figures import EPOCH_COLUMNS, show_csv
 from api.jobs.history import HistoryFormat
@@ -33,7 +34,7 @@ JOB_COLUMNS: Types = {"job_id": "string", "activation": "string", "seed": "int64
 HISTORY_FILES = declare_files(
     show_csv(
         EPOCH_FIGURES,
-        job_id="0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b",
+        job_id=EXAMPLE_ID,
         activation="gelu",
         seed=0,
         **{"values.optimizer.learning_rate": 0.001},
@@ -44,7 +45,7 @@ HISTORY_FILES = declare_files(
 
 
 class JobHistory(Out):
-    job_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="Whose history it is.", examples=[EXAMPLE_ID])
     activation: str = Field(description="Its activation.", examples=["gelu"])
     seed: int = Field(description="Its seed.", examples=[0])
     values: dict[str, JsonValue] = Field(description="Its values of the grid's fields.", examples=[{}])
@@ -52,7 +53,7 @@ class JobHistory(Out):
 
 
 class SweepHistory(Out):
-    sweep_id: str = Field(description="Whose history it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    sweep_id: str = Field(description="Whose history it is.", examples=[EXAMPLE_ID])
     jobs: list[JobHistory] = Field(description="Every job that has an epoch, in the sweep's order.")
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, JsonValue
 
 from api.http.out import Out
+from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.models import Progress
 from jobs.state import JobState
@@ -84,7 +85,7 @@ class BestFigure(Out):
     """The best of all epochs of all jobs, whatever became of the job."""
 
     value: float = Field(description="The figure.", examples=[0.9871])
-    job_id: str = Field(description="Whose it is.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    job_id: str = Field(description="Whose it is.", examples=[EXAMPLE_ID])
     activation: str = Field(description="Its activation.", examples=["gelu"])
     seed: int = Field(description="Its seed.", examples=[0])
     values: dict[str, JsonValue] = Field(
@@ -113,7 +114,7 @@ class SweepLinks(Out):
 class SweepOut(Out):
     """A sweep, as its jobs stand now."""
 
-    id: str = Field(description="UUIDv7: sorts by creation.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    id: str = Field(description="UUIDv7: sorts by creation.", examples=[EXAMPLE_ID])
     state: JobState = Field(
         description="queued while no job has started, running while one has not ended; then failed if any failed, else "
         "cancelled if any was, else succeeded.",

@@ -15,6 +15,7 @@ from api.http.negotiation import offer
 from api.http.out import Out
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
+from api.http.samples import EXAMPLE_ID
 from api.http.tables import Table, Types
 from api.sweeps import grid_columns
 from api.sweeps.models import EstimateOut
@@ -96,7 +97,7 @@ class PublishedBeside(Out):
 
 
 class SweepBesidePublished(Out):
-    sweep_id: str = Field(description="Which sweep.", examples=["0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"])
+    sweep_id: str = Field(description="Which sweep.", examples=[EXAMPLE_ID])
     departures: list[str] = Field(
         description="Where its jobs are another experiment than the published one: dotted paths and values; none for "
         '`protocol: "article"` with the defaults.',
