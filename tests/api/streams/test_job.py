@@ -1,4 +1,3 @@
-import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Timer
 from time import sleep
@@ -12,17 +11,12 @@ from starlette.testclient import TestClient
 from api.streams import job
 from jobs.metrics import LayerMetrics
 from tests.support.fake_worker import FakeWorker
+from tests.support.sse import parse_events
 from tests.support.submitting import post_job
 
 
 def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
-    """(id, event, data) of each event; comments left out."""
-    parsed = []
-    for block in text.strip().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
-            parsed.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
-    return parsed
+    return [(int(number), kind, data) for number, kind, data in parse_events(text)]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Several streams over one connection."""
 
-import json
 from threading import Timer
 from typing import Any
 
@@ -12,19 +11,8 @@ from starlette.testclient import TestClient
 from api.streams.several import MAX_STREAMS
 from db import jobs
 from tests.support.fake_worker import FakeWorker
+from tests.support.sse import Events, parse_events
 from tests.support.submitting import post_job
-
-Events = list[tuple[str, str, dict[str, Any]]]
-
-
-def events(text: str) -> Events:
-    """(id, event, data) of each event; comments left out."""
-    parsed = []
-    for block in text.strip().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
-            parsed.append((fields["id"], fields["event"], json.loads(fields["data"])))
-    return parsed
 
 
 def ended_job(client: TestClient, worker: FakeWorker, *, epochs: int = 2) -> str:
@@ -63,39 +51,39 @@ def of_stream(found: Events, place: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_each_stream_is_told_as_it_is_alone(client: TestClient, several: str) -> None:
-    found = events(client.get(several).text)
+    found = parse_events(client.get(several).text)
     jobs, sweep = several.partition("jobs=")[2].split("&sweeps=")
     for place, job_id in enumerate(jobs.split(",")):
-        alone = events(client.get(f"/v1/jobs/{job_id}/stream").text)
+        alone = parse_events(client.get(f"/v1/jobs/{job_id}/stream").text)
         assert of_stream(found, place) == [(kind, {"job_id": job_id, **data}) for _, kind, data in alone]
-    alone = events(client.get(f"/v1/sweeps/{sweep}/stream").text)
+    alone = parse_events(client.get(f"/v1/sweeps/{sweep}/stream").text)
     assert of_stream(found, 2) == [(kind, data) for _, kind, data in alone]
 
 
 def test_whatever_event_a_client_comes_back_with_it_misses_none_and_has_none_twice(
     client: TestClient, several: str
 ) -> None:
-    whole = events(client.get(several).text)
+    whole = parse_events(client.get(several).text)
     for cut, (last, _, _) in enumerate(whole[:-1]):
-        rest = events(client.get(several, headers={"Last-Event-ID": last}).text)
+        rest = parse_events(client.get(several, headers={"Last-Event-ID": last}).text)
         for place in range(3):
             assert of_stream([*whole[: cut + 1], *rest], place) == of_stream(whole, place), last
-        assert events(client.get(f"{several}&after={last}").text) == rest
+        assert parse_events(client.get(f"{several}&after={last}").text) == rest
     assert client.get(several, headers={"Last-Event-ID": whole[-1][0]}).status_code == 204
 
 
 def test_positions_are_taken_along_to_another_set_of_streams(client: TestClient, worker: FakeWorker) -> None:
     first, second = ended_job(client, worker), ended_job(client, worker)
-    found = events(client.get(f"/v1/stream?jobs={first}").text)
+    found = parse_events(client.get(f"/v1/stream?jobs={first}").text)
     path = f"/v1/stream?jobs={second},{first}&after=,{found[2][0]}"
-    both = events(client.get(path).text)
+    both = parse_events(client.get(path).text)
     assert len(of_stream(both, 0)) == len(found)
     assert [kind for kind, _ in of_stream(both, 1)] == [kind for _, kind, _ in found[3:]]
 
 
 def test_one_job_may_be_followed_from_two_positions(client: TestClient, worker: FakeWorker) -> None:
     job_id = ended_job(client, worker)
-    found = events(client.get(f"/v1/stream?jobs={job_id},{job_id}&after=0,3").text)
+    found = parse_events(client.get(f"/v1/stream?jobs={job_id},{job_id}&after=0,3").text)
     assert len(of_stream(found, 0)) == len(of_stream(found, 1)) + 3
 
 
@@ -112,7 +100,7 @@ def test_the_connection_waits_for_what_is_still_to_come_on_any_of_its_streams(
 
     training = Timer(0.5, train)
     training.start()
-    found = events(client.get(f"/v1/stream?jobs={','.join(ids)}").text)
+    found = parse_events(client.get(f"/v1/stream?jobs={','.join(ids)}").text)
     training.join()
     for place in range(2):
         kinds = [kind for kind, _ in of_stream(found, place)]
@@ -124,7 +112,7 @@ def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(
 ) -> None:
     job_id = ended_job(client, worker)
     path = f"/v1/stream?jobs=nowhere,{job_id}&sweeps=nothing"
-    found = events(client.get(path).text)
+    found = parse_events(client.get(path).text)
     assert of_stream(found, 0) == [("gone", {"job_id": "nowhere"})]
     assert of_stream(found, 2) == [("gone", {})]
     assert of_stream(found, 1)[-1][0] == "end"
@@ -140,7 +128,7 @@ def test_a_job_that_is_deleted_meanwhile_is_told_gone(client: TestClient, app: F
 
     deleted = Timer(0.5, delete)
     deleted.start()
-    found = events(client.get(f"/v1/stream?jobs={job_id}").text)
+    found = parse_events(client.get(f"/v1/stream?jobs={job_id}").text)
     deleted.join()
     assert [kind for _, kind, _ in found] == ["state", "gone"]
 
@@ -151,8 +139,8 @@ def test_a_position_that_is_not_there_begins_its_stream_again(
 ) -> None:
     first, second, sweep = ended_job(client, worker), ended_job(client, worker), ended_sweep(client, worker)
     path = f"/v1/stream?jobs={first},{second}&sweeps={sweep}"
-    whole = events(client.get(path).text)
-    found = events(client.get(path, headers={"Last-Event-ID": positions}).text)
+    whole = parse_events(client.get(path).text)
+    found = parse_events(client.get(path, headers={"Last-Event-ID": positions}).text)
     for place, position in enumerate(positions.split(",")):
         kinds = [kind for kind, _ in of_stream(found, place)]
         assert kinds == ["reset"] * (position != "0") + [kind for kind, _ in of_stream(whole, place)]
@@ -184,7 +172,7 @@ def test_streams_and_positions_that_are_none_are_refused(client: TestClient, que
 def test_a_long_backlog_comes_whole(client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.streams.several.EVENTS_AT_ONCE", 3)
     first, second = ended_job(client, worker, epochs=5), ended_job(client, worker, epochs=4)
-    found = events(client.get(f"/v1/stream?jobs={first},{second}").text)
+    found = parse_events(client.get(f"/v1/stream?jobs={first},{second}").text)
     for place, epochs in enumerate((5, 4)):
         rows = [data["epoch"] for kind, data in of_stream(found, place) if kind == "epoch"]
         assert rows == [*range(1, epochs + 1)]
@@ -195,4 +183,4 @@ def test_a_sweep_without_any_job_left_is_gone(client: TestClient, app: FastAPI, 
     with app.state.sessions.begin() as session:
         for job in client.get("/v1/jobs", params={"sweep_id": sweep_id}).json()["data"]:
             jobs.remove(session, job["id"])
-    assert [kind for _, kind, _ in events(client.get(f"/v1/stream?sweeps={sweep_id}").text)] == ["gone"]
+    assert [kind for _, kind, _ in parse_events(client.get(f"/v1/stream?sweeps={sweep_id}").text)] == ["gone"]

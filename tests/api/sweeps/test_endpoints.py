@@ -17,6 +17,7 @@ from api.streams.poller import EventPoller
 from db import leases
 from jobs.errors import Diverged
 from tests.support.fake_worker import FakeWorker
+from tests.support.sse import parse_events
 from tests.support.submitting import post_sweep
 
 PAIR = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
@@ -29,16 +30,6 @@ def submit(client: TestClient, **sweep: Any) -> dict[str, Any]:
 def job_ids(sweep: dict[str, Any]) -> list[str]:
     """In the order of the table."""
     return [job_id for row in sweep["configurations"] for job_id in row["job_ids"]]
-
-
-def events(text: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """(id, event, data) of each event; comments left out."""
-    parsed = []
-    for block in text.strip().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if fields:
-            parsed.append((fields["id"], fields["event"], json.loads(fields["data"])))
-    return parsed
 
 
 def of_job(found: Iterable[tuple[str, str, dict[str, Any]]], job_id: str) -> list[str]:
@@ -467,7 +458,7 @@ def ended(client: TestClient, worker: FakeWorker) -> dict[str, Any]:
 
 
 def test_the_stream_tells_all_of_every_job_in_order_and_ends(client: TestClient, ended: dict[str, Any]) -> None:
-    found = events(client.get(f"/v1/sweeps/{ended['id']}/stream").text)
+    found = parse_events(client.get(f"/v1/sweeps/{ended['id']}/stream").text)
     first, second, third = job_ids(ended)
     assert of_job(found, first) == ["state", "state", "epoch", "epoch", "state", "end"]
     assert of_job(found, second) == ["state", "state", "epoch", "state", "end"]
@@ -479,19 +470,19 @@ def test_the_stream_tells_all_of_every_job_in_order_and_ends(client: TestClient,
 
 def test_an_event_is_that_of_the_jobs_own_stream(client: TestClient, ended: dict[str, Any]) -> None:
     first = job_ids(ended)[0]
-    of_sweep = [data for _, _, data in events(client.get(f"/v1/sweeps/{ended['id']}/stream").text)]
-    of_job = [data for _, _, data in events(client.get(f"/v1/jobs/{first}/stream").text)]
+    of_sweep = [data for _, _, data in parse_events(client.get(f"/v1/sweeps/{ended['id']}/stream").text)]
+    of_job = [data for _, _, data in parse_events(client.get(f"/v1/jobs/{first}/stream").text)]
     mine = [data for data in of_sweep if data.get("job_id") == first]
     assert mine == [{**data, "job_id": first, "activation": "relu"} for data in of_job]
 
 
 def test_a_reconnect_after_any_event_gets_exactly_what_was_missed(client: TestClient, ended: dict[str, Any]) -> None:
     path = f"/v1/sweeps/{ended['id']}/stream"
-    whole = events(client.get(path).text)
+    whole = parse_events(client.get(path).text)
     for index, (event_id, _, _) in enumerate(whole[:-1]):
         missed = whole[index + 1 :]
-        assert events(client.get(path, headers={"Last-Event-ID": event_id}).text) == missed
-        assert events(client.get(path, params={"after": event_id}).text) == missed
+        assert parse_events(client.get(path, headers={"Last-Event-ID": event_id}).text) == missed
+        assert parse_events(client.get(path, params={"after": event_id}).text) == missed
     after_all = client.get(path, headers={"Last-Event-ID": whole[-1][0]})
     assert (after_all.status_code, after_all.content) == (204, b"")
 
@@ -507,11 +498,11 @@ def test_after_events_that_are_not_there_a_sweeps_client_starts_over(
     client: TestClient, ended: dict[str, Any], seen: str
 ) -> None:
     path = f"/v1/sweeps/{ended['id']}/stream"
-    whole = events(client.get(path).text)
-    (event_id, kind, data), *rest = events(client.get(path, headers={"Last-Event-ID": seen}).text)
+    whole = parse_events(client.get(path).text)
+    (event_id, kind, data), *rest = parse_events(client.get(path, headers={"Last-Event-ID": seen}).text)
     assert (event_id, kind, list(data)) == ("0x3", "reset", ["reason"])
     assert rest == whole
-    assert events(client.get(path, headers={"Last-Event-ID": event_id}).text) == whole
+    assert parse_events(client.get(path, headers={"Last-Event-ID": event_id}).text) == whole
 
 
 def test_concurrent_jobs_lose_no_event_and_none_comes_twice(
@@ -522,7 +513,7 @@ def test_concurrent_jobs_lose_no_event_and_none_comes_twice(
     workers = [Thread(target=train, args=(job_id, *[0.1] * 5)) for job_id in job_ids(sweep)]
     for worker in workers:
         worker.start()
-    found = events(client.get(f"/v1/sweeps/{sweep['id']}/stream").text)
+    found = parse_events(client.get(f"/v1/sweeps/{sweep['id']}/stream").text)
     for worker in workers:
         worker.join()
     for job_id in job_ids(sweep):
@@ -559,6 +550,6 @@ def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient
         lease = worker.claim(second)
         worker.record(lease, 1)
         worker.cancel(lease)
-        found = events(listening.result().text)
+        found = parse_events(listening.result().text)
     assert of_job(found, second) == ["state", "state", "epoch", "state", "end"]
     assert found[-1][2]["jobs"] == counts(cancelled=1)
