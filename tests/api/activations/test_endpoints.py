@@ -39,7 +39,7 @@ def test_the_list_is_the_catalog_in_its_order():
     assert client.get("/gelu").json() == next(entry for entry in data if entry["name"] == "gelu")
 
 
-def test_an_activation_tells_what_the_contract_says():
+def test_an_activation_has_the_fields_of_the_contract():
     elu = client.get("/elu").json()
     entry = catalog.find("elu")
     assert elu == {
@@ -115,7 +115,7 @@ def test_an_evaluation_is_the_catalogs_to_the_last_bit(name: str):
     }
 
 
-def test_given_parameters_are_used_and_told():
+def test_given_parameters_are_used_and_repeated_in_the_answer():
     answer = evaluate("leaky-relu", {"x": [-2], "parameters": {"alpha": 0.25}}).json()
     assert answer["parameters"] == {"alpha": 0.25}
     assert (answer["value"], answer["derivative"]) == ([-0.5], [0.25])
@@ -189,7 +189,7 @@ def test_a_curve_ascends_from_exactly_start_to_exactly_stop(start: float, stop: 
     np.testing.assert_allclose(x, np.linspace(start, stop, points), rtol=0, atol=1e-15 * max(abs(start), abs(stop)))
 
 
-def test_a_curve_tells_where_its_derivative_jumps():
+def test_a_curve_says_where_its_derivative_jumps():
     jump = {"x": 0.0, "below": 0.3, "at": 0.3, "above": 1.0}
     assert curve("leaky-relu", alpha=0.3, points=4).json()["jumps"] == [jump]
     assert "jumps" not in curve("leaky-relu", alpha=1).json()

@@ -54,7 +54,7 @@ def without(body: dict[str, Any], *names: str, **changes: object) -> dict[str, A
 # --- chain
 
 
-def test_a_chain_tells_every_factor_every_layer_and_the_step():
+def test_a_chain_gives_every_factor_every_layer_and_the_step():
     assert answered("/chain", EXPLODING) == {
         "activation": "sigmoid",
         "parameters": {},
@@ -323,7 +323,7 @@ def test_more_work_than_the_bound_is_refused_with_the_bound():
     assert answered("/propagation", SMALL | {"depth": 1, "width": 1024, "samples": 1024})["depth"] == 1
 
 
-def test_propagations_sent_at_once_are_all_answered():
+def test_concurrent_propagations_are_all_answered():
     with ThreadPoolExecutor(8) as pool, TestClient(app, base_url="http://testserver/v1/gradients") as shared:
         responses = [*pool.map(lambda seed: shared.post("/propagation", json=SMALL | {"seed": seed}), range(16))]
     assert [response.json() for response in responses] == [

@@ -111,7 +111,7 @@ class TestStorageThatIsAway:
     def stored(self) -> str:
         return "s3://bucket"
 
-    def test_a_download_is_to_be_tried_again(self, client: TestClient, url: str) -> None:
+    def test_a_download_must_be_retried_later(self, client: TestClient, url: str) -> None:
         response = client.get(f"{url}/1")
         assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
         assert response.headers["Retry-After"]

@@ -132,7 +132,7 @@ def test_a_job_given_back_is_claimed_again_with_the_spec_it_had(
     assert claim.spec == expected
 
 
-def test_edits_at_once_lose_nothing(client: TestClient) -> None:
+def test_concurrent_edits_lose_nothing(client: TestClient) -> None:
     job_id = post_job(client)["id"]
     keys = [f"key-{number}" for number in range(16)]
     with ThreadPoolExecutor(8) as clients:

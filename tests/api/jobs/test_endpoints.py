@@ -76,7 +76,7 @@ def test_a_job_that_does_not_exist_is_not_found(client: TestClient, method: str,
     assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
 
 
-def test_a_queued_job_is_cancelled_at_once_and_again(client: TestClient) -> None:
+def test_a_queued_job_is_cancelled_at_once_and_cancelling_is_idempotent(client: TestClient) -> None:
     url = f"/v1/jobs/{post_job(client)['id']}/cancel"
     assert [client.post(url).json()["state"] for _ in range(2)] == ["cancelled", "cancelled"]
 

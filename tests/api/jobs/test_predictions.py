@@ -89,7 +89,7 @@ def test_without_a_worker_the_wait_is_bounded(client: TestClient, app: FastAPI, 
     assert left(app.state.sessions) == 0, "nobody waits for it any more"
 
 
-def test_many_who_wait_keep_nobody_else_waiting(client: TestClient, path: str) -> None:
+def test_many_waiting_predictions_delay_no_other_request(client: TestClient, path: str) -> None:
     waiting = [Thread(target=client.post, args=[path], kwargs={"json": {"image": DARK}}) for _ in range(60)]
     for thread in waiting:
         thread.start()

@@ -131,7 +131,9 @@ def test_no_body_is_a_bug(client: TestClient, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}])
-def test_a_body_not_declared_as_json_is_told_how_to_be(client: TestClient, headers: dict[str, str]) -> None:
+def test_a_body_not_declared_as_json_is_answered_with_the_header_that_it_lacks(
+    client: TestClient, headers: dict[str, str]
+) -> None:
     response = client.post("/v1/jobs", content=b'{"activation": "relu"}', headers=headers)
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
     assert "Content-Type: application/json" in response.json()["detail"]

@@ -137,7 +137,7 @@ def test_a_key_from_before_keys_had_holders_belongs_to_the_first_who_repeats_its
     assert client.post("/v1/jobs", json=body, headers=holders[1]).json()["id"] != first.id
 
 
-def test_over_the_quota_a_post_is_told_to_come_again(client: TestClient) -> None:
+def test_a_post_over_the_quota_must_be_retried_later(client: TestClient) -> None:
     for _ in range(20):
         post_job(client)
     response = client.post("/v1/jobs", json={"activation": "relu"})

@@ -36,7 +36,7 @@ def test_a_broker_that_is_away_is_not_ready(client: TestClient, queue: Any, monk
     assert (response.status_code, response.json()["code"]) == (503, "not_ready")
 
 
-def test_without_its_database_the_service_says_when_to_come_again() -> None:
+def test_without_its_database_the_service_says_when_to_retry() -> None:
     settings = Settings(
         database_url="postgresql+psycopg://nobody:x@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1/0"
     )

@@ -29,7 +29,7 @@ def ended(client: TestClient, worker: FakeWorker) -> str:
     return f"/v1/jobs/{job_id}/stream"
 
 
-def test_a_stream_tells_everything_in_order_and_ends(client: TestClient, ended: str) -> None:
+def test_a_stream_sends_every_event_in_order_and_ends(client: TestClient, ended: str) -> None:
     response = client.get(ended)
     assert response.headers["content-type"].startswith("text/event-stream")
     assert [(seq, kind) for seq, kind, _ in events(response.text)] == [
@@ -162,7 +162,7 @@ def test_a_stream_waits_for_what_is_still_to_come(client: TestClient, worker: Fa
     assert kinds == ["state", "state", "epoch", "state", "end"]
 
 
-def test_many_streams_of_many_jobs_are_all_told(client: TestClient) -> None:
+def test_many_streams_of_many_jobs_all_get_their_events(client: TestClient) -> None:
     ids = [post_job(client)["id"] for _ in range(3)]
     with ThreadPoolExecutor(12) as pool:
         streams = [pool.submit(client.get, f"/v1/jobs/{job_id}/stream") for job_id in ids * 4]

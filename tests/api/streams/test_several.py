@@ -50,7 +50,7 @@ def of_stream(found: Events, place: int) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_each_stream_is_told_as_it_is_alone(client: TestClient, several: str) -> None:
+def test_each_stream_has_the_events_that_it_has_alone(client: TestClient, several: str) -> None:
     found = parse_events(client.get(several).text)
     jobs, sweep = several.partition("jobs=")[2].split("&sweeps=")
     for place, job_id in enumerate(jobs.split(",")):
@@ -107,9 +107,7 @@ def test_the_connection_waits_for_what_is_still_to_come_on_any_of_its_streams(
         assert kinds == ["state", "state", "epoch", "state", "end"]
 
 
-def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(
-    client: TestClient, worker: FakeWorker
-) -> None:
+def test_an_unknown_job_is_reported_gone_and_does_not_stop_the_others(client: TestClient, worker: FakeWorker) -> None:
     job_id = ended_job(client, worker)
     path = f"/v1/stream?jobs=nowhere,{job_id}&sweeps=nothing"
     found = parse_events(client.get(path).text)
@@ -119,7 +117,7 @@ def test_a_job_that_does_not_exist_is_told_gone_and_does_not_stop_the_others(
     assert client.get(path, headers={"Last-Event-ID": found[-1][0]}).status_code == 204
 
 
-def test_a_job_that_is_deleted_meanwhile_is_told_gone(client: TestClient, app: FastAPI) -> None:
+def test_a_job_that_is_deleted_meanwhile_is_reported_gone(client: TestClient, app: FastAPI) -> None:
     job_id = post_job(client)["id"]
 
     def delete() -> None:
