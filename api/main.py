@@ -17,7 +17,7 @@ from api.gradients import endpoints as gradients
 from api.http import auth, errors, openapi, responses
 from api.http.body_limit import BodyLimit
 from api.http.methods import Methods
-from api.http.proxy import Forwarded
+from api.http.proxy import ForwardedHeaders
 from api.http.request_log import PROBES, RequestLog
 from api.jobs import checkpoints, comparison, edits, history, listing, predictions
 from api.jobs import endpoints as jobs
@@ -37,9 +37,9 @@ from runtime import tracing
 from runtime.settings import Settings
 
 THREADS = 100
-"""For requests: more than can wait for a turn at writing (db/turns.py)."""
-ANYWHERE = responses.declare_errors(401, 422, DatabaseUnavailable)
-"""Of each request under /v1: its key, which the database knows, and its text and parameters (api/http/routing.py)."""
+"""Threads for requests: more than can wait for a turn at writing (db/turns.py)."""
+EVERYWHERE = responses.declare_errors(401, 422, DatabaseUnavailable)
+"""Errors of every request under /v1: of its key, which the database knows, its text and parameters."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
 not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
@@ -52,8 +52,8 @@ are written in ASCII digits. A body is JSON in UTF-8 in which no object has a ke
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The service, on the database and broker that the settings name; neither is asked before it starts."""
-    configuration = telemetry(settings)  # before the database is connected, whose statements it traces
+    """Compose the service on the database and broker of the settings; neither is connected to before it starts."""
+    configuration = configure_telemetry(settings)  # before the database is connected, whose statements it traces
     sessions = connect(settings.database)
     queue = CeleryQueue(settings.broker_url)
     reconciler = Reconciler(
@@ -85,21 +85,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.poller, app.state.metrics = EventPoller(sessions), metrics.Metrics(release)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Methods)
-    app.add_middleware(auth.KeyNeeded)
+    app.add_middleware(auth.RequireKey)
     app.add_middleware(errors.Errors)
     app.add_middleware(RequestLog, observers=[app.state.metrics.http])
     errors.install(app)
     app.include_router(operation.router)
     app.include_router(metrics.router)
-    app.include_router(version_one())
+    app.include_router(make_router())
     page.install(app)
-    app.add_middleware(Forwarded, trusted=settings.forwarded_allow_ips, root_path=settings.root_path)
+    app.add_middleware(ForwardedHeaders, trusted=settings.forwarded_allow_ips, root_path=settings.root_path)
     openapi.install(app)
     return app
 
 
-def telemetry(settings: Settings) -> TelemetryConfig:
-    """FastAPI's own: a span a request, in the trace that its client began, if any."""
+def configure_telemetry(settings: Settings) -> TelemetryConfig:
+    """Configure FastAPI's own telemetry: a span a request, in the trace that its client began, if any."""
     provider = tracing.start(settings, "activation-lab-api")
     others: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
     return {"tracing": provider is not None, "tracer_provider": provider, "exclude": is_probe, **others}
@@ -109,8 +109,8 @@ def is_probe(scope: Mapping[str, Any]) -> bool:
     return scope.get("path") in PROBES
 
 
-def version_one() -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(auth.documented)], responses=ANYWHERE)
+def make_router() -> APIRouter:
+    router = APIRouter(prefix="/v1", dependencies=[Depends(auth.BEARER)], responses=EVERYWHERE)
     # curves first: its plot.svg is no activation's name
     for part in (curves, activations, gradients):
         router.include_router(part.router)

@@ -83,7 +83,7 @@ def page(request: Request) -> Response:
     """With the prefix as its base where there is one: its own address may lack the slash at the end."""
     if not prefix.current.get():
         return Revalidated.served(INDEX, INDEX.stat(), request.headers)
-    content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.below("/")}">', 1)
+    content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.add_prefix("/")}">', 1)
     return revalidated(request, content, "text/html")
 
 
@@ -104,7 +104,7 @@ def figures_json(request: Request) -> Response:
 def revalidated(request: Request, content: str, media_type: str) -> Response:
     headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
     fresh = Response(content, headers=headers, media_type=media_type)
-    return conditional.not_modified(request.headers, headers) or fresh
+    return conditional.answer_unmodified(request.headers, headers) or fresh
 
 
 class Revalidated(StaticFiles):
@@ -122,7 +122,7 @@ class Revalidated(StaticFiles):
     @staticmethod
     def served(path: str | PathLike[str], stat_result: stat_result, asked: Headers) -> Response:
         whole = RangedFile(path, headers=REVALIDATE, stat_result=stat_result)
-        return conditional.not_modified(asked, whole.headers) or whole
+        return conditional.answer_unmodified(asked, whole.headers) or whole
 
 
 class RangedFile(FileResponse):
@@ -130,9 +130,9 @@ class RangedFile(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked, answered = Headers(scope=scope), self.headers
-        several = len(conditional.range_set(asked.get("range", ""))) > 1
+        several = len(conditional.parse_ranges(asked.get("range", ""))) > 1
         size = int(answered["content-length"])
-        found = conditional.byte_range(asked, etag=answered["etag"], modified=answered["last-modified"], size=size)
+        found = conditional.find_byte_range(asked, etag=answered["etag"], modified=answered["last-modified"], size=size)
         if found is None and not several:
             scope = {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}
         await super().__call__(scope, receive, send)
@@ -147,7 +147,7 @@ async def plotly(request: Request) -> Response:
         "ETag": f'"{digest}-gzip"' if zipped else f'"{digest}"',
         "Vary": "Accept-Encoding",
     }
-    if unmodified := conditional.not_modified(request.headers, headers):
+    if unmodified := conditional.answer_unmodified(request.headers, headers):
         return unmodified
     if zipped:
         return Response(compressed, headers={**headers, "Content-Encoding": "gzip"}, media_type="text/javascript")
@@ -171,7 +171,7 @@ def redoc(request: Request) -> Response:
     """ReDoc, without the logo that it would fetch from its maker's host."""
     script = offline_redoc()
     headers = {**REVALIDATE, "ETag": f'"{sha256(script).hexdigest()[:32]}"'}
-    unmodified = conditional.not_modified(request.headers, headers)
+    unmodified = conditional.answer_unmodified(request.headers, headers)
     return unmodified or Response(script, headers=headers, media_type="text/javascript")
 
 
@@ -190,7 +190,7 @@ class BrowserHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = DOCS_POLICY if prefix.own_path(scope).startswith(DOCS_PATHS) else PAGE_POLICY
+        policy = DOCS_POLICY if prefix.remove_prefix(scope).startswith(DOCS_PATHS) else PAGE_POLICY
         if prefix.current.get():
             policy = policy.replace("base-uri 'none'", "base-uri 'self'")  # see page()
 

@@ -22,7 +22,7 @@ from api.http.out import Out
 from api.http.responses import declare_drawing, declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import Table
-from api.http.validation import invalid_value, names_in
+from api.http.validation import make_refusal, split_names
 from api.plots import styles
 from api.plots.drawings import Drawing
 from api.plots.endpoints import Kind
@@ -69,7 +69,7 @@ def make_grid(
     end or a neighbour, between ends a few ulps apart, order is restored.
     """
     if not start < stop:
-        raise RequestValidationError([invalid_value(("query", "stop"), "stop is greater than start", stop)])
+        raise RequestValidationError([make_refusal(("query", "stop"), "stop is greater than start", stop)])
     last = points - 1
     steps = np.arange(points)
     x = np.sort(np.clip((start * (last - steps) + stop * steps) / last, start, stop))
@@ -82,12 +82,12 @@ def read_parameters(activation: KnownActivation, given: Undeclared) -> dict[str,
     unknown = [name for name in given if name not in activation.parameter_names]
     if unknown:
         raise RequestValidationError(
-            [invalid_value(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
+            [make_refusal(("query", name), activation.unknown_parameter(name), given[name]) for name in unknown]
         )
     try:
         return activation.complete({name: parse_parameter(text) for name, text in given.items()})
     except InvalidParameter as error:
-        reason = invalid_value(("query", error.parameter), str(error), given[error.parameter])
+        reason = make_refusal(("query", error.parameter), str(error), given[error.parameter])
         raise RequestValidationError([reason]) from error
 
 
@@ -123,15 +123,15 @@ def parse_names(
     ] = ARTICLE_ACTIVATIONS,
 ) -> list[Activation]:
     found = []
-    for name in names_in(names):
+    for name in split_names(names):
         try:
             found.append(catalog.find(name))
         except catalog.UnknownActivation as error:
-            raise RequestValidationError([invalid_value(("query", "names"), str(error), names)]) from error
+            raise RequestValidationError([make_refusal(("query", "names"), str(error), names)]) from error
     if not found:
-        raise RequestValidationError([invalid_value(("query", "names"), "name at least one", names)])
+        raise RequestValidationError([make_refusal(("query", "names"), "name at least one", names)])
     if len(found) != len({activation.name for activation in found}):
-        raise RequestValidationError([invalid_value(("query", "names"), "each once", names)])
+        raise RequestValidationError([make_refusal(("query", "names"), "each once", names)])
     return found
 
 

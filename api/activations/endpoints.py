@@ -19,7 +19,7 @@ from api.http.negotiation import offer
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 
 NOT_FOUND = declare_errors(404, 422)
 FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n")
@@ -60,7 +60,7 @@ def evaluate(activation: KnownActivation, request: Evaluate, kind: WantedFormat)
     except InvalidParameter as error:
         location = ("body", "parameters", error.parameter)
         given = request.parameters[error.parameter]
-        raise RequestValidationError([invalid_value(location, str(error), given)]) from error
+        raise RequestValidationError([make_refusal(location, str(error), given)]) from error
     columns = compute_columns(activation, parameters, np.array(request.x))
     return answer(
         kind,

@@ -1,4 +1,4 @@
-"""Answering in the format that a request chose: as JSON, as a table or as a drawing."""
+"""Answers in the format that a request chose: as JSON, as a table or as a drawing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
@@ -7,7 +7,7 @@ from typing import Protocol
 from starlette.responses import Response, StreamingResponse
 
 from api.http import csv_writer, ndjson_writer, parquet_writer
-from api.http.formats import DRAWINGS, MEDIA_TYPES, VARY, Format, headers
+from api.http.formats import DRAWINGS, MEDIA_TYPES, VARY, Format, make_headers
 from api.http.numbers import Document, ExactJSON
 from api.http.tables import Rows, Table, Types
 
@@ -52,7 +52,7 @@ def answer_in_batches(
     """
     if kind is Format.JSON:
         return stream(document(), kind, VARY)
-    return stream(WRITERS[kind](types, batches), kind, headers(kind, stem))
+    return stream(WRITERS[kind](types, batches), kind, make_headers(kind, stem))
 
 
 def draw(kind: Format, stem: str, drawing: Drawable) -> Response:
@@ -65,7 +65,7 @@ def encode(table: Table, kind: Format) -> bytes:
 
 
 def send_file(content: bytes, kind: Format, stem: str) -> Response:
-    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers(kind, stem))
+    return Response(content, media_type=MEDIA_TYPES[kind], headers=make_headers(kind, stem))
 
 
 def stream(pieces: Iterator[bytes], kind: Format, headers: Mapping[str, str]) -> Response:

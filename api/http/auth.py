@@ -1,4 +1,4 @@
-"""Who may use the service: everybody, or whoever has an API key."""
+"""Authentication: everybody may use the service, or holders of an API key."""
 
 from typing import Annotated
 
@@ -8,22 +8,22 @@ from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.prefix import is_below
-from api.http.problems import refusal
+from api.http.problems import make_http_error
 from db import keys
 from db.idempotency import NOBODY
 from db.session import Sessions
 
-documented = HTTPBearer(
+BEARER = HTTPBearer(
     auto_error=False,
     description="Only where the service runs with ACTIVATION_LAB_AUTH=keys: a key that `activation-lab keys create` "
     "printed, as `Authorization: Bearer al_…`. It reaches everything under /v1; /healthz and /readyz need none.",
 )
 
 
-class KeyNeeded:
-    """ASGI middleware: refuses a request under /v1 without a known key, where the service wants one.
+class RequireKey:
+    """ASGI middleware: refuses a request under /v1 without a known key, where the service requires one.
 
-    It comes before the body is read and before the path is looked up. Raises what api.http.errors answers.
+    It acts before the body is read and before the path is looked up. api.http.errors answers what it raises.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,34 +37,34 @@ class KeyNeeded:
 
 
 async def authorize(request: Request) -> str:
-    """The name of the API key that the request came with; NOBODY where the service asks for none.
+    """Find the name of the API key that the request came with; NOBODY where the service requires none.
 
     Raises:
-        HTTPException: 401 without a key that is known, where the service wants one.
+        HTTPException: 401 without a known key, where the service requires one.
     """
     state = request.app.state
     if state.settings.auth == "none":
         return NOBODY
-    key = given_key(request.headers.get("Authorization", ""))
-    name = None if key is None else await run_in_threadpool(holder, state.sessions, key)
+    key = parse_key(request.headers.get("Authorization", ""))
+    name = None if key is None else await run_in_threadpool(find_holder, state.sessions, key)
     if name is None:
-        raise refusal(401, headers={"WWW-Authenticate": "Bearer"})
+        raise make_http_error(401, headers={"WWW-Authenticate": "Bearer"})
     return name
 
 
-def given_key(authorization: str) -> str | None:
+def parse_key(authorization: str) -> str | None:
     scheme, _, credentials = authorization.partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None
 
 
-def holder(sessions: Sessions, key: str) -> str | None:
+def find_holder(sessions: Sessions, key: str) -> str | None:
     with sessions.read() as session:
         return keys.holder(session, key)
 
 
-def key_holder(request: Request) -> str:
+def read_holder(request: Request) -> str:
     name: str = request.state.key_holder
     return name
 
 
-KeyHolder = Annotated[str, Depends(key_holder)]
+KeyHolder = Annotated[str, Depends(read_holder)]

@@ -1,9 +1,9 @@
-"""Refusing a request body that is too large before it is read into memory."""
+"""Refuses a request body that is too large, before it is read into memory."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import refusal
+from api.http.problems import make_http_error
 
 
 class BodyLimit:
@@ -25,7 +25,7 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise refusal(413, max_bytes=self._max_bytes)
+                raise make_http_error(413, max_bytes=self._max_bytes)
             return message
 
         await self._app(scope, count, send)

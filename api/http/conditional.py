@@ -9,31 +9,31 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from api.http.problems import refusal
+from api.http.problems import make_http_error
 
 ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 KEPT_IN_304 = frozenset({"cache-control", "content-location", "date", "etag", "expires", "vary"})
 ONE_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
 FARTHEST = 10**18
-"""Bytes; no file is longer."""
+"""In bytes: no file is longer."""
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
-"""For the `responses` of an endpoint that answers `not_modified`."""
+"""For the `responses` of an endpoint that calls `answer_unmodified`."""
 
 
-def not_modified(asked: Headers, headers: Mapping[str, str]) -> Response | None:
-    """304 where the client of a GET has what would be sent with these headers; None where it is to be sent.
+def answer_unmodified(asked: Headers, headers: Mapping[str, str]) -> Response | None:
+    """Answer 304 where the client of a GET has what would be sent with these headers; None where it must be sent.
 
     Raises:
         HTTPException: 412, by If-Match or If-Unmodified-Since.
     """
     answered = Headers(headers)
-    etag, modified = answered.get("etag"), date(answered.get("last-modified"))
-    require(asked, etag=etag, modified=modified)
+    etag, modified = answered.get("etag"), parse_date(answered.get("last-modified"))
+    require_conditions(asked, etag=etag, modified=modified)
     if "if-none-match" in asked:
-        known = matches(listed(asked, "if-none-match"), etag, weakly=True)
+        known = matches(join_values(asked, "if-none-match"), etag, weakly=True)
     else:
-        since = date(asked.get("if-modified-since"))
+        since = parse_date(asked.get("if-modified-since"))
         known = since is not None and modified is not None and modified <= since
     if not known:
         return None
@@ -42,18 +42,22 @@ def not_modified(asked: Headers, headers: Mapping[str, str]) -> Response | None:
     )
 
 
-def require(asked: Headers, *, etag: str | None, modified: datetime | None = None) -> None:
-    """Raises HTTPException: 412, the request is for another state of the resource than this."""
+def require_conditions(asked: Headers, *, etag: str | None, modified: datetime | None = None) -> None:
+    """Check If-Match and If-Unmodified-Since.
+
+    Raises:
+        HTTPException: 412, the request is for another state of the resource than this.
+    """
     if "if-match" in asked:
-        met = matches(listed(asked, "if-match"), etag, weakly=False)
+        met = matches(join_values(asked, "if-match"), etag, weakly=False)
     else:
-        since = date(asked.get("if-unmodified-since"))
+        since = parse_date(asked.get("if-unmodified-since"))
         met = since is None or modified is None or modified <= since
     if not met:
-        raise refusal(412)
+        raise make_http_error(412)
 
 
-def listed(headers: Headers, name: str) -> str:
+def join_values(headers: Headers, name: str) -> str:
     return ", ".join(headers.getlist(name))
 
 
@@ -67,39 +71,41 @@ def matches(condition: str, etag: str | None, *, weakly: bool) -> bool:
     return etag.removeprefix("W/") in [tag.removeprefix("W/") if weakly else tag for tag in tags]
 
 
-def date(text: str | None) -> datetime | None:
-    """None of what is no HTTP-date (5.6.7)."""
+def parse_date(text: str | None) -> datetime | None:
+    """Parse an HTTP-date (5.6.7); None for anything else."""
     for form in DATE_FORMATS:
         with suppress(ValueError):
             return datetime.strptime(text or "", form).replace(tzinfo=UTC)
     return None
 
 
-def byte_range(asked: Headers, *, etag: str | None, size: int, modified: str | None = None) -> tuple[int, int] | None:
-    """The first byte and the one after the last that a GET asks for; None where it gets the whole.
+def find_byte_range(
+    asked: Headers, *, etag: str | None, size: int, modified: str | None = None
+) -> tuple[int, int] | None:
+    """Find the first byte and the one after the last that a GET asks for; None where it gets the whole.
 
-    That is where Range names no bytes or several ranges, is malformed, or where If-Range is of another state.
+    It gets the whole where Range names no bytes or several ranges or is malformed, or If-Range is of another state.
 
     Raises:
         HTTPException: 416, there are no such bytes.
     """
-    specifier = range_set(asked.get("range", ""))
+    specifier = parse_ranges(asked.get("range", ""))
     if len(specifier) != 1 or not is_current(asked.get("if-range"), etag=etag, modified=modified):
         return None
     match = ONE_RANGE.fullmatch(specifier[0])
     if match is None or match[1] + match[2] == "":
         return None
     if match[1] == "":  # the last so many bytes
-        start, end = max(0, size - position(match[2])), size
+        start, end = max(0, size - parse_position(match[2])), size
     else:
-        start, end = position(match[1]), min(position(match[2]) + 1 if match[2] else size, size)
+        start, end = parse_position(match[1]), min(parse_position(match[2]) + 1 if match[2] else size, size)
     if start >= end:
-        raise refusal(416, size=size, headers={"Content-Range": f"bytes */{size}"})
+        raise make_http_error(416, size=size, headers={"Content-Range": f"bytes */{size}"})
     return start, end
 
 
-def range_set(header: str) -> list[str]:
-    """Of ranges of bytes; empty of anything else."""
+def parse_ranges(header: str) -> list[str]:
+    """Split a Range of bytes into its ranges; any other unit has none."""
     unit, _, ranges = header.partition("=")
     if unit.strip().lower() != "bytes":
         return []
@@ -107,7 +113,7 @@ def range_set(header: str) -> list[str]:
 
 
 def is_current(if_range: str | None, *, etag: str | None, modified: str | None) -> bool:
-    """Compared strongly; a date is the very Last-Modified (13.1.5)."""
+    """Whether If-Range is this state, compared strongly; a date must equal Last-Modified (13.1.5)."""
     if if_range is None:
         return True
     condition = if_range.strip()
@@ -116,5 +122,5 @@ def is_current(if_range: str | None, *, etag: str | None, modified: str | None) 
     return modified is not None and condition == modified
 
 
-def position(digits: str) -> int:
+def parse_position(digits: str) -> int:
     return min(int(digits), FARTHEST) if len(digits) < 1000 else FARTHEST

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from api.http.tables import ColumnType, Rows, Types
-from api.http.times import rfc3339
+from api.http.times import to_rfc3339
 from jobs.words import words
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -46,7 +46,7 @@ def write_json(value: JsonValue) -> str:
 
 
 CELLS: Mapping[ColumnType, Callable[[Any], str]] = {
-    "timestamp": rfc3339,
+    "timestamp": to_rfc3339,
     "string": write_text,
     "json": write_json,
     "bool": words,

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import STATUS, FieldProblem, problem, refusal
+from api.http.problems import STATUS, FieldProblem, answer_problem, make_http_error
 from api.http.validation import REFUSED
 from jobs.errors import JobsError
 from jobs.pointers import resolvable, to_pointer
@@ -27,9 +27,9 @@ def install(app: FastAPI) -> None:
 
 
 class Errors:
-    """ASGI middleware: answers what middleware inside of it raises, and bugs, as far as nothing has been answered yet.
+    """ASGI middleware: answers exceptions of the middleware inside of it, and bugs, unless an answer has begun.
 
-    Starlette answers a bug too, and then raises it on to the server, which closes the connection unannounced: the
+    Starlette answers a bug too, and then raises it again for the server, which closes the connection unannounced: the
     client's next request on it would be lost. An answer that has begun is cut off, for the client to notice.
     """
 
@@ -68,33 +68,33 @@ def on_jobs_error(request: Request, error: Exception) -> Response:
         return on_bug(request, error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.url.path, error.__cause__ or error)
-    return problem(request, status, str(error), code=error.code)
+    return answer_problem(request, status, str(error), code=error.code)
 
 
 def on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what the handler is registered for
     found = error.errors()
     if any(entry["loc"] == ("body",) for entry in found) and "json" not in request.headers.get("Content-Type", ""):
-        return on_http_exception(request, refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE))
-    fields = [FieldProblem(pointer=pointer(entry, error.body), message=entry["msg"]) for entry in found]
+        return on_http_exception(request, make_http_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE))
+    fields = [FieldProblem(pointer=find_pointer(entry, error.body), message=entry["msg"]) for entry in found]
     detail = "; ".join(": ".join(filter(None, (field.pointer, field.message))) for field in fields[:3])
-    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
+    return answer_problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
 
 
 def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # what the handler is registered for
     if error.status_code == HTTPStatus.NO_CONTENT:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return problem(request, error.status_code, error.detail, headers=error.headers)
+    return answer_problem(request, error.status_code, error.detail, headers=error.headers)
 
 
 def on_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
-    return on_http_exception(request, refusal(HTTPStatus.INTERNAL_SERVER_ERROR))
+    return on_http_exception(request, make_http_error(HTTPStatus.INTERNAL_SERVER_ERROR))
 
 
-def pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # whatever a client sent
-    """The JSON pointer of a validation error; parts that only name a branch of a union are left out."""
+def find_pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # whatever a client sent
+    """Find the JSON pointer of a validation error; parts that only name a branch of a union are left out."""
     place, *parts = entry["loc"]
     if place != "body" or entry["type"] == REFUSED:
         return to_pointer(parts)

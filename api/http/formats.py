@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """As ``?format=`` names it."""
+    """A format, as ``?format=`` names it."""
 
     JSON = "json"
     CSV = "csv"  # RFC 4180
@@ -47,7 +47,7 @@ EXAMPLES: Mapping[Format, Mapping[str, str]] = {
 }
 
 
-def headers(kind: Format, stem: str) -> dict[str, str]:
-    """Headers of a file named by the stem (ASCII) and the format: a drawing is shown, a table is saved."""
+def make_headers(kind: Format, stem: str) -> dict[str, str]:
+    """Make the headers of a file named by the stem (ASCII) and the format: a drawing is shown, a table is saved."""
     disposition = "inline" if kind in DRAWINGS else "attachment"
     return {"Content-Disposition": f'{disposition}; filename="{stem}.{kind}"', **VARY}

@@ -1,4 +1,4 @@
-"""HEAD wherever there is GET, OPTIONS everywhere, and an Allow that names every method of a path (RFC 9110)."""
+"""Answers HEAD wherever there is GET and OPTIONS everywhere, and names every method of a path in Allow (RFC 9110)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
-OF_A_GET_ALONE = (b"range", b"if-range")
+GET_ONLY_HEADERS = (b"range", b"if-range")
 WHOLE_SERVICE = "*"
 
 
@@ -23,20 +23,20 @@ class Methods:
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._answer_head(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and (allow := allowed(scope)):
+        elif scope["method"] == "OPTIONS" and (allow := list_allowed(scope)):
             await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow.encode())]})
             await send({"type": "http.response.body", "body": b""})
         else:
-            await self._app(scope, receive, with_allow({**scope}, send))
+            await self._app(scope, receive, add_allow({**scope}, send))
 
     async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As GET is answered, without the body, and without waiting for one that is streamed and may have no end.
+        """Answer as GET, without the body, and without waiting for one that is streamed and may have no end.
 
-        The whole is what is described: ranges are defined for GET alone (14.2).
+        The headers describe the whole: ranges are defined for GET alone (14.2).
         """
         asked = {**scope}
         scope["method"] = "GET"
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in OF_A_GET_ALONE]
+        scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in GET_ONLY_HEADERS]
         with CancelScope() as rest:
 
             async def send_head(message: Message) -> None:
@@ -46,34 +46,34 @@ class Methods:
                     if "content-length" not in MutableHeaders(scope=message):
                         rest.cancel()
 
-            await self._app(scope, receive, with_allow(asked, send_head))
+            await self._app(scope, receive, add_allow(asked, send_head))
 
 
-def with_allow(asked: Scope, send: Send) -> Send:
-    """Of a 405; the router knows the methods of the first route that has the path, and there may be others."""
+def add_allow(asked: Scope, send: Send) -> Send:
+    """Set Allow in a 405: the router names the methods of the first route that has the path, not of all."""
 
     async def send_with_allow(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 405:
-            MutableHeaders(scope=message)["Allow"] = allowed(asked)
+            MutableHeaders(scope=message)["Allow"] = list_allowed(asked)
         await send(message)
 
     return send_with_allow
 
 
-def allowed(scope: Scope) -> str:
-    """The methods of the request's path, as Allow has them; empty where there is no such path."""
+def list_allowed(scope: Scope) -> str:
+    """List the methods of the request's path, as Allow has them; empty where there is no such path."""
     routes = scope["app"].routes
     anywhere = scope["path"] == WHOLE_SERVICE
-    found = [method for method in ROUTED if anywhere or has(routes, {**scope, "method": method})]
-    return ", ".join([*with_head(found), "OPTIONS"] if found else [])
+    found = [method for method in ROUTED if anywhere or has_route(routes, {**scope, "method": method})]
+    return ", ".join([*add_head(found), "OPTIONS"] if found else [])
 
 
-def has(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+def has_route(routes: Sequence[BaseRoute], scope: Scope) -> bool:
     matching = (route for route in routes if route.matches({**scope})[0] is Match.FULL)
     return any(scope["method"] == "GET" or not isinstance(route, Mount) for route in matching)  # files are mounted
 
 
-def with_head(methods: Sequence[str]) -> Iterator[str]:
+def add_head(methods: Sequence[str]) -> Iterator[str]:
     for method in methods:
         yield method
         if method == "GET":

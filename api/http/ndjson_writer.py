@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from api.http import numbers
 from api.http.tables import Rows, Types
-from api.http.times import rfc3339
+from api.http.times import to_rfc3339
 
 
 def write(types: Types, batches: Iterable[Rows]) -> Iterator[bytes]:
@@ -17,7 +17,7 @@ def write(types: Types, batches: Iterable[Rows]) -> Iterator[bytes]:
 
 
 def to_objects(types: Types, rows: Rows) -> Iterator[dict[str, Any]]:
-    """Make each row a JSON object; rows of finite numbers alone, which most are, are not searched for others."""
+    """Make each row a JSON object; only rows with a number that is not finite, which are few, are marked."""
     if not rows:
         return
     times = [name for name, kind in types.items() if kind == "timestamp"]
@@ -27,5 +27,5 @@ def to_objects(types: Types, rows: Rows) -> Iterator[dict[str, Any]]:
     for at, row in enumerate(rows):
         found = dict(zip(types, row, strict=True))
         for name in times:
-            found[name] = None if found[name] is None else rfc3339(found[name])
+            found[name] = None if found[name] is None else to_rfc3339(found[name])
         yield numbers.mark(found) if at in searched else found

@@ -8,8 +8,8 @@ from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 
 from api.http.formats import MEDIA_TYPES, Format
-from api.http.problems import refusal
-from api.http.validation import invalid_value
+from api.http.problems import make_http_error
+from api.http.validation import make_refusal
 
 QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 NOT_ACCEPTED = (0.0, 0)
@@ -44,7 +44,7 @@ def find_named(name: str, offered: Sequence[Format]) -> Format:
         if name == choice:
             return choice
     message = f"format is one of {', '.join(offered)}"
-    raise RequestValidationError([invalid_value(("query", "format"), message, name)])
+    raise RequestValidationError([make_refusal(("query", "format"), message, name)])
 
 
 def find_accepted(header: str, offered: Sequence[Format]) -> Format:
@@ -52,7 +52,7 @@ def find_accepted(header: str, offered: Sequence[Format]) -> Format:
     preferences = {choice: rate(MEDIA_TYPES[choice], ranges) for choice in offered}
     best = max(offered, key=lambda choice: preferences[choice])
     if preferences[best] <= NOT_ACCEPTED:
-        raise refusal(406, media_types=", ".join(MEDIA_TYPES[choice] for choice in offered))
+        raise make_http_error(406, media_types=", ".join(MEDIA_TYPES[choice] for choice in offered))
     return best
 
 
@@ -66,7 +66,7 @@ def parse_qualities(header: str) -> Iterator[tuple[str, float]]:
 
 
 def rate(media_type: str, ranges: Sequence[tuple[str, float]]) -> tuple[float, int]:
-    """The quality that the most precise of the matching ranges gives, and how precise that one is."""
+    """Find the quality that the most precise of the matching ranges gives, and how precise that one is."""
     patterns = ["*/*", media_type.partition("/")[0] + "/*", media_type]
     matches = [(patterns.index(pattern) + 1, quality) for pattern, quality in ranges if pattern in patterns]
     precision, quality = max(matches, default=(0, 0.0))

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
-from api.http.times import rfc3339
+from api.http.times import to_rfc3339
 from jobs.pointers import to_pointer
 
 # Any: a JSON document is as nested as its endpoint likes.
@@ -25,11 +25,11 @@ NonFinite = Annotated[
     dict[str, Literal["inf", "-inf", "nan"]] | None,
     Field(description="What each null stands for, by JSON pointer; absent where every number is finite."),
 ]
-"""A model's field `non_finite`, whose default is None."""
+"""The type of a model's field `non_finite`, whose default is None."""
 
 
 class ExactJSON(JSONResponse):
-    """A JSON response whose numbers are rendered as above."""
+    """A JSON response whose numbers survive exactly."""
 
     def render(self, content: Document) -> bytes:
         return render(content)
@@ -60,7 +60,7 @@ def to_finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: 
     if isinstance(value, Mapping):
         return mark(value)
     if isinstance(value, datetime):
-        return rfc3339(value)
+        return to_rfc3339(value)
     if isinstance(value, np.ndarray) or holds_only_floats(value):
         return array_to_finite(np.asarray(value), pointer, found)
     if isinstance(value, list | tuple):

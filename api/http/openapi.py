@@ -1,14 +1,14 @@
-"""The OpenAPI document: FastAPI's, with a summary and an example of everything, and errors as the problems they are."""
+"""The OpenAPI document: FastAPI's, completed by a summary and an example of everything, and errors as problems."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 
-from api.http.prefix import below
+from api.http.prefix import add_prefix
 from api.http.problems import MEDIA_TYPE, Problem
 from api.http.responses import declare_errors
-from api.http.samples import sample
+from api.http.samples import make_sample
 
 Operation = dict[str, Any]
 Schemas = dict[str, Any]
@@ -20,13 +20,16 @@ DONE = {"200": "The answer.", "202": "Accepted, and safe.", "204": "Done."}
 TAGS = [
     {"name": "activations", "description": "The catalog, and its functions evaluated and drawn: answered at once."},
     {"name": "gradients", "description": "The article's worked examples, for any input: answered at once."},
-    {"name": "jobs", "description": "Trainings: submit, find, follow, compare, cancel; their figures and weights."},
+    {
+        "name": "jobs",
+        "description": "Trainings: submit, find, follow, compare and cancel them; their figures and weights.",
+    },
     {
         "name": "sweeps",
         "description": "Many jobs at once: each activation, seed and point of a grid over the fields of a job.",
     },
-    {"name": "published", "description": "What the article published of its experiment, and ours beside it."},
-    {"name": "operation", "description": "For whoever runs the service."},
+    {"name": "published", "description": "The article's published figures, and the comparison of a sweep with them."},
+    {"name": "operation", "description": "Health, workers and metrics of the service."},
 ]
 
 
@@ -35,37 +38,37 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = completed(generate())
-        return {**app.openapi_schema, "servers": [{"url": below("") or "/", "description": "This service."}]}
+            app.openapi_schema = complete(generate())
+        return {**app.openapi_schema, "servers": [{"url": add_prefix("") or "/", "description": "This service."}]}
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
+def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in REPLACED:
         schemas.pop(name, None)
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schema.pop("$defs"), Problem=schema)
-    for path, operation in operations(document):
+    for path, operation in list_operations(document):
         summarize(operation)
         show_request(operation, schemas)
         for status, response in operation["responses"].items():
             if int(status) >= 400:
-                show_problems(int(status), response, instance=asked_for(path, operation))
+                show_problems(int(status), response, instance=fill_path(path, operation))
             else:
                 show_answer(status, response, schemas)
     return document
 
 
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
+def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             yield path, operation
 
 
 def summarize(operation: Operation) -> None:
-    """The first sentence of the endpoint's docstring; the rest describes it."""
+    """Take the first sentence of the endpoint's docstring for the summary, and the rest for the description."""
     sentence, _, rest = operation["description"].partition(".")
     operation["summary"] = " ".join(sentence.split())
     operation["description"] = rest.strip() or operation["description"]
@@ -75,7 +78,7 @@ def show_request(operation: Operation, schemas: Schemas) -> None:
     if "requestBody" not in operation:
         return
     content = operation["requestBody"]["content"][JSON]
-    examples = resolved(content["schema"], schemas).get("examples") or [sample(content["schema"], schemas)]
+    examples = resolve(content["schema"], schemas).get("examples") or [make_sample(content["schema"], schemas)]
     content["examples"] = {f"example {number}": {"value": value} for number, value in enumerate(examples, start=1)}
 
 
@@ -84,7 +87,7 @@ def show_answer(status: str, response: dict[str, Any], schemas: Schemas) -> None
         response["description"] = DONE[status]
     content = response.get("content", {}).get(JSON)
     if content:
-        content["example"] = sample(content["schema"], schemas)
+        content["example"] = make_sample(content["schema"], schemas)
 
 
 def show_problems(status: int, response: dict[str, Any], *, instance: str) -> None:
@@ -97,15 +100,15 @@ def show_problems(status: int, response: dict[str, Any], *, instance: str) -> No
     response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}}
 
 
-def asked_for(path: str, operation: Operation) -> str:
-    """The path as a request would have it."""
+def fill_path(path: str, operation: Operation) -> str:
+    """Fill in the parameters of the path, as a request does."""
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", str(sample(parameter["schema"], {})))
+            path = path.replace(f"{{{parameter['name']}}}", str(make_sample(parameter["schema"], {})))
     return path
 
 
-def resolved(schema: dict[str, Any], schemas: Schemas) -> dict[str, Any]:
+def resolve(schema: dict[str, Any], schemas: Schemas) -> dict[str, Any]:
     name = schema.get("$ref", "").rpartition("/")[2]
     found: dict[str, Any] = schemas[name] if name else schema
     return found

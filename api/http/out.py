@@ -1,4 +1,4 @@
-"""What every answer's model has in common."""
+"""The base of every answer's model."""
 
 from pydantic import BaseModel, ConfigDict
 

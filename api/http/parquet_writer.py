@@ -69,6 +69,6 @@ def to_arrow(column: Sequence[Any], kind: ColumnType) -> Any:  # noqa: ANN401  #
 
 
 def to_microseconds(moment: datetime) -> int:
-    """Microseconds since 1970, in whole numbers: a float of seconds would round."""
+    """Count the microseconds since 1970, in whole numbers: a float of seconds would round."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

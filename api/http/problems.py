@@ -38,7 +38,7 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Of the domain's errors, whose codes and texts are in jobs/errors.py."""
+"""The statuses of the domain's errors, whose codes and texts are in jobs/errors.py."""
 
 
 class HttpError(NamedTuple):
@@ -117,12 +117,12 @@ class ProblemJSON(JSONResponse):
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def refusal(status: int, *, headers: Mapping[str, str] | None = None, **values: object) -> HTTPException:
-    """An error of HTTP itself to raise, with its text; the values fill in what the text leaves open."""
+def make_http_error(status: int, *, headers: Mapping[str, str] | None = None, **values: object) -> HTTPException:
+    """Make an error of HTTP itself, to be raised; the values fill in the template of its text."""
     return HTTPException(status, HTTP_ERRORS[status].detail.format(**values), headers)
 
 
-def problem(
+def answer_problem(
     request: Request,
     status: int,
     detail: str,

@@ -12,12 +12,11 @@ from runtime.settings import InvalidRootPath, normal_root_path
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
-class Forwarded(ProxyHeadersMiddleware):
-    """ASGI middleware, around all others.
+class ForwardedHeaders(ProxyHeadersMiddleware):
+    """ASGI middleware, around all others: uvicorn's, with X-Forwarded-Host and X-Forwarded-Prefix.
 
-    uvicorn's, which takes X-Forwarded-For and X-Forwarded-Proto from the addresses that are trusted; and with them
-    X-Forwarded-Host and X-Forwarded-Prefix. The prefix is else the setting's. It makes no difference whether a proxy
-    strips it from the path.
+    Like X-Forwarded-For and X-Forwarded-Proto, they are taken from trusted addresses alone. Without the last, the
+    prefix is the setting's. It makes no difference whether a proxy strips it from the path.
     """
 
     def __init__(self, app: ASGIApp, *, trusted: str, root_path: str) -> None:
@@ -31,18 +30,18 @@ class Forwarded(ProxyHeadersMiddleware):
         path = self._root_path
         if scope.get("client") and scope["client"][0] in self.trusted_hosts:
             headers = Headers(scope=scope)
-            path = said_prefix(headers) or path
+            path = read_prefix(headers) or path
             take_host(scope, headers)
         place_below(scope, path)
         token = prefix.current.set(path)
         try:
-            await super().__call__(scope, receive, redirecting_here(send))  # type: ignore[arg-type]
+            await super().__call__(scope, receive, redirect_here(send))  # type: ignore[arg-type]
         finally:
             prefix.current.reset(token)
 
 
-def said_prefix(headers: Headers) -> str | None:
-    """Of several proxies, the outermost says its own first."""
+def read_prefix(headers: Headers) -> str | None:
+    """Read X-Forwarded-Prefix; of several proxies, the outermost writes its own first."""
     said = ",".join(headers.getlist("x-forwarded-prefix"))
     try:
         return "".join(normal_root_path(part.strip()) for part in said.split(","))
@@ -58,7 +57,7 @@ def take_host(scope: Scope, headers: Headers) -> None:
 
 
 def place_below(scope: Scope, root_path: str) -> None:
-    """As ASGI has it, where the path begins with `root_path`."""
+    """Set the scope's `root_path` and begin its path with it, as ASGI requires."""
     scope["root_path"] = root_path
     if not f"{scope['path']}/".startswith(f"{root_path}/"):
         scope["path"] = root_path + scope["path"]
@@ -66,19 +65,19 @@ def place_below(scope: Scope, root_path: str) -> None:
             scope["raw_path"] = root_path.encode() + scope["raw_path"]
 
 
-def redirecting_here(send: Send) -> Send:
-    """The router's redirect of a trailing slash names a host, which a proxy may not have told: the path is enough."""
+def redirect_here(send: Send) -> Send:
+    """Redirect to a path alone: the host in the router's redirect of a trailing slash may be a proxy's."""
 
     async def send_here(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 307:
             headers = MutableHeaders(scope=message)
-            headers["Location"] = without_host(headers["Location"])
+            headers["Location"] = remove_host(headers["Location"])
         await send(message)
 
     return send_here
 
 
-def without_host(url: str) -> str:
-    """Of an absolute URL; a path with two slashes at its beginning would be taken for a host."""
+def remove_host(url: str) -> str:
+    """Remove scheme and host from an absolute URL, unless its path begins with two slashes, as a host does."""
     path = re.sub(r"^https?://[^/]*", "", url)
     return url if path.startswith("//") else path

@@ -1,4 +1,4 @@
-"""What an endpoint declares in OpenAPI of its responses: the files beside JSON, and the errors."""
+"""Declares the responses of an endpoint in OpenAPI: the files beside JSON, and the errors."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -34,7 +34,7 @@ def describe_formats(kinds: Sequence[Format]) -> dict[str, Any]:
 
 
 def declare_errors(*declarations: int | type[errors.JobsError]) -> Responses:
-    """Declare these errors, with an example a code; a status is the error of HTTP itself."""
+    """Declare these errors, with an example a code; a status stands for the error of HTTP itself."""
     found: Responses = {}
     of_the_disk = (errors.DiskFull, errors.DiskFailed) if errors.DatabaseUnavailable in declarations else ()
     for error in (*declarations, *of_the_disk):
@@ -48,7 +48,7 @@ def declare_errors(*declarations: int | type[errors.JobsError]) -> Responses:
 
 
 def read_declaration(error: int | type[errors.JobsError]) -> tuple[int, str, str]:
-    """Status, code and text."""
+    """Read the status, code and text of an error."""
     if not isinstance(error, int):
         return STATUS[error], error.code, str(error())
     code, detail, example = HTTP_ERRORS[error]
@@ -61,7 +61,7 @@ def describe_status(status: int) -> dict[str, Any]:
 
 
 def make_example(status: int, code: str, detail: str) -> dict[str, Any]:
-    """A problem but for its `instance`, which api/http/openapi.py knows."""
+    """Make a problem without its `instance`, which api/http/openapi.py knows."""
     fields = {"errors": [INVALID.example]} if code == INVALID.code else {}
     return {
         "type": "about:blank",

@@ -1,4 +1,4 @@
-"""Checks of every request under /v1 before its endpoint sees it: readable text, and known parameters."""
+"""Checks every request under /v1 before its endpoint sees it: readable text, and known parameters."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from api.http import strict_json
 from api.http.numbers import DECIMAL, INTEGER
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 
 UNUSABLE_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NUMBERS: Mapping[type, tuple[re.Pattern[str], str]] = {
@@ -32,10 +32,11 @@ Refusal = dict[str, Any]
 
 
 class Route(APIRoute):
-    """Refuses what could be read in two ways, before the endpoint and its dependencies see the request.
+    """Refuses a request that could be read in two ways, before the endpoint and its dependencies see it.
 
-    With 422 text that is not UTF-8 or holds a NUL, a query parameter that the endpoint does not know, one that is given
-    twice and is no list, and a number that is not written in ASCII digits; then the body as api.http.strict_json does.
+    It answers 422 to text that is not UTF-8 or holds a NUL, to a query parameter that the endpoint does not know or
+    that is given twice and is no list, and to a number that is not written in ASCII digits; then the body is parsed by
+    api.http.strict_json.
     """
 
     @cached_property
@@ -46,7 +47,7 @@ class Route(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(given: Request) -> Response:
-            refuse([*unusable_text(given), *self.parameters.refusals(given)])
+            refuse([*find_unusable_text(given), *self.parameters.find_refusals(given)])
             request = ReadRequest(given.scope, given.receive)
             if self.body_field is not None and is_json(request):
                 await request.read()
@@ -68,7 +69,7 @@ Undeclared = Annotated[dict[str, str], Depends(read_undeclared)]
 
 
 class ReadRequest(Request):
-    """Its JSON is parsed strictly, and once."""
+    """A request whose JSON is parsed strictly, and once."""
 
     document: Any = None  # any JSON
 
@@ -85,7 +86,7 @@ class ReadRequest(Request):
 
 
 def is_json(request: Request) -> bool:
-    """As FastAPI decides it."""
+    """Whether FastAPI takes the body for JSON."""
     message = Message()
     message["content-type"] = request.headers.get("content-type", "")
     subtype = message.get_content_subtype()
@@ -97,18 +98,18 @@ def refuse(refusals: list[Refusal]) -> None:
         raise RequestValidationError(refusals)
 
 
-def unusable_text(request: Request) -> Iterator[Refusal]:
+def find_unusable_text(request: Request) -> Iterator[Refusal]:
     try:
         unquote_to_bytes(request.scope["query_string"]).decode()
     except UnicodeDecodeError:
-        yield invalid_value(("query",), "the query is not UTF-8", None)
+        yield make_refusal(("query",), "the query is not UTF-8", None)
     for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
         if found := strict_json.UNUSABLE.search(name + value):
             place = "path" if name in request.path_params else "query"
-            yield invalid_value((place, name), strict_json.unusable(found[0]), None)
+            yield make_refusal((place, name), strict_json.describe_unusable(found[0]), None)
     for name, value in request.headers.items():
         if UNUSABLE_IN_A_HEADER.search(value):
-            yield invalid_value(("header", name), "holds a control character", None)
+            yield make_refusal(("header", name), "holds a control character", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Parameters:
     """The parameters that an endpoint and its dependencies declare, in query, path and headers."""
 
     numbers: tuple[tuple[str, str, type], ...]
-    """Where, name and type."""
+    """Place, name and type of each."""
     query: frozenset[str]
     lists: frozenset[str]
     any_query: bool
@@ -124,46 +125,46 @@ class Parameters:
 
     @classmethod
     def of(cls, dependant: Dependant) -> "Parameters":
-        parts = [*flat(dependant)]
+        parts = [*flatten(dependant)]
         query = {field.alias: field.field_info.annotation for part in parts for field in part.query_params}
         fields = [field for part in parts for field in (*part.path_params, *part.query_params, *part.header_params)]
         return cls(
             numbers=tuple(
                 (field.field_info.in_.value, field.alias, kind)  # type: ignore[attr-defined]  # these are all Params
                 for field in fields
-                if (kind := number_type(field.field_info.annotation)) is not None
+                if (kind := find_number_type(field.field_info.annotation)) is not None
             ),
             query=frozenset(query),
             lists=frozenset(name for name, annotation in query.items() if get_origin(annotation) is list),
             any_query=any(part.call is read_undeclared for part in parts),
         )
 
-    def refusals(self, request: Request) -> Iterator[Refusal]:
+    def find_refusals(self, request: Request) -> Iterator[Refusal]:
         counts = Counter(name for name, _ in request.query_params.multi_items())
         for name, count in counts.items():
             if name not in self.query and not self.any_query:
-                yield invalid_value(("query", name), unknown_parameter(self.query), None)
+                yield make_refusal(("query", name), describe_unknown(self.query), None)
             elif count > 1 and name not in self.lists:
-                yield invalid_value(("query", name), "given more than once, and only one value counts", None)
+                yield make_refusal(("query", name), "given more than once, and only one value counts", None)
         given = {"query": request.query_params, "path": request.path_params, "header": request.headers}
         for place, name, kind in self.numbers:
             pattern, description = NUMBERS[kind]
             text = given[place].get(name)
             if text is not None and not pattern.fullmatch(text):
-                yield invalid_value((place, name), f"Input should be {description}", text)
+                yield make_refusal((place, name), f"Input should be {description}", text)
 
 
-def unknown_parameter(known: frozenset[str]) -> str:
+def describe_unknown(known: frozenset[str]) -> str:
     return f"unknown query parameter; known: {', '.join(sorted(known)) or 'none'}"
 
 
-def flat(dependant: Dependant) -> Iterator[Dependant]:
+def flatten(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for sub_dependant in dependant.dependencies:
-        yield from flat(sub_dependant)
+        yield from flatten(sub_dependant)
 
 
-def number_type(annotation: Any) -> type | None:  # noqa: ANN401  # any annotation
-    """Of `int`, `float` and either of them or None; None of anything else."""
+def find_number_type(annotation: Any) -> type | None:  # noqa: ANN401  # any annotation
+    """Find `int` or `float` in either of them, also with None; None in anything else."""
     choices = {*(get_args(annotation) or (annotation,))} - {type(None)}
     return next(iter(choices)) if len(choices) == 1 and choices <= {int, float} else None

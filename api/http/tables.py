@@ -36,7 +36,7 @@ class Table:
         return [*zip(*(to_list(self.columns[name]) for name in self.types), strict=True)]
 
     def objects(self) -> list[dict[str, Any]]:
-        """Each row as an object, for an answer in JSON."""
+        """Make an object of each row, for an answer in JSON."""
         return [dict(zip(self.types, row, strict=True)) for row in self.rows()]
 
 

@@ -1,4 +1,4 @@
-"""Times in answers: RFC 3339 in UTC, always with six digits of a second, so that a column of them is of one form."""
+"""Times in answers: RFC 3339 in UTC, always with six digits of a second, so that a column of them has one form."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import PlainSerializer, WithJsonSchema
 
 
-def rfc3339(moment: datetime) -> str:
-    """`2026-11-23T09:30:00.000000Z`, whichever zone the moment is told in."""
+def to_rfc3339(moment: datetime) -> str:
+    """Write as `2026-11-23T09:30:00.000000Z`, whatever zone the moment has."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 Time = Annotated[
     datetime,
-    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    PlainSerializer(to_rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000Z"]}),
 ]
-"""Of a model's field."""
+"""The type of a model's field."""

@@ -88,9 +88,9 @@ def download(
     with sessions.read() as session:
         checkpoint = checkpoints.find(session, job_id, epoch)
     headers, size = make_headers(checkpoint), checkpoint.size_bytes
-    if unmodified := conditional.not_modified(request.headers, headers):
+    if unmodified := conditional.answer_unmodified(request.headers, headers):
         return unmodified
-    part = conditional.byte_range(request.headers, etag=headers["ETag"], size=size)
+    part = conditional.find_byte_range(request.headers, etag=headers["ETag"], size=size)
     start, end = part or (0, size)
     content = read_content(checkpoint, start, end, folder_url=settings.checkpoints)
     if end - start == size:

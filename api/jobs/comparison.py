@@ -21,7 +21,7 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
 from api.http.tables import ColumnType, Table
-from api.http.validation import invalid_value, names_in
+from api.http.validation import make_refusal, split_names
 from api.jobs.figures import MetricName
 from api.plots import axes, styles
 from api.plots.drawings import Drawing
@@ -72,14 +72,14 @@ def parse_ids(
         Query(description="Ids of 1 to 24 jobs: separated by commas, or given again.", examples=[["0193…,0194…"]]),
     ],
 ) -> list[str]:
-    ids = names_in(jobs)
+    ids = split_names(jobs)
     if not 1 <= len(ids) <= MAX_LINES:
         reason = f"name 1 to {MAX_LINES} jobs, separated by commas"
     elif repeated := [job_id for job_id, count in Counter(ids).items() if count > 1]:
         reason = f"{repeated[0]} is given twice"
     else:
         return ids
-    raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
+    raise RequestValidationError([make_refusal(("query", "jobs"), reason, jobs)])
 
 
 @router.get(

@@ -49,7 +49,7 @@ def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     with sessions.read() as session:
         out = JobOut.of(job_list.find_record(session, job_id))
     body, etag = encode(out)
-    unmodified = conditional.not_modified(request.headers, {"ETag": etag})
+    unmodified = conditional.answer_unmodified(request.headers, {"ETag": etag})
     return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
 
 
@@ -98,7 +98,8 @@ def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settin
     with sessions.read() as session:
         jobs.refuse_unremovable(session, job_id)
         _, etag = encode(JobOut.of(job_list.find_record(session, job_id)))
-    conditional.require(request.headers, etag=etag)  # last: conditions do not apply to a request that fails anyway
+    # last: conditions do not apply to a request that fails anyway
+    conditional.require_conditions(request.headers, etag=etag)
     # Before the rows, so that no file outlives its job; and outside of any transaction, as storage may be slow.
     delete_checkpoints(settings.checkpoints, job_id)
     with sessions.begin() as session:

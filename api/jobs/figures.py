@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from api.http import csv_writer
 from api.http.tables import ColumnType
-from api.http.times import rfc3339
+from api.http.times import to_rfc3339
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
 
 COLUMN_TYPES: Mapping[type, ColumnType] = {int: "int64", float: "float64", str: "string", datetime: "timestamp"}
@@ -37,7 +37,7 @@ def document_fields(figures: Mapping[str, Figure]) -> dict[str, FieldInfo]:
 def show_row(figures: Mapping[str, Figure]) -> dict[str, Any]:
     """A row, as JSON has it."""
     examples = {name: figure.example for name, figure in figures.items()}
-    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in examples.items()}
+    return {name: to_rfc3339(value) if isinstance(value, datetime) else value for name, value in examples.items()}
 
 
 def show_csv(figures: Mapping[str, Figure], **before: str | float) -> str:

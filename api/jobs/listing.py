@@ -10,7 +10,7 @@ from api.dependencies import Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route, Undeclared
 from api.http.samples import EXAMPLE_ID
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 from api.jobs.models import JobOut, JobPage
 from db import job_list
 from jobs.errors import DatabaseUnavailable, InvalidCursor
@@ -31,7 +31,7 @@ def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
     for name, value in undeclared.items():
         match = METADATA_FILTER.fullmatch(name)
         if match is None:
-            raise RequestValidationError([invalid_value(("query", name), "unknown query parameter", value)])
+            raise RequestValidationError([make_refusal(("query", name), "unknown query parameter", value)])
         found[match[1]] = value
     return found
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from api.http.numbers import NonFinite
 from api.http.out import Out
-from api.http.prefix import below
+from api.http.prefix import add_prefix
 from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.figures import EPOCH_FIELDS
@@ -220,7 +220,7 @@ def read_transition(event: Event) -> Transition:
 
 
 def make_links(job_id: str) -> Links:
-    own = below(f"/v1/jobs/{job_id}")
+    own = add_prefix(f"/v1/jobs/{job_id}")
     return Links(
         self=own,
         **{

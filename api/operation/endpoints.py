@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from api.dependencies import Hints, Sessions
 from api.http.out import Out
-from api.http.problems import problem
+from api.http.problems import answer_problem
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.times import Time
@@ -47,7 +47,7 @@ def check_ready(request: Request, sessions: Sessions, queue: Hints) -> Response:
     """Check that SQL and the broker answer and have room, and the schema is current; else 503 names the problem."""
     wrong = [*find_database_problems(sessions), *find_broker_problems(queue)]
     if wrong:
-        return problem(request, 503, "; ".join(wrong))
+        return answer_problem(request, 503, "; ".join(wrong))
     return JSONResponse(Alive().model_dump())
 
 

@@ -12,7 +12,7 @@ def make_panel(figure: Figure, lines: Sequence[Line], *, with_stage: bool = True
 
 
 def label(figure: Figure, *, with_stage: bool = True) -> str:
-    """Such as `training loss (nats, log scale)`; without the stage for an axis of both."""
+    """Write a label such as `training loss (nats, log scale)`, without the stage for an axis of both."""
     stage = f"{figure.stage} " if figure.stage and with_stage else ""
     unit = "%" if figure.percent else figure.unit
     more = ", ".join(filter(None, (unit, "log scale" if figure.log else "")))
@@ -20,5 +20,5 @@ def label(figure: Figure, *, with_stage: bool = True) -> str:
 
 
 def scale(figure: Figure) -> float:
-    """By which a figure is multiplied to be in the axis's unit."""
+    """Find the factor that brings a figure into the axis's unit."""
     return 100 if figure.percent else 1

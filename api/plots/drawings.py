@@ -30,7 +30,7 @@ class Drawing:
     subtitle: str = ""
 
     def render(self, kind: Format) -> bytes:
-        """As SVG or PNG; the same data give the same bytes."""
+        """Render as SVG or PNG; the same data give the same bytes."""
         with ONE_AT_A_TIME, plain_text():
             content = io.BytesIO()
             title = shortened(self.title, LONGEST_TITLE)
@@ -41,7 +41,7 @@ class Drawing:
 
 @contextmanager
 def plain_text() -> Iterator[None]:
-    """Make matplotlib draw text as it is: `$` is a dollar, and what the font lacks is a box without a word about it."""
+    """Make matplotlib draw text as it is: `$` is a dollar, and what the font lacks is a box, without a warning."""
     import matplotlib as mpl  # noqa: PLC0415  # see above
 
     # Text stays text, to be found and read aloud; the salt makes ids that are the same every time.

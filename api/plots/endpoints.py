@@ -10,7 +10,7 @@ from api.http.answers import draw
 from api.http.formats import Format
 from api.http.responses import declare_drawing, declare_errors
 from api.http.routing import Route
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 from api.jobs.figures import MetricName
 from api.jobs.parameters import JobId
 from api.plots.job_drawings import draw_job, draw_layers
@@ -24,7 +24,7 @@ from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
 
 router = APIRouter(route_class=Route)
 
-Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", examples=["png"])]
+Kind = Annotated[Literal["svg", "png"], Path(description="The file's format.", examples=["png"])]
 
 
 @router.get(
@@ -34,7 +34,7 @@ Kind = Annotated[Literal["svg", "png"], Path(description="Of the file.", example
     responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
-    """Its loss and accuracy by epoch, in training and in validation."""
+    """Draw a job's loss and accuracy by epoch, in training and in validation."""
     with sessions.read() as session:
         job, epochs = jobs.find(session, job_id), history.read_epochs(session, job_id)
     return draw(Format(kind), f"job-{job_id}", draw_job(job, epochs))
@@ -47,7 +47,7 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
 )
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
-    """Each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
+    """Draw each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
     with sessions.read() as session:
         job, rows = jobs.find(session, job_id), history.read_layers(session, job_id)
     return draw(Format(kind), f"layers-{job_id}", draw_layers(job, rows))
@@ -79,7 +79,7 @@ def plot_sweep(
         ),
     ] = None,
 ) -> Response:
-    """A line a configuration: the mean over its seeds by epoch, and a band from the lowest to the highest of them.
+    """Draw a line a configuration: the mean over its seeds by epoch, and a band from the lowest to the highest of them.
 
     Hollow markers are the article's points, see GET /v1/published. An activation keeps its colour when others are
     excluded. Of more than 24 configurations, those of the lowest validation loss are drawn.
@@ -87,6 +87,6 @@ def plot_sweep(
     names: list[MetricName] = [metric] if metric else ["val_loss", "val_binary_accuracy" if beside else "val_accuracy"]
     if beside and names[0] not in published.METRICS:
         message = f"nothing is published of {names[0]}, only of {' and '.join(published.METRICS)}"
-        raise RequestValidationError([invalid_value(("query", "beside"), message, beside)])
+        raise RequestValidationError([make_refusal(("query", "beside"), message, beside)])
     found = select(sessions, sweep_id, names, exclude=exclude, most=MAX_LINES)
     return draw(Format(kind), f"sweep-{sweep_id}", draw_sweep(found, with_published=beside is not None))

@@ -11,7 +11,7 @@ MAX_LINES = 24
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points; those that the axes cannot show are left out, and counted in a corner."""
+    """A line through points; those that the axes cannot show are left out, and counted in a corner."""
 
     label: str
     x: Sequence[float]
@@ -19,13 +19,13 @@ class Line:
     band: tuple[Sequence[float], Sequence[float]] | None = None
     """Lower and upper bounds of y, shaded."""
     style: Style | None = None
-    """None = of no activation: that of its place in the panel."""
+    """None = the style of its place in the panel."""
     hollow: bool = False
-    """Whether its markers are."""
+    """Whether its markers are hollow."""
     jumps: Sequence[Jump] = ()
-    """Where it breaks off and goes on elsewhere, with a dot filled where it is, and open where it only tends to."""
+    """Where it is discontinuous: it breaks off, with a filled dot at the value and an open one at each other limit."""
     points_only: bool = False
-    """Hollow markers and no line: what somebody else measured. The legend does not name it."""
+    """Hollow markers and no line, for published points. The legend does not name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

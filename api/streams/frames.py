@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.sse import ServerSentEvent
 
 from api.http.responses import Responses
-from api.http.times import rfc3339
+from api.http.times import to_rfc3339
 from api.jobs.models import DiagnosisOut, EpochOut
 from api.sweeps.models import JobCounts
 from api.sweeps.summary import derive_state
@@ -40,7 +40,7 @@ def describe_event(event: Event, epoch: Epoch | None) -> dict[str, Any]:
     """Make the data of an event; those of an epoch are its row in the history."""
     if epoch is not None:
         return EpochOut.model_validate(epoch).model_dump(mode="json")
-    return {**(order(event.data) if event.kind == "diagnosis" else event.data), "at": rfc3339(event.at)}
+    return {**(order(event.data) if event.kind == "diagnosis" else event.data), "at": to_rfc3339(event.at)}
 
 
 def order(diagnosis: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
 from api.streams.frames import EVENTS_AT_ONCE, declare_stream, make_frame, make_reset
@@ -55,7 +55,7 @@ def find_start(
 
 def parse_number(last_event_id: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", last_event_id):
-        reason = invalid_value(("header", "Last-Event-ID"), "the number of an event", last_event_id)
+        reason = make_refusal(("header", "Last-Event-ID"), "the number of an event", last_event_id)
         raise RequestValidationError([reason])
     return int(last_event_id)
 

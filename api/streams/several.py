@@ -19,7 +19,7 @@ from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
-from api.http.validation import invalid_value, names_in
+from api.http.validation import make_refusal, split_names
 from api.jobs.figures import EPOCH_ROW
 from api.streams import positions
 from api.streams.frames import EVENTS_AT_ONCE, declare_stream, describe_event, describe_sweep_end, interleave
@@ -107,22 +107,22 @@ def parse_streams(
         str | None, Header(description="The same, as browsers send it on reconnecting.", examples=["3,2.0x5"])
     ] = None,
 ) -> list[Followed]:
-    job_ids, sweep_ids = names_in(jobs or []), names_in(sweeps or [])
+    job_ids, sweep_ids = split_names(jobs or []), split_names(sweeps or [])
     count = len(job_ids) + len(sweep_ids)
     if not 1 <= count <= MAX_STREAMS:
         reason = f"name 1 to {MAX_STREAMS} jobs and sweeps"
-        raise RequestValidationError([invalid_value(("query", "jobs"), reason, jobs)])
+        raise RequestValidationError([make_refusal(("query", "jobs"), reason, jobs)])
     given, place = positions.choose(last_event_id, after)
     texts = given.split(",") if given else [""] * count
     if len(texts) != count:
         reason = f"{count} positions, one for each stream, separated by commas"
-        raise RequestValidationError([invalid_value(place, reason, given)])
+        raise RequestValidationError([make_refusal(place, reason, given)])
     named = [("job_id", job_id) for job_id in job_ids] + [("sweep_id", sweep_id) for sweep_id in sweep_ids]
     found = []
     for number, ((field, id_), text) in enumerate(zip(named, texts, strict=True)):
         seen = Position([]) if text in {"", GONE} else positions.parse(text)
         if seen is None or (field == "job_id" and (len(seen.numbers) > 1 or seen.end)):
-            raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
+            raise RequestValidationError([make_refusal(place, "the id of an event of this stream", given)])
         found.append(Followed(number, field, id_, seen, gone=text == GONE))  # type: ignore[arg-type]  # of `named`
     return found
 

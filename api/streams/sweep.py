@@ -17,7 +17,7 @@ from api.dependencies import Poller, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
-from api.http.validation import invalid_value
+from api.http.validation import make_refusal
 from api.streams import positions
 from api.streams.frames import (
     EVENTS_AT_ONCE,
@@ -70,7 +70,7 @@ def find_start(
     given, place = positions.choose(last_event_id, after)
     seen = positions.parse(given) if given else Position([0] * jobs)
     if seen is None:
-        raise RequestValidationError([invalid_value(place, "the id of an event of this stream", given)])
+        raise RequestValidationError([make_refusal(place, "the id of an event of this stream", given)])
     if len(seen.numbers) != jobs or positions.is_beyond(members, seen):
         return Position([0] * jobs, unknown=True)
     if seen.end and not positions.find_outstanding(members, seen):

@@ -57,7 +57,7 @@ def list_sweeps(
     limit: Annotated[int, Query(ge=1, le=200, description="Sweeps a page.")] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
 ) -> SweepPage:
-    """Sweeps, newest first, without their tables."""
+    """List sweeps, newest first, without their tables."""
     with sessions.read() as session:
         page = sweeps.page(session, limit=limit, cursor=cursor)
     return SweepPage(data=[summarize(record) for record in page.records], next_cursor=page.next_cursor)
@@ -67,10 +67,10 @@ def list_sweeps(
     "/{sweep_id}", responses=declare_errors(SweepNotFound, 422, DatabaseUnavailable), response_model=SweepDetail
 )
 def get_sweep(sweep_id: SweepId, sessions: Sessions) -> Response:
-    """How far it is, and its table: a row a configuration, with means and 95 % intervals over the seeds.
+    """Read a sweep: its progress, and its table, a row a configuration, with means and 95 % intervals over the seeds.
 
-    A retry of one of its jobs is a job outside the sweep. A deleted job is out of its figures; a sweep goes with its
-    last job.
+    A retry of one of its jobs is a job outside the sweep. A deleted job no longer counts in its figures; a sweep is
+    deleted with its last job.
     """
     return ExactJSON(read_detail(sessions, sweep_id).model_dump())
 

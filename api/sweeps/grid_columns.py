@@ -16,7 +16,7 @@ def types(grid: Mapping[str, Sequence[JsonValue]]) -> dict[str, ColumnType]:
 
 
 def cells(grid: Mapping[str, Sequence[JsonValue]], configuration: Configuration) -> list[Any]:
-    """A configuration's values, in the order and of the types of the columns."""
+    """List a configuration's values, in the order and of the types of the columns."""
     return [
         None if (value := configuration.values[path]) is None else CONVERTED.get(type_of(values), as_it_is)(value)
         for path, values in grid.items()

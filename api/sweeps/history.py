@@ -45,15 +45,15 @@ HISTORY_FILES = declare_files(
 
 
 class JobHistory(Out):
-    job_id: str = Field(description="Whose history it is.", examples=[EXAMPLE_ID])
-    activation: str = Field(description="Its activation.", examples=["gelu"])
-    seed: int = Field(description="Its seed.", examples=[0])
-    values: dict[str, JsonValue] = Field(description="Its values of the grid's fields.", examples=[{}])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
+    activation: str = Field(description="The job's activation.", examples=["gelu"])
+    seed: int = Field(description="The job's seed.", examples=[0])
+    values: dict[str, JsonValue] = Field(description="The job's values of the grid's fields.", examples=[{}])
     epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
 
 
 class SweepHistory(Out):
-    sweep_id: str = Field(description="Whose history it is.", examples=[EXAMPLE_ID])
+    sweep_id: str = Field(description="The sweep's id.", examples=[EXAMPLE_ID])
     jobs: list[JobHistory] = Field(description="Every job that has an epoch, in the sweep's order.")
 
 
@@ -71,9 +71,10 @@ def get_history(
 ) -> Response:
     """Every epoch of every job; as JSON job by job, as CSV, NDJSON or Parquet a row an epoch.
 
-    A row says job_id, activation and seed. Each field of the grid is a column, `values.` and its path: integers,
+    A row begins with job_id, activation and seed. Each field of the grid is a column, `values.` and its path: integers,
     numbers or truth values where all of its values are, else text, objects as JSON writes them; null is an empty cell.
-    NDJSON has every value as JSON has it. It is read while it is sent: where that fails, the connection is broken off.
+    NDJSON has every value as JSON has it. The history is read while it is sent: where that fails, the connection is
+    closed before its end.
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)

@@ -1,4 +1,4 @@
-"""A sweep's curves, thinned to what a chart has room for: what the page draws, and what plot.svg draws."""
+"""A sweep's curves, thinned to the room of a chart, for the page."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
@@ -25,22 +25,24 @@ router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 
 class MeanCurve(Out):
-    activation: str = Field(description="Of the configuration.", examples=["gelu"])
+    activation: str = Field(description="The configuration's activation.", examples=["gelu"])
     values: dict[str, JsonValue] = Field(
         description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
     )
     variant: int = Field(description="As in the sweep's table.", examples=[0])
     epoch: list[int] = Field(description="1-based; the first and the last one that is recorded are among them.")
-    mean: list[float | None] = Field(description="Over the seeds that have come so far.", examples=[[0.91, 0.95]])
-    low: list[float | None] = Field(description="The lowest of them.", examples=[[0.9, 0.94]])
-    high: list[float | None] = Field(description="The highest of them.", examples=[[0.92, 0.96]])
+    mean: list[float | None] = Field(
+        description="The mean over the seeds that have recorded the epoch.", examples=[[0.91, 0.95]]
+    )
+    low: list[float | None] = Field(description="The lowest of these seeds.", examples=[[0.9, 0.94]])
+    high: list[float | None] = Field(description="The highest of these seeds.", examples=[[0.92, 0.96]])
     non_finite: NonFinite = None
 
 
 class SweepMeans(Out):
-    metric: MetricName = Field(description="What the figures are.", examples=["val_accuracy"])
+    metric: MetricName = Field(description="The metric of the figures.", examples=["val_accuracy"])
     total: int = Field(description="Configurations that are not excluded.", examples=[6])
-    configurations: list[MeanCurve] = Field(description="Those chosen, in the sweep's order.")
+    configurations: list[MeanCurve] = Field(description="The selected configurations, in the sweep's order.")
 
 
 @router.get(
@@ -49,7 +51,7 @@ class SweepMeans(Out):
 def get_means(
     sweep_id: SweepId,
     sessions: Sessions,
-    metric: Annotated[MetricName, Query(description="Which.", examples=["val_accuracy"])] = "val_loss",
+    metric: Annotated[MetricName, Query(description="The metric.", examples=["val_accuracy"])] = "val_loss",
     exclude: Excluded = [],  # noqa: B006  # FastAPI copies it
     lines: Annotated[
         int,
@@ -71,7 +73,7 @@ def get_means(
 
 
 def make_curve(spec: SweepSpec, configuration: Configuration, means: Sequence[Mean]) -> dict[str, Any]:
-    """As MeanCurve has it."""
+    """Make what MeanCurve has."""
     return {
         "activation": configuration.activation,
         "values": dict(configuration.values),

@@ -1,4 +1,4 @@
-"""A sweep as clients see it."""
+"""Models of the answers about sweeps."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -16,12 +16,12 @@ from jobs.sweep import SweepSpec
 class JobCounts(Out):
     """Jobs by state; a deleted one is no longer counted."""
 
-    total: int = Field(description="All of them.", examples=[6])
-    queued: int = Field(0, description="Wait for a worker.", examples=[2])
-    running: int = Field(0, description="In training.", examples=[1])
-    succeeded: int = Field(0, description="Ended with all their epochs.", examples=[3])
-    failed: int = Field(0, description="Ended by an error.", examples=[0])
-    cancelled: int = Field(0, description="Ended because a client asked.", examples=[0])
+    total: int = Field(description="All jobs.", examples=[6])
+    queued: int = Field(0, description="Jobs that wait for a worker.", examples=[2])
+    running: int = Field(0, description="Jobs in training.", examples=[1])
+    succeeded: int = Field(0, description="Jobs that ended with all their epochs.", examples=[3])
+    failed: int = Field(0, description="Jobs that ended by an error.", examples=[0])
+    cancelled: int = Field(0, description="Jobs that a client cancelled.", examples=[0])
 
     @classmethod
     def of(cls, states: Sequence[JobState]) -> Self:
@@ -29,7 +29,7 @@ class JobCounts(Out):
 
 
 class EstimateOut(Out):
-    """Over the seeds of a configuration."""
+    """An estimate over the seeds of a configuration."""
 
     mean: float | None = Field(description="Their mean.", examples=[0.9871])
     interval: tuple[float | None, float | None] | None = Field(
@@ -82,19 +82,19 @@ class ConfigurationOut(Out):
 
 
 class BestFigure(Out):
-    """The best of all epochs of all jobs, whatever became of the job."""
+    """The best figure of all epochs of all jobs, in whatever state the job is."""
 
     value: float = Field(description="The figure.", examples=[0.9871])
-    job_id: str = Field(description="Whose it is.", examples=[EXAMPLE_ID])
-    activation: str = Field(description="Its activation.", examples=["gelu"])
-    seed: int = Field(description="Its seed.", examples=[0])
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
+    activation: str = Field(description="The job's activation.", examples=["gelu"])
+    seed: int = Field(description="The job's seed.", examples=[0])
     values: dict[str, JsonValue] = Field(
-        description="Its values of the grid's fields.", examples=[{"optimizer.learning_rate": 0.001}]
+        description="The job's values of the grid's fields.", examples=[{"optimizer.learning_rate": 0.001}]
     )
 
 
 class BestFigures(Out):
-    """Each is null before the first epoch; figures that are not finite are left out."""
+    """The best figures; each is null before the first epoch. Figures that are not finite are left out."""
 
     val_loss: BestFigure | None = Field(description="The lowest validation loss.")
     val_accuracy: BestFigure | None = Field(description="The highest validation accuracy, 0 to 1.")
@@ -120,18 +120,18 @@ class SweepOut(Out):
         "cancelled if any was, else succeeded.",
         examples=["running"],
     )
-    spec: SweepSpec = Field(description="What was asked for.")
+    spec: SweepSpec = Field(description="The sweep as it was submitted.")
     created_at: Time = Field(description="When it was accepted, with all of its jobs, UTC.")
     started_at: Time | None = Field(description="When a worker claimed the first job, UTC.")
     finished_at: Time | None = Field(description="When the last job ended, UTC.", examples=[None])
-    jobs: JobCounts = Field(description="How its jobs stand.")
+    jobs: JobCounts = Field(description="The sweep's jobs by state.")
     progress: Progress = Field(description="Epochs of all jobs together.")
     eta_seconds: float | None = Field(
         description="Seconds until the last job ends, if as many train at once as do now; null before the first epoch "
         "and after the end.",
         examples=[412.0],
     )
-    links: SweepLinks = Field(description="Where to go from here.")
+    links: SweepLinks = Field(description="Related resources.")
 
 
 class SweepPage(Out):

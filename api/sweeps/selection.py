@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 
-from api.http.validation import invalid_value, names_in
+from api.http.validation import make_refusal, split_names
 from api.jobs.figures import MetricName
 from db import sweeps
 from db.models import Epoch
@@ -55,14 +55,14 @@ def select(
 
 
 def leave_out(spec: SweepSpec, configurations: Iterable[Configuration], exclude: Sequence[str]) -> list[Configuration]:
-    excluded = {*names_in(exclude)}
+    excluded = {*split_names(exclude)}
     unknown = sorted(excluded - {*spec.activations})
     if unknown:
         message = f"{unknown[0]} is not in this sweep"
-        raise RequestValidationError([invalid_value(("query", "exclude"), message, exclude)])
+        raise RequestValidationError([make_refusal(("query", "exclude"), message, exclude)])
     found = [configuration for configuration in configurations if configuration.activation not in excluded]
     if not found:
-        raise RequestValidationError([invalid_value(("query", "exclude"), "this leaves nothing to draw", exclude)])
+        raise RequestValidationError([make_refusal(("query", "exclude"), "this leaves nothing to draw", exclude)])
     return found
 
 

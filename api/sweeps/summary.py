@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from api.http.prefix import below
+from api.http.prefix import add_prefix
 from api.jobs.models import Progress
 from api.sweeps.models import JobCounts, SweepDetail, SweepLinks, SweepOut
 from api.sweeps.table import find_best, tabulate
@@ -20,7 +20,7 @@ def summarize_with_table(record: SweepRecord, results: Sequence[Result]) -> Swee
 
 
 def read_fields(record: SweepRecord) -> dict[str, Any]:  # Any: as SweepOut says
-    shares, own = record.shares, below(f"/v1/sweeps/{record.sweep.id}")
+    shares, own = record.shares, add_prefix(f"/v1/sweeps/{record.sweep.id}")
     states = [share.state for share in shares for _ in range(share.jobs)]
     done, total = sum(share.epochs_done for share in shares), sum(share.epochs_total for share in shares)
     ended = all(state.terminal for state in states)
@@ -38,7 +38,7 @@ def read_fields(record: SweepRecord) -> dict[str, Any]:  # Any: as SweepOut says
         "eta_seconds": None if ended else estimate_seconds_left(shares),
         "links": SweepLinks(
             self=own,
-            jobs=below(f"/v1/jobs?sweep_id={record.sweep.id}"),
+            jobs=add_prefix(f"/v1/jobs?sweep_id={record.sweep.id}"),
             plot=f"{own}/plot.svg",
             **{name: f"{own}/{name}" for name in ("history", "means", "stream", "cancel")},
         ),
@@ -54,7 +54,7 @@ def derive_state(states: Sequence[JobState]) -> JobState:
 
 
 def estimate_seconds_left(shares: Sequence[Share]) -> float | None:
-    """A job without an epoch is expected to be as fast as others of its activation, else as the whole sweep."""
+    """Estimate by the pace of each job; one without an epoch takes that of its activation, else the sweep's."""
     known = [share for share in shares if share.epoch_seconds is not None]
     if not known:
         return None

@@ -28,7 +28,7 @@ def find_best(results: Sequence[Result]) -> BestFigures:
 
 
 def find_best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
-    """Of several jobs with the same figure, the first."""
+    """Find the best figure of all jobs; of several jobs with the same figure, the first."""
     found = [(result.best[name], result.job) for result in results if result.best and name in result.best]
     finite = [(value, job) for value, job in found if isfinite(value)]
     if not finite:
@@ -68,7 +68,7 @@ def tabulate(spec: SweepSpec, results: Sequence[Result]) -> tuple[ConfigurationO
 
 
 def count_variants(spec: SweepSpec, configuration: Configuration) -> int:
-    """How many configurations of the same activation come before: one at each earlier point of the grid."""
+    """Count the earlier configurations of the same activation: one at each earlier point of the grid."""
     return configuration.number // len(spec.activations)
 
 

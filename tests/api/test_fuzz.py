@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from api.http.samples import sample
+from api.http.samples import make_sample
 from tests.support.fake_worker import FakeWorker
 
 ODD_JSON = [
@@ -210,7 +210,7 @@ def bodies(operation: dict[str, Any]) -> Iterator[str]:
     shown = operation["requestBody"]["content"]["application/json"]
     examples = [
         *(found["value"] for found in shown["examples"].values()),
-        sample(shown["schema"], operation["schemas"]),
+        make_sample(shown["schema"], operation["schemas"]),
     ]
     fields = operation["schemas"][shown["schema"]["$ref"].rpartition("/")[2]]["properties"]
     for example in examples:

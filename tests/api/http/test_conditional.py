@@ -17,7 +17,7 @@ OURS = {"ETag": '"x"', "Last-Modified": DATE, "Vary": "Accept", "Content-Type": 
 def status(**asked: str) -> int:
     headers = Headers({name.replace("_", "-"): text for name, text in asked.items()})
     try:
-        return 200 if conditional.not_modified(headers, OURS) is None else 304
+        return 200 if conditional.answer_unmodified(headers, OURS) is None else 304
     except HTTPException as error:
         return error.status_code
 
@@ -76,7 +76,7 @@ def test_tags_go_before_dates_and_what_must_match_before_what_must_not() -> None
 
 
 def test_304_tells_what_a_cache_keeps_and_nothing_of_the_content() -> None:
-    response = conditional.not_modified(Headers({"if-none-match": "*"}), OURS)
+    response = conditional.answer_unmodified(Headers({"if-none-match": "*"}), OURS)
     assert response is not None
     assert {*response.headers} == {"etag", "vary"}
 
@@ -103,7 +103,7 @@ def test_304_tells_what_a_cache_keeps_and_nothing_of_the_content() -> None:
     ],
 )
 def test_a_range_of_bytes_is_taken_and_anything_else_ignored(wanted: str, expected: tuple[int, int] | None) -> None:
-    assert conditional.byte_range(Headers({"range": wanted}), etag='"x"', size=100) == expected
+    assert conditional.find_byte_range(Headers({"range": wanted}), etag='"x"', size=100) == expected
 
 
 def test_digits_of_another_script_are_no_range() -> None:
@@ -113,7 +113,7 @@ def test_digits_of_another_script_are_no_range() -> None:
 @pytest.mark.parametrize("wanted", ["bytes=100-", "bytes=" + "9" * 30 + "-", "bytes=-0"])
 def test_a_range_of_no_bytes_is_416_with_the_size(wanted: str) -> None:
     with pytest.raises(HTTPException) as refusal:
-        conditional.byte_range(Headers({"range": wanted}), etag='"x"', size=100)
+        conditional.find_byte_range(Headers({"range": wanted}), etag='"x"', size=100)
     assert (refusal.value.status_code, refusal.value.headers) == (416, {"Content-Range": "bytes */100"})
 
 
@@ -123,7 +123,7 @@ def test_a_range_of_no_bytes_is_416_with_the_size(wanted: str) -> None:
 )
 def test_a_range_of_another_state_gets_the_whole(if_range: str, part: bool) -> None:  # noqa: FBT001
     headers = Headers({"range": "bytes=0-1", "if-range": if_range})
-    assert (conditional.byte_range(headers, etag='"x"', modified=DATE, size=100) == (0, 2)) == part
+    assert (conditional.find_byte_range(headers, etag='"x"', modified=DATE, size=100) == (0, 2)) == part
 
 
 FILES = ["/static/main.js", "/static-offline-docs/swagger-ui.css", "/"]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from api.http.openapi import operations
+from api.http.openapi import list_operations
 from api.http.problems import HTTP_ERRORS
 from api.main import create_app
 from db import predictions
@@ -23,7 +23,7 @@ from tests.support.submitting import post_job
 
 DOCUMENT = create_app(Settings(database_url="sqlite://", broker_url="redis://127.0.0.1:1/0")).openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
-OPERATIONS = [*operations(DOCUMENT)]
+OPERATIONS = [*list_operations(DOCUMENT)]
 METHODS = {id(operation): method for methods in DOCUMENT["paths"].values() for method, operation in methods.items()}
 
 OPERATION_IDS = {

@@ -11,7 +11,7 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
-from api.http.proxy import said_prefix
+from api.http.proxy import read_prefix
 from api.main import create_app
 from cli.client import Client
 from runtime.settings import Settings
@@ -154,7 +154,7 @@ def test_only_a_trusted_proxy_is_believed(tmp_path: Path) -> None:
 )
 def test_a_prefix_is_a_plain_path_or_none(said: str, prefix: str | None) -> None:
     headers = Headers(raw=[(b"x-forwarded-prefix", said.encode())])
-    assert said_prefix(headers) == prefix
+    assert read_prefix(headers) == prefix
 
 
 def test_no_redirect_leads_to_another_host(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from api.http.openapi import operations
+from api.http.openapi import list_operations
 
 MISWRITTEN = ["\u0661", "\uff11", "+5", "1_000", " 5 ", "5 ", "0x10", "1e", "--1", "1,5", "\u00bd", "five"]
 NO_INTEGERS = ["1e3", "1.0", "5."]
@@ -299,4 +299,4 @@ def test_an_answer_echoes_what_cannot_be_encoded_without_failing(app: FastAPI) -
 
 
 def test_every_operation_is_tried(everything: list[Any], app: FastAPI) -> None:
-    assert len(everything) == len([path for path, _ in operations(app.openapi()) if path.startswith("/v1/")]) > 25
+    assert len(everything) == len([path for path, _ in list_operations(app.openapi()) if path.startswith("/v1/")]) > 25

@@ -8,14 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.http import strict_json
-from api.http.errors import pointer
+from api.http.errors import find_pointer
 
 
 def refused(text: str) -> dict[str, str]:
     """The messages of the answer by JSON pointer."""
     with pytest.raises(RequestValidationError) as refusal:
         strict_json.parse(text.encode())
-    return {pointer(entry, refusal.value.body): entry["msg"] for entry in refusal.value.errors()}
+    return {find_pointer(entry, refusal.value.body): entry["msg"] for entry in refusal.value.errors()}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from api.http.formats import Format
 from api.http.numbers import render
 from api.http.out import Out
 from api.http.tables import ColumnType, Rows, Table
-from api.http.times import Time, rfc3339
+from api.http.times import Time, to_rfc3339
 from jobs.errors import DatabaseUnavailable
 
 MOMENT = datetime(2026, 3, 1, 12, 30, 0, 123457, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_a_time_has_the_same_form_everywhere(moment: datetime):
         at: Time
 
     table = Table({"at": "timestamp"}, {"at": [moment]})
-    text = rfc3339(moment)
+    text = to_rfc3339(moment)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
     assert datetime.fromisoformat(text) == moment
     assert encode(table, Format.CSV).decode().split("\r\n")[1] == text
