@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,19 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def worker(app: FastAPI) -> FakeWorker:
     return FakeWorker(app.state.sessions)
+
+
+@pytest.fixture
+def train(worker: FakeWorker) -> Callable[..., None]:
+    """Trains a job to its end: an epoch for each validation loss."""
+
+    def train_to_end(job_id: str, *val_losses: float, seconds: float = 2.0) -> None:
+        lease = worker.claim(job_id)
+        for epoch, val_loss in enumerate(val_losses, start=1):
+            worker.record(lease, epoch, val_loss=val_loss, val_accuracy=1 - val_loss, epoch_seconds=seconds)
+        worker.succeed(lease)
+
+    return train_to_end
 
 
 @pytest.fixture(scope="session")

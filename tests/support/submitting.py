@@ -9,6 +9,8 @@ from db.models import Job
 from db.session import Sessions
 from jobs.spec import JobSpec
 
+PAIR = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
+
 
 def post_job(client: TestClient, *, headers: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     """The accepted job, of relu unless the spec names another activation."""
@@ -17,6 +19,16 @@ def post_job(client: TestClient, *, headers: dict[str, str] | None = None, **spe
 
 def post_sweep(client: TestClient, **sweep: Any) -> dict[str, Any]:
     return accepted(client.post("/v1/sweeps", json=sweep))
+
+
+def post_pair(client: TestClient, **sweep: Any) -> dict[str, Any]:
+    """The accepted sweep of relu and gelu, two epochs each, unless `sweep` says otherwise."""
+    return post_sweep(client, **{**PAIR, **sweep})
+
+
+def list_job_ids(sweep: dict[str, Any]) -> list[str]:
+    """In the order of the table."""
+    return [job_id for row in sweep["configurations"] for job_id in row["job_ids"]]
 
 
 def accepted(response: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A sweep's curves as the page draws them: thinned, and the same configurations as in the drawings."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,20 +8,6 @@ from starlette.testclient import TestClient
 from api.sweeps.means import thin
 from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import post_sweep
-
-Train = Callable[..., None]
-
-
-@pytest.fixture
-def train(worker: FakeWorker) -> Train:
-    """An epoch for each validation loss; the job goes on."""
-
-    def trained(job_id: str, *val_losses: float) -> None:
-        lease = worker.claim(job_id)
-        for epoch, val_loss in enumerate(val_losses, start=1):
-            worker.record(lease, epoch, val_loss=val_loss, val_accuracy=1 - val_loss)
-
-    return trained
 
 
 def submit(client: TestClient, **sweep: Any) -> dict[str, Any]:
@@ -36,11 +21,11 @@ def means(client: TestClient, sweep: dict[str, Any], query: str = "") -> dict[st
     return found
 
 
-def test_a_curve_is_the_mean_of_its_seeds_between_the_lowest_and_the_highest(client: TestClient, train: Train) -> None:
+def test_a_curve_is_the_mean_of_its_seeds_between_lowest_and_highest(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, activations=["relu"], seeds=[0, 1])
     first, second = sweep["configurations"][0]["job_ids"]
-    train(first, 0.5, 0.25, 0.125)
-    train(second, 0.25, 0.75)
+    worker.train(first, 0.5, 0.25, 0.125)
+    worker.train(second, 0.25, 0.75)
     [curve] = means(client, sweep, "?metric=val_loss")["configurations"]
     assert curve["epoch"] == [1, 2, 3]
     assert curve["mean"] == [0.375, 0.5, 0.125]
@@ -48,9 +33,9 @@ def test_a_curve_is_the_mean_of_its_seeds_between_the_lowest_and_the_highest(cli
     assert curve["high"] == [0.5, 0.75, 0.125]
 
 
-def test_curves_are_thinned_with_both_ends_kept(client: TestClient, train: Train) -> None:
+def test_curves_are_thinned_with_both_ends_kept(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, activations=["relu"])
-    train(sweep["configurations"][0]["job_ids"][0], *[1 / number for number in range(1, 10)])
+    worker.train(sweep["configurations"][0]["job_ids"][0], *[1 / number for number in range(1, 10)])
     [curve] = means(client, sweep, "?points=3")["configurations"]
     assert curve["epoch"] == [1, 5, 9]
     assert curve["mean"] == [1, 1 / 5, 1 / 9]
@@ -64,10 +49,10 @@ def test_what_is_thinned_keeps_its_order_and_its_ends(length: int, most: int) ->
     assert [*found] == sorted({*found})
 
 
-def test_the_lowest_validation_losses_are_chosen_and_the_rest_counted(client: TestClient, train: Train) -> None:
+def test_the_lowest_validation_losses_are_chosen_and_the_rest_counted(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, grid={"batch_size": [32, 64]})
     for row, val_loss in zip(sweep["configurations"], (0.4, 0.1, 0.3, 0.2), strict=True):
-        train(row["job_ids"][0], val_loss)
+        worker.train(row["job_ids"][0], val_loss)
     found = means(client, sweep, "?lines=2")
     assert found["total"] == 4
     chosen = [(row["activation"], row["values"]["batch_size"], row["variant"]) for row in found["configurations"]]
@@ -87,9 +72,9 @@ def test_a_variant_is_the_same_when_jobs_are_deleted(client: TestClient) -> None
     assert [row["variant"] for row in means(client, sweep)["configurations"]] == [1]
 
 
-def test_what_is_not_finite_is_marked(client: TestClient, train: Train) -> None:
+def test_what_is_not_finite_is_marked(client: TestClient, worker: FakeWorker) -> None:
     sweep = submit(client, activations=["relu"])
-    train(sweep["configurations"][0]["job_ids"][0], 0.5, float("inf"))
+    worker.train(sweep["configurations"][0]["job_ids"][0], 0.5, float("inf"))
     [curve] = means(client, sweep)["configurations"]
     assert curve["mean"] == [0.5, None]
     assert curve["non_finite"] == {"/mean/1": "inf", "/low/1": "inf", "/high/1": "inf"}
