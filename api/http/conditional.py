@@ -21,7 +21,7 @@ UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still 
 """For the `responses` of an endpoint that calls `answer_unmodified`."""
 
 
-def answer_unmodified(asked: Headers, headers: Mapping[str, str]) -> Response | None:
+def answer_unmodified(requested: Headers, headers: Mapping[str, str]) -> Response | None:
     """Answer 304 where the client of a GET has what would be sent with these headers; None where it must be sent.
 
     Raises:
@@ -29,11 +29,11 @@ def answer_unmodified(asked: Headers, headers: Mapping[str, str]) -> Response | 
     """
     answered = Headers(headers)
     etag, modified = answered.get("etag"), parse_date(answered.get("last-modified"))
-    require_conditions(asked, etag=etag, modified=modified)
-    if "if-none-match" in asked:
-        known = matches(join_values(asked, "if-none-match"), etag, weakly=True)
+    require_conditions(requested, etag=etag, modified=modified)
+    if "if-none-match" in requested:
+        known = matches(join_values(requested, "if-none-match"), etag, weakly=True)
     else:
-        since = parse_date(asked.get("if-modified-since"))
+        since = parse_date(requested.get("if-modified-since"))
         known = since is not None and modified is not None and modified <= since
     if not known:
         return None
@@ -42,16 +42,16 @@ def answer_unmodified(asked: Headers, headers: Mapping[str, str]) -> Response | 
     )
 
 
-def require_conditions(asked: Headers, *, etag: str | None, modified: datetime | None = None) -> None:
+def require_conditions(requested: Headers, *, etag: str | None, modified: datetime | None = None) -> None:
     """Check If-Match and If-Unmodified-Since.
 
     Raises:
         HTTPException: 412, the request is for another state of the resource than this.
     """
-    if "if-match" in asked:
-        met = matches(join_values(asked, "if-match"), etag, weakly=False)
+    if "if-match" in requested:
+        met = matches(join_values(requested, "if-match"), etag, weakly=False)
     else:
-        since = parse_date(asked.get("if-unmodified-since"))
+        since = parse_date(requested.get("if-unmodified-since"))
         met = since is None or modified is None or modified <= since
     if not met:
         raise make_http_error(412)
@@ -80,7 +80,7 @@ def parse_date(text: str | None) -> datetime | None:
 
 
 def find_byte_range(
-    asked: Headers, *, etag: str | None, size: int, modified: str | None = None
+    requested: Headers, *, etag: str | None, size: int, modified: str | None = None
 ) -> tuple[int, int] | None:
     """Find the first byte and the one after the last that a GET asks for; None where it gets the whole.
 
@@ -89,8 +89,8 @@ def find_byte_range(
     Raises:
         HTTPException: 416, there are no such bytes.
     """
-    specifier = parse_ranges(asked.get("range", ""))
-    if len(specifier) != 1 or not is_current(asked.get("if-range"), etag=etag, modified=modified):
+    specifier = parse_ranges(requested.get("range", ""))
+    if len(specifier) != 1 or not is_current(requested.get("if-range"), etag=etag, modified=modified):
         return None
     match = ONE_RANGE.fullmatch(specifier[0])
     if match is None or match[1] + match[2] == "":

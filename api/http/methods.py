@@ -34,7 +34,7 @@ class Methods:
 
         The headers describe the whole: ranges are defined for GET alone (14.2).
         """
-        asked = {**scope}
+        original = {**scope}
         scope["method"] = "GET"
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in GET_ONLY_HEADERS]
         with CancelScope() as rest:
@@ -46,15 +46,15 @@ class Methods:
                     if "content-length" not in MutableHeaders(scope=message):
                         rest.cancel()
 
-            await self._app(scope, receive, add_allow(asked, send_head))
+            await self._app(scope, receive, add_allow(original, send_head))
 
 
-def add_allow(asked: Scope, send: Send) -> Send:
+def add_allow(original: Scope, send: Send) -> Send:
     """Set Allow in a 405: the router names the methods of the first route that has the path, not of all."""
 
     async def send_with_allow(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 405:
-            MutableHeaders(scope=message)["Allow"] = list_allowed(asked)
+            MutableHeaders(scope=message)["Allow"] = list_allowed(original)
         await send(message)
 
     return send_with_allow

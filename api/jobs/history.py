@@ -19,7 +19,7 @@ from api.http.samples import EXAMPLE_ID
 from api.http.tables import Table, Types
 from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_csv
 from api.jobs.models import EpochOut
-from api.jobs.parameters import MAX_NUMBER, JobId
+from api.jobs.parameters import MAX_NUMBER, AfterEpoch, JobId
 from db import history
 from db.models import Epoch, Layer
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -67,7 +67,7 @@ def get_history(
     job_id: JobId,
     sessions: Sessions,
     kind: HistoryFormat,
-    after_epoch: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")] = 0,
+    after_epoch: AfterEpoch = 0,
 ) -> Response:
     """Get every epoch, oldest first; as JSON, CSV, NDJSON or Parquet."""
     with sessions.read() as session:

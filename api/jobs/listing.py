@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Sessions
+from api.http.paging import Cursor, Limit
 from api.http.responses import declare_errors
 from api.http.routing import Route, Undeclared
 from api.http.samples import EXAMPLE_ID
@@ -48,8 +49,8 @@ def list_jobs(
     ] = [],  # noqa: B006
     sweep_id: Annotated[str | None, Query(description="Only jobs of this sweep.", examples=[EXAMPLE_ID])] = None,
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
-    limit: Annotated[int, Query(ge=1, le=200, description="The number of jobs on a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the previous page.", examples=[None])] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> JobPage:
     """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
     filters = job_list.Filters(state, activation, sweep_id, metadata)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from api.http.numbers import NonFinite
 from api.http.out import Out
+from api.http.paging import NextCursor
 from api.http.prefix import add_prefix
 from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
@@ -187,9 +188,7 @@ def encode(job: JobOut) -> tuple[bytes, str]:
 
 class JobPage(Out):
     data: list[JobOut] = Field(description="The jobs of this page.")
-    next_cursor: str | None = Field(
-        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
-    )
+    next_cursor: NextCursor
     total: int = Field(description="The number of jobs that match the filters, on all pages together.", examples=[1])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 
 from api.http.samples import EXAMPLE_ID
 from jobs.spec import NO_NUL
@@ -13,3 +13,4 @@ JobId = Annotated[
 ]
 MAX_NUMBER = 2**31 - 1
 """The largest number of an epoch or an event: the database's largest integer."""
+AfterEpoch = Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")]

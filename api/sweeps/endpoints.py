@@ -1,13 +1,13 @@
 """Sweeps: the article's loop, and grid search."""
 
 import logging
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Hints, Sessions
 from api.http.numbers import ExactJSON
+from api.http.paging import Cursor, Limit
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
@@ -54,8 +54,8 @@ def submit(spec: SweepSpec, sessions: Sessions, queue: Hints, terms: SubmissionT
 @router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
 def list_sweeps(
     sessions: Sessions,
-    limit: Annotated[int, Query(ge=1, le=200, description="Sweeps a page.")] = 20,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before.", examples=[None])] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> SweepPage:
     """List sweeps, newest first, without their tables."""
     with sessions.read() as session:

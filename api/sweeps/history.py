@@ -1,10 +1,10 @@
 """A sweep's history, which is sent while it is read: every epoch of every job."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
-from pydantic import Field, JsonValue
+from fastapi import APIRouter, Response
+from pydantic import Field
 from pydantic_core import to_json
 
 from api.dependencies import Sessions
@@ -19,8 +19,9 @@ from api.http.tables import Types
 from api.jobs.figures import EPOCH_COLUMNS, show_csv
 from api.jobs.history import HistoryFormat
 from api.jobs.models import EpochOut
-from api.jobs.parameters import MAX_NUMBER
+from api.jobs.parameters import AfterEpoch
 from api.sweeps import grid_columns
+from api.sweeps.models import GridValues
 from api.sweeps.parameters import SweepId
 from db import sweeps
 from db.sweeps import Epochs
@@ -48,7 +49,7 @@ class JobHistory(Out):
     job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     activation: str = Field(description="The job's activation.", examples=["gelu"])
     seed: int = Field(description="The job's seed.", examples=[0])
-    values: dict[str, JsonValue] = Field(description="The job's values of the grid's fields.", examples=[{}])
+    values: GridValues = Field(examples=[{}])
     epochs: list[EpochOut] = Field(description="Every epoch, oldest first.")
 
 
@@ -67,7 +68,7 @@ def get_history(
     sweep_id: SweepId,
     sessions: Sessions,
     kind: HistoryFormat,
-    after_epoch: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="Only later epochs.")] = 0,
+    after_epoch: AfterEpoch = 0,
 ) -> Response:
     """Every epoch of every job; as JSON job by job, as CSV, NDJSON or Parquet a row an epoch.
 

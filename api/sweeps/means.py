@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from api.dependencies import Sessions
 from api.http.numbers import ExactJSON, NonFinite
@@ -13,6 +13,7 @@ from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.jobs.figures import MetricName
 from api.plots.panels import MAX_LINES
+from api.sweeps.models import GridValues
 from api.sweeps.parameters import SweepId
 from api.sweeps.selection import Excluded, select
 from api.sweeps.table import count_variants
@@ -26,9 +27,7 @@ router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 class MeanCurve(Out):
     activation: str = Field(description="The configuration's activation.", examples=["gelu"])
-    values: dict[str, JsonValue] = Field(
-        description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
-    )
+    values: GridValues
     variant: int = Field(description="As in the sweep's table.", examples=[0])
     epoch: list[int] = Field(description="1-based; the first and the last one that is recorded are among them.")
     mean: list[float | None] = Field(

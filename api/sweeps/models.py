@@ -1,16 +1,22 @@
 """Models of the answers about sweeps."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, JsonValue
 
 from api.http.out import Out
+from api.http.paging import NextCursor
 from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.models import Progress
 from jobs.state import JobState
 from jobs.sweep import SweepSpec
+
+GridValues = Annotated[
+    dict[str, JsonValue],
+    Field(description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]),
+]
 
 
 class JobCounts(Out):
@@ -57,9 +63,7 @@ class ConfigurationOut(Out):
     """A row of the table: an activation at a point of the grid, over its seeds."""
 
     activation: str = Field(description="Which activation.", examples=["gelu"])
-    values: dict[str, JsonValue] = Field(
-        description="The grid's fields and their values here.", examples=[{"optimizer.learning_rate": 0.001}]
-    )
+    values: GridValues
     jobs: JobCounts = Field(description="Its jobs, one a seed.")
     variant: int = Field(
         description="How many configurations of the same activation come before it in the sweep: a drawing gives each "
@@ -88,9 +92,7 @@ class BestFigure(Out):
     job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     activation: str = Field(description="The job's activation.", examples=["gelu"])
     seed: int = Field(description="The job's seed.", examples=[0])
-    values: dict[str, JsonValue] = Field(
-        description="The job's values of the grid's fields.", examples=[{"optimizer.learning_rate": 0.001}]
-    )
+    values: GridValues
 
 
 class BestFigures(Out):
@@ -136,9 +138,7 @@ class SweepOut(Out):
 
 class SweepPage(Out):
     data: list[SweepOut] = Field(description="The sweeps of this page, newest first.")
-    next_cursor: str | None = Field(
-        description="Pass as `cursor` for the next page; null on the last.", examples=[None]
-    )
+    next_cursor: NextCursor
 
 
 class SweepDetail(SweepOut):

@@ -1,10 +1,10 @@
 """Models of the answers about the article's published figures."""
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from api.http.out import Out
 from api.http.samples import EXAMPLE_ID
-from api.sweeps.models import EstimateOut
+from api.sweeps.models import EstimateOut, GridValues
 from article.published import Metric, Verdict
 
 NOT_READ = "null where it is not known."
@@ -56,7 +56,7 @@ class PublishedBeside(Out):
     """A published figure compared with ours."""
 
     activation: str = Field(description="The activation's name.", examples=["gelu"])
-    values: dict[str, JsonValue] = Field(description="The grid's fields and their values here.", examples=[{}])
+    values: GridValues = Field(examples=[{}])
     metric: Metric = Field(description="The figure's name.", examples=["val_loss"])
     epoch: int = Field(description="1-based.", examples=[1])
     published: float = Field(description="As read off the article's figure.", examples=[0.009412])
