@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def run(_: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         reconciler.start()
         yield
@@ -78,24 +78,28 @@ def create_app(settings: Settings) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=openapi.TAGS,
         root_path_in_servers=False,
-        lifespan=lifespan,
+        lifespan=run,
         telemetry=configuration,
     )
     app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
     app.state.poller, app.state.metrics = EventPoller(sessions), metrics.Metrics(release)
+    install_parts(app, settings)
+    return app
+
+
+def install_parts(app: FastAPI, settings: Settings) -> None:
+    """Add middleware, of which a later one is around the earlier ones, and routes, of which the first match answers."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Methods)
     app.add_middleware(auth.RequireKey)
     app.add_middleware(errors.Errors)
     app.add_middleware(RequestLog, observers=[app.state.metrics.http])
     errors.install(app)
-    app.include_router(operation.router)
-    app.include_router(metrics.router)
-    app.include_router(make_router())
+    for router in (operation.router, metrics.router, make_router()):
+        app.include_router(router)
     page.install(app)
     app.add_middleware(ForwardedHeaders, trusted=settings.forwarded_allow_ips, root_path=settings.root_path)
     openapi.install(app)
-    return app
 
 
 def configure_telemetry(settings: Settings) -> TelemetryConfig:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from api.http.problems import make_http_error
+from api.http.responses import Responses
 
 ENTITY_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 DATE_FORMATS = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -17,7 +17,7 @@ KEPT_IN_304 = frozenset({"cache-control", "content-location", "date", "etag", "e
 ONE_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
 FARTHEST = 10**18
 """In bytes: no file is longer."""
-UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is still as the ETag in If-None-Match says."}}
+UNCHANGED: Responses = {304: {"description": "The resource still has the ETag in If-None-Match."}}
 """For the `responses` of an endpoint that calls `answer_unmodified`."""
 
 

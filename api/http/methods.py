@@ -22,14 +22,14 @@ class Methods:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
-            await self._answer_head(scope, receive, send)
+            await self.answer_head(scope, receive, send)
         elif scope["method"] == "OPTIONS" and (allow := list_allowed(scope)):
             await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow.encode())]})
             await send({"type": "http.response.body", "body": b""})
         else:
             await self._app(scope, receive, add_allow({**scope}, send))
 
-    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as GET, without the body, and without waiting for one that is streamed and may have no end.
 
         The headers describe the whole: ranges are defined for GET alone (14.2).
