@@ -42,12 +42,13 @@ EVERYWHERE = responses.declare_errors(401, 422, DatabaseUnavailable)
 """Errors of every request under /v1: of its key, which the database knows, its text and parameters."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is
-not finite is `null`, and `non_finite` beside it says what it was. Times are UTC, durations are in seconds.
+not finite is `null`, and `non_finite` in the same object names it. Times are UTC, durations are in seconds.
 
 Where several formats are listed, `Accept` chooses one, or `?format=` does: `csv`, `ndjson`, `parquet`, `svg`, `png`.
 
-A parameter of a query that an endpoint does not know is 422, and so is one that is given twice and is no list. Numbers
-are written in ASCII digits. A body is JSON in UTF-8 in which no object has a key twice. HEAD answers wherever GET does.
+A query parameter that the endpoint does not know is 422, and so is one that is given twice, unless it is a list.
+Numbers are written in ASCII digits. A body is JSON in UTF-8 in which no object has a key twice. HEAD works wherever GET
+does.
 """
 
 

@@ -89,7 +89,7 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def on_bug(request: Request, error: Exception) -> Response:
-    log.error("%s %s met a bug", request.method, request.url.path, exc_info=error)
+    log.error("%s %s failed with a bug", request.method, request.url.path, exc_info=error)
     return on_http_exception(request, make_http_error(HTTPStatus.INTERNAL_SERVER_ERROR))
 
 

@@ -77,7 +77,7 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
         {"pointer": "/epochs", "message": "Input should be less than or equal to 1000"},
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: HttpError(
-        "internal_error", "the service has a bug: its log has the details under this request's id"
+        "internal_error", "internal error: the service's log has the details under this request's id"
     ),
     HTTPStatus.SERVICE_UNAVAILABLE: HttpError("not_ready", "{reason}", {"reason": str(errors.BrokerUnavailable())}),
 }
