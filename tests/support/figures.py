@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import EPOCH_FIGURES, EpochMetrics, Evaluation, LayerMetrics
 
 EPOCH = EpochMetrics(
     epoch=1,
@@ -40,6 +40,9 @@ OUTPUT_LAYER = replace(
 )
 """It has no activation of which these could be figures."""
 TEST = Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98)
+
+NOT_REPEATABLE = {name for name, figure in EPOCH_FIGURES.items() if not figure.repeatable}
+"""The figures of an epoch that differ when the same training is repeated."""
 
 
 def epoch_metrics(epoch: int = 1, **figures: Any) -> EpochMetrics:

@@ -14,6 +14,8 @@ import httpx
 import psutil
 from httpx_sse import ServerSentEvent, connect_sse
 
+from tests.support.figures import NOT_REPEATABLE
+
 QUICK = {"train_samples": 256, "validation": {"kind": "holdout", "fraction": 0.001}}
 """A training of a few seconds, most of them for the test set at the end."""
 
@@ -57,8 +59,7 @@ class Service:
     def history(self, job_id: str) -> list[tuple[Any, ...]]:
         """Each epoch's figures, without those that name an attempt or measure time."""
         rows = self.http.get(f"/v1/jobs/{job_id}/history").json()["epochs"]
-        measured = ("attempt", "epoch_seconds", "images_per_second", "recorded_at")
-        return [tuple(value for name, value in row.items() if name not in measured) for row in rows]
+        return [tuple(value for name, value in row.items() if name not in NOT_REPEATABLE) for row in rows]
 
     def part(self, word: str) -> psutil.Process:
         """The child of `up` whose command line holds this word."""

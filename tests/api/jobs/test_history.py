@@ -29,7 +29,7 @@ def test_the_history_holds_every_epoch_exactly(client: TestClient, trained: str)
         (2, 1, 0.2),
         (3, 1, 0.1 * 3),
     ]
-    assert set(history["epochs"][0]) == {
+    assert set(history["epochs"][0]) >= {
         "epoch", "attempt", "loss", "accuracy", "binary_accuracy", "val_loss", "val_accuracy", "val_binary_accuracy",
         "learning_rate", "epoch_seconds", "images_per_second", "recorded_at",
     }  # fmt: skip
