@@ -17,6 +17,7 @@ from api.sweeps.models import (
 )
 from db.sweeps import Result
 from jobs import statistics
+from jobs.metrics import EPOCH_FIGURES
 from jobs.state import JobState
 from jobs.sweep import Configuration, SweepSpec
 
@@ -33,7 +34,8 @@ def find_best_figure(results: Sequence[Result], name: str) -> BestFigure | None:
     finite = [(value, job) for value, job in found if isfinite(value)]
     if not finite:
         return None
-    value, job = (min if name == "val_loss" else max)(finite, key=itemgetter(0))
+    choose = min if EPOCH_FIGURES[name].lower_is_better else max
+    value, job = choose(finite, key=itemgetter(0))
     return BestFigure(
         value=value,
         job_id=job.id,
