@@ -35,7 +35,7 @@ class Figure:
     finite: bool = True
     """Whether it is never NaN or infinite."""
     optional: bool = False
-    """Whether it is null where it has no meaning."""
+    """Whether it is null where it has no meaning, or in an epoch that was trained before it was measured."""
     plotted: bool = False
     """Whether it is drawn by epoch."""
     mapped: bool = False
