@@ -153,6 +153,11 @@ def headings(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.name)
+def test_a_decision_is_at_most_250_words_long(path: Path) -> None:
+    assert len(path.read_text().split()) <= 250
+
+
 def test_every_setting_is_in_the_readme() -> None:
     from runtime.settings import PREFIX, Settings  # noqa: PLC0415
 
