@@ -42,7 +42,7 @@ class Outcome:
     seconds: float
     faults: Mapping[str, int]
     resumed_after: Mapping[str, Sequence[float]]
-    """Seconds from each fault that took a job to the job's next attempt."""
+    """Seconds from each fault that interrupted a job to the job's next attempt."""
     ends: Mapping[str, int]
     attempts: int
     epochs: int
@@ -201,7 +201,7 @@ def report(database: str, seed: int, outcome: Outcome) -> str:
         "",
         f"Seed {seed}, {outcome.seconds / 60:.0f} minutes: {kills} kills and {others} other faults.",
         "",
-        "| fault | times | took a job | resumed after, median (worst) |",
+        "| fault | times | interrupted a job | resumed after, median (worst) |",
         "| --- | ---: | ---: | ---: |",
         *(fault_row(name, outcome) for name in (*KILLS, *TROUBLES) if outcome.faults.get(name)),
         "",
@@ -210,8 +210,8 @@ def report(database: str, seed: int, outcome: Outcome) -> str:
         f"| jobs accepted and ended once | {sum(outcome.ends.values())}: {ends} |",
         f"| attempts | {outcome.attempts} |",
         f"| epochs | {outcome.epochs} |",
-        f"| whole histories equal to the unharmed one, bit for bit | {equal} |",
-        f"| streams cut all the time that told every event once | {outcome.streams} |",
+        f"| whole histories equal to the one without faults, bit for bit | {equal} |",
+        f"| streams, cut all the time, that sent every event once | {outcome.streams} |",
         f"| **violations** | **{len(outcome.violations)}** |",
         *(f"- {violation}" for violation in outcome.violations),
     ]

@@ -289,7 +289,7 @@ GUARDS = (
 def main() -> None:
     """Print the table of docs/faults.md; exit status 1 when a guard can be removed unnoticed."""
     unnoticed = 0
-    print("| taken out | of | the tests went | s |\n| --- | --- | --- | ---: |")
+    print("| guard | removed from | the tests went | s |\n| --- | --- | --- | ---: |")
     for guard in GUARDS:
         started = monotonic()
         with tempfile.TemporaryDirectory(prefix="activation-lab-control-") as folder:
