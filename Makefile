@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose settings
 
 install: .venv/installed
 
@@ -42,6 +42,10 @@ pictures: install
 
 scale: install
 	$(BIN)/python -m bench.scale
+
+# docs/settings.md, out of the settings' declarations.
+settings: install
+	$(BIN)/python -m tests.docs.settings_page
 
 # Two hours: the article's sweeps on the full data, and docs/results.md out of them. Interrupted, it goes on.
 results: install

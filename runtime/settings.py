@@ -16,7 +16,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PROJECT = Path(__file__).resolve().parents[1]
 PREFIX = "ACTIVATION_LAB_"
 DATABASE_FILE = "activation-lab.db"
-CLIENT_VARIABLES = frozenset({"ACTIVATION_LAB_URL", "ACTIVATION_LAB_API_KEY"})
+CLIENT_VARIABLES = {
+    "ACTIVATION_LAB_URL": "Address of the service; default: http://127.0.0.1:8000.",
+    "ACTIVATION_LAB_API_KEY": "API key that the commands send.",
+}
+"""Read by the client commands, which take no part in the service."""
+OBJECT_STORAGE_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "Name of the access key.",
+    "AWS_SECRET_ACCESS_KEY": "The access key's secret.",
+    "AWS_DEFAULT_REGION": "Region of the bucket.",
+    "AWS_ENDPOINT_URL": "Address of a store other than Amazon's.",
+}
+"""Read by the S3 driver."""
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """OpenTelemetry's own variable, for those who set it for all their services."""
 ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
@@ -58,36 +69,52 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="SQLAlchemy URL: postgresql+psycopg://… or sqlite:///…; empty = SQLite in DATA_DIR."
     )
-    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey.")
-    mnist_dir: Path = Field(
-        PROJECT / "data", description="Folder that holds MNIST/raw with the four archives; default: the project's own."
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Redis or Valkey; `up` starts its own Valkey unless this is set."
     )
-    checkpoints_url: str = Field("", description="file:///… or s3://bucket/…; empty = a folder in DATA_DIR.")
-    auth: Literal["none", "keys"] = Field("none", description="keys = every request under /v1 needs an API key.")
-    root_path: str = Field("", description="Path below which a proxy shows the service, such as /lab.")
+    mnist_dir: Path = Field(PROJECT / "data", description="Folder that contains MNIST/raw with the four archives.")
+    checkpoints_url: str = Field(
+        "",
+        description="Folder of the checkpoints: file:///folder (%20 for a blank), or s3://bucket/folder with the "
+        "packages of activation-lab[s3]; empty = a folder in DATA_DIR.",
+    )
+    auth: Literal["none", "keys"] = Field(
+        "none", description="keys = every request under /v1 needs a key of `activation-lab keys create NAME`."
+    )
+    root_path: str = Field(
+        "", description="Path below which a proxy publishes the service, such as /lab; also `--root-path`."
+    )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
-        description="Proxies whose X-Forwarded-* headers are believed: addresses and networks, or * for all.",
+        description="Proxies whose X-Forwarded-* headers are accepted: addresses and networks, or * for all.",
     )
-    max_unfinished_jobs: int = Field(10_000, ge=1, description="Queued and running jobs; one more is answered 429.")
+    max_unfinished_jobs: int = Field(
+        10_000, ge=1, description="Limit of queued and running jobs; one more is answered 429."
+    )
     max_body_bytes: int = Field(4_000_000, ge=1_000, description="A larger request body is answered 413.")
     worker_processes: int = Field(1, ge=1, le=64, description="Jobs that one worker trains at once.")
-    worker_threads: int = Field(0, ge=0, le=256, description="CPU threads a job; 0 = cores / WORKER_PROCESSES.")
-    lease_seconds: float = Field(60, gt=0, description="A worker silent for so long has lost its job.")
-    heartbeat_seconds: float = Field(10, gt=0, description="How often a worker renews its lease.")
-    reconcile_seconds: float = Field(5, gt=0, description="How often lost hints and lost workers are looked for.")
+    worker_threads: int = Field(0, ge=0, le=256, description="CPU threads per job; 0 = cores / WORKER_PROCESSES.")
+    lease_seconds: float = Field(60, gt=0, description="A worker without a heartbeat for this long loses its job.")
+    heartbeat_seconds: float = Field(
+        10, gt=0, description="Interval at which a worker renews its lease; at most half of LEASE_SECONDS."
+    )
+    reconcile_seconds: float = Field(5, gt=0, description="Interval of the search for lost hints and lost workers.")
     stalled_seconds: float = Field(
         1800,
         gt=0,
-        description="A job without an epoch for so long, or for ten usual epochs, is taken from its process.",
+        description="A process that trains without ending an epoch for this long, and for ten times the usual "
+        "duration of one, is ended; its job is resumed.",
     )
-    predict_seconds: float = Field(10, gt=0, le=300, description="How long a prediction waits for a worker.")
+    predict_seconds: float = Field(
+        10, gt=0, le=300, description="A prediction that no worker answers within this time is answered 503."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level logged.")
-    log_format: Literal["console", "json"] = Field("console", description="json = one object a line.")
+    log_format: Literal["console", "json"] = Field("console", description="json = one object per line.")
     otlp_endpoint: str = Field(
         default_factory=lambda: os.environ.get(OTLP_ENDPOINT, ""),
         validate_default=True,
-        description="Base URL of an OpenTelemetry collector, such as http://127.0.0.1:4318; empty = no traces.",
+        description="OpenTelemetry collector, such as http://127.0.0.1:4318, with the packages of activation-lab[otel]"
+        f"; default: that of {OTLP_ENDPOINT}; empty = no traces.",
     )
 
     @field_validator("*", mode="before")
@@ -211,7 +238,7 @@ def read(**chosen: object) -> Settings:
 
 def refuse_unknown(names: Iterable[str]) -> None:
     """Raises InvalidSettings also for a name that differs from a setting's by what cannot be seen."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES.keys()
     for name in sorted(names):
         seen = "".join(filter(str.isprintable, name)).strip().upper()
         if seen.startswith(PREFIX) and name.upper() not in known:

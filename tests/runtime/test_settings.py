@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,6 @@ from runtime import settings
 from runtime.settings import InvalidSettings, Settings
 from storage import files
 from tests.support.names import NAMES
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(autouse=True)
@@ -148,11 +145,6 @@ def test_what_is_chosen_is_validated_and_goes_before_the_environment(monkeypatch
     assert settings.read(worker_processes=3).worker_processes == 3
     with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_WORKER_PROCESSES"):
         settings.read(worker_processes=65)
-
-
-def test_the_readme_lists_every_setting() -> None:
-    listed = set(re.findall(r"^\| `ACTIVATION_LAB_(\w+)`", README.read_text(), re.MULTILINE))
-    assert listed == {name.upper() for name in Settings.model_fields} | {"URL", "API_KEY"}
 
 
 @pytest.mark.parametrize(
