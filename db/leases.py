@@ -1,4 +1,4 @@
-"""A worker's hold on a job, and what it writes under it (docs/decisions/0002); each write is guarded by its own WHERE.
+"""A worker's hold on a job, and what it writes under it (docs/architecture.md); each write is guarded by its own WHERE.
 
 The caller owns the transaction. Every function updates the job row first, which locks it and re-checks the lease; only
 then does it insert. A lease that no longer holds raises Fenced.

@@ -17,6 +17,7 @@ from stack.main import app
 from tests.docs import settings_page
 from tests.docs.snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
 from tests.docs.terminal import Terminal, copy, install, network
+from tests.faults.controls import GUARDS
 from tests.support.service import service_on
 
 pytestmark = pytest.mark.timeout(900)
@@ -152,6 +153,12 @@ def headings(path: Path) -> set[str]:
     """As GitHub names them."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.quick
+def test_the_page_of_the_faults_lists_every_guard_and_its_file() -> None:
+    rows = re.findall(r"^\| (.+) \| `([\w/]+\.py)` \|", (ROOT / "docs" / "faults.md").read_text(), re.MULTILINE)
+    assert rows == [(guard.promise, guard.file) for guard in GUARDS]
 
 
 def test_the_readme_is_at_most_800_words_long() -> None:

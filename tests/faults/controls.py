@@ -6,7 +6,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
 PROJECT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "data", "__pycache__", "demo-output", "*.egg-info")
@@ -289,14 +288,12 @@ GUARDS = (
 def main() -> None:
     """Print the table of docs/faults.md; exit status 1 when a guard can be removed unnoticed."""
     unnoticed = 0
-    print("| guard | removed from | the tests went | s |\n| --- | --- | --- | ---: |")
+    print("| guard | removed from | the tests went |\n| --- | --- | --- |")
     for guard in GUARDS:
-        started = monotonic()
         with tempfile.TemporaryDirectory(prefix="activation-lab-control-") as folder:
             red = guard.goes_red_without(Path(folder) / "copy")
         unnoticed += not red
-        verdict, seconds = "red" if red else "**green**", monotonic() - started
-        print(f"| {guard.promise} | `{guard.file}` | {verdict} | {seconds:.0f} |", flush=True)
+        print(f"| {guard.promise} | `{guard.file}` | {'red' if red else '**green**'} |", flush=True)
     sys.exit(unnoticed > 0)
 
 
