@@ -1,4 +1,4 @@
-"""The fenced blocks of a Markdown file, and what is done with each."""
+"""The fenced blocks of the documents, each with the comment that says how to run it."""
 
 import re
 from collections.abc import Iterator
@@ -28,11 +28,11 @@ class Snippet:
         return f"{self.document}:{self.line}"
 
 
-def documents() -> list[Path]:
+def list_documents() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 
 
-def snippets(path: Path) -> Iterator[Snippet]:
+def parse_snippets(path: Path) -> Iterator[Snippet]:
     text = path.read_text()
     for match in FENCE.finditer(text):
         before = text[: match.start()]

@@ -54,12 +54,12 @@ def install(project: Path) -> None:
 
 
 @contextmanager
-def network() -> Iterator[list[str]]:
+def open_network() -> Iterator[list[str]]:
     """The words before a command that give it a network of its own; none where that cannot be made."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *user, "--net", sys.executable, "-c", NETWORK]
     if not shutil.which("unshare") or not shutil.which("nsenter"):
-        yield on_this_one()
+        yield use_this_network()
         return
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as holder:
         assert holder.stdout is not None
@@ -67,11 +67,11 @@ def network() -> Iterator[list[str]]:
             entered = ["--user", "--preserve-credentials"] if user else []
             yield ["nsenter", f"--target={holder.pid}", "--net", *entered]
         else:
-            yield on_this_one()
+            yield use_this_network()
         holder.kill()
 
 
-def on_this_one() -> list[str]:
+def use_this_network() -> list[str]:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", DOCUMENTED_PORT)) == 0:
             pytest.skip(f"no network can be made here, and port {DOCUMENTED_PORT} of this one is taken")
@@ -79,7 +79,7 @@ def on_this_one() -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Result:
     status: int
     stdout: str
     stderr: str
@@ -104,7 +104,7 @@ class Terminal:
             )
         self._answers = 0
 
-    def type(self, text: str) -> Said:
+    def type(self, text: str) -> Result:
         """Type it, and wait for the prompt. The status is that of the first command that failed."""
         self._answers += 1
         mark, errors_before = f"--- answer {self._answers}:", len(self._errors.read_text())
@@ -115,7 +115,7 @@ class Terminal:
         for line in self._output():
             if line.startswith(mark):
                 stderr = self._errors.read_text()[errors_before:]
-                return Said(int(line.removeprefix(mark)), "".join(lines).removesuffix("\n"), stderr)
+                return Result(int(line.removeprefix(mark)), "".join(lines).removesuffix("\n"), stderr)
             lines.append(line)
         raise AssertionError(f"the shell ended after {text!r}: {self._errors.read_text()[-2000:]}")
 

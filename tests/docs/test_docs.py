@@ -1,4 +1,4 @@
-"""What README and docs say: every snippet is run, in order, and every link leads somewhere."""
+"""README, CONTRIBUTING and docs: every snippet is run, in order, and every link leads somewhere."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from typer.models import CommandInfo
 from cli.commands import app as client_commands
 from stack.main import app
 from tests.docs import settings_page
-from tests.docs.snippets import ROOT, RUN, SHOWN, Snippet, documents, snippets
-from tests.docs.terminal import Terminal, copy, install, network
+from tests.docs.snippets import ROOT, RUN, SHOWN, Snippet, list_documents, parse_snippets
+from tests.docs.terminal import Terminal, copy, install, open_network
 from tests.faults.controls import GUARDS
 from tests.support.service import service_on
 
@@ -31,9 +31,11 @@ WHY_NOT = frozenset(
         "it needs an MLflow server",
     }
 )
-ALL = [snippet for path in documents() for snippet in snippets(path)]
+ALL = [snippet for path in list_documents() for snippet in parse_snippets(path)]
 NOT_RUN = [snippet for snippet in ALL if snippet.not_run]
-WITH_SNIPPETS = [path for path in documents() if any(s.language in RUN and not s.not_run for s in snippets(path))]
+WITH_SNIPPETS = [
+    path for path in list_documents() if any(s.language in RUN and not s.not_run for s in parse_snippets(path))
+]
 WRITTEN_URL = "http://127.0.0.1:8000"
 EXAMPLE_ID = "0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b"
 SMALL = "--set train_samples=128 --set validation.fraction=0.001"
@@ -65,7 +67,7 @@ def machine(project: Path) -> Iterator[Callable[[], Terminal]]:
         opened.append(Terminal(project, project.parent / "home", own))
         return opened[-1]
 
-    with network() as own:
+    with open_network() as own:
         [service] = {snippet.text for snippet in ALL if snippet.in_its_own_terminal}
         open_terminal().start(service, until=f"ready {WRITTEN_URL}")
         yield open_terminal
@@ -78,20 +80,20 @@ def test_a_document_typed_in_as_it_is_printed_does_what_it_says(
     path: Path, machine: Callable[[], Terminal], project: Path
 ) -> None:
     terminal = machine()
-    for snippet in snippets(path):
+    for snippet in parse_snippets(path):
         if snippet.not_run or snippet.in_its_own_terminal or snippet.language not in RUN:
             continue
-        for command, expected in commands(snippet, project):
-            said = terminal.type(command)
-            assert said.status == 0, f"{snippet}: {command}\n{said}"
-            assert expected is None or expected.fullmatch(said.stdout.strip()), f"{snippet}: {command}\n{said}"
+        for command, expected in list_commands(snippet, project):
+            result = terminal.type(command)
+            assert result.status == 0, f"{snippet}: {command}\n{result}"
+            assert expected is None or expected.fullmatch(result.stdout.strip()), f"{snippet}: {command}\n{result}"
     leave_nothing_running(machine())
 
 
-def commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
+def list_commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pattern[str] | None]]:
     """A command, and its output where the document shows that."""
     if snippet.language == "console":
-        yield from conversation(snippet)
+        yield from parse_conversation(snippet)
     elif snippet.language == "python":
         name = PROGRAM.match(snippet.text)
         assert name, f"{snippet}: under which name is it saved?"
@@ -103,15 +105,15 @@ def commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pattern[
 
 def leave_nothing_running(terminal: Terminal) -> None:
     """For the reader of the next document, who would wait for it."""
-    said = terminal.type(f".venv/bin/python -c '{CANCEL_ALL}'")
-    assert said.status == 0, said
+    result = terminal.type(f".venv/bin/python -c '{CANCEL_ALL}'")
+    assert result.status == 0, result
 
 
-def conversation(snippet: Snippet) -> Iterator[tuple[str, re.Pattern[str]]]:
+def parse_conversation(snippet: Snippet) -> Iterator[tuple[str, re.Pattern[str]]]:
     """Each command after a $, and what it is to say; ... stands for anything."""
     for part in re.split(r"^\$ ", snippet.text, flags=re.MULTILINE)[1:]:
-        command, _, said = part.partition("\n")
-        pattern = ".*".join(re.escape(piece) for piece in re.split(r"\.\.\.|…", said.strip()))
+        command, _, result = part.partition("\n")
+        pattern = ".*".join(re.escape(piece) for piece in re.split(r"\.\.\.|…", result.strip()))
         yield command, re.compile(pattern, re.DOTALL)
 
 
@@ -125,7 +127,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
 @pytest.mark.parametrize("snippet", NOT_RUN, ids=str)
 def test_what_is_not_run_is_there_all_the_same(snippet: Snippet) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    commands = {command.name or command.callback.__name__ for command in all_commands(app) if command.callback}
+    commands = {command.name or command.callback.__name__ for command in walk_commands(app) if command.callback}
     for line in snippet.text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words[:1] == ["make"]:
@@ -140,16 +142,16 @@ def test_what_is_not_run_is_there_all_the_same(snippet: Snippet) -> None:
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list_documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
     for target, heading in LINK.findall(path.read_text()):
         found = path.parent / target if target else path
         assert found.exists(), f"{path.name}: {target}"
         if heading:
-            assert heading in headings(found), f"{path.name}: {target}#{heading}"
+            assert heading in list_headings(found), f"{path.name}: {target}#{heading}"
 
 
-def headings(path: Path) -> set[str]:
+def list_headings(path: Path) -> set[str]:
     """As GitHub names them."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
@@ -175,16 +177,16 @@ def test_the_page_of_the_settings_says_what_the_code_says() -> None:
     assert settings_page.PAGE.read_text() == settings_page.render(), "run `make settings`"
 
 
-def all_commands(within: Typer) -> Iterator[CommandInfo]:
+def walk_commands(within: Typer) -> Iterator[CommandInfo]:
     yield from within.registered_commands
     for group in within.registered_groups:
         if group.typer_instance:
-            yield from all_commands(group.typer_instance)
+            yield from walk_commands(group.typer_instance)
 
 
-def examples() -> list[str]:
+def list_examples() -> list[str]:
     """Of the client commands' help: those of the service itself are no client's."""
-    clients = [command.callback for command in all_commands(client_commands) if command.callback]
+    clients = [command.callback for command in walk_commands(client_commands) if command.callback]
     return [line for command in clients for line in re.findall(r"Example: (activation-lab .+)", command.__doc__ or "")]
 
 
@@ -213,11 +215,11 @@ def lab(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
 
 def test_every_example_of_the_help_works(lab: Callable[[str], str], tmp_path: Path) -> None:
-    assert len(examples()) > 18
+    assert len(list_examples()) > 18
     job_id = lab(f"activation-lab submit --activation relu --epochs 2 {SMALL}")
     lab(f"activation-lab watch {job_id}; activation-lab checkpoints {job_id}")
-    (tmp_path / "seven.png").write_bytes(drawn_digit())
-    for example in examples():
+    (tmp_path / "seven.png").write_bytes(draw_digit())
+    for example in list_examples():
         command = example.split()[1]
         spare = (
             lab("activation-lab submit --activation relu --epochs 500") if command in {"cancel", "delete"} else job_id
@@ -228,7 +230,7 @@ def test_every_example_of_the_help_works(lab: Callable[[str], str], tmp_path: Pa
         lab(example.replace(EXAMPLE_ID, spare) + small)
 
 
-def drawn_digit() -> bytes:
+def draw_digit() -> bytes:
     import io  # noqa: PLC0415
 
     from PIL import Image  # noqa: PLC0415
