@@ -9,7 +9,7 @@ from api.plots.panels import Line, Panel
 from api.sweeps.selection import Selection
 from api.sweeps.table import count_variants
 from article import published
-from db.sweeps import Mean
+from db.sweep_results import Mean
 from jobs.metrics import EPOCH_FIGURES, Figure
 from jobs.sweep import Configuration, SweepSpec
 

@@ -13,7 +13,7 @@ from api.jobs.models import DiagnosisOut, EpochOut
 from api.sweeps.models import JobCounts
 from api.sweeps.summary import derive_state
 from db.models import Epoch, Event
-from db.sweeps import Member
+from db.sweep_events import Member
 from jobs.spec import by_key
 
 EVENTS_AT_ONCE = 500

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from db.sweeps import Member
+from db.sweep_events import Member
 from jobs.sweep import MAX_JOBS
 
 RUN = r"[0-9]{1,9}(x[1-9][0-9]{0,2})?"

@@ -25,9 +25,9 @@ from api.streams import positions
 from api.streams.frames import EVENTS_AT_ONCE, declare_stream, describe_event, describe_sweep_end, interleave
 from api.streams.positions import Position
 from db import session as database
-from db import sweeps
+from db import sweep_events, sweeps
 from db.models import Epoch, Event
-from db.sweeps import Member
+from db.sweep_events import Member
 from jobs.errors import DatabaseUnavailable
 from jobs.sweep import SweepSpec
 
@@ -130,7 +130,7 @@ def parse_streams(
 def find_starts(sessions: Sessions, streams: Annotated[list[Followed], Depends(parse_streams)]) -> list[Followed]:
     """Find the client's position in each stream; 204 if it has the last event of each."""
     with sessions.read() as session:
-        members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
+        members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams])
         for each, jobs in zip(streams, members, strict=True):
             sweep = sweeps.find(session, each.id).spec if jobs and each.field == "sweep_id" else None
             places = 1 if sweep is None else SweepSpec.model_validate(sweep).jobs
@@ -181,12 +181,12 @@ def read_next_batch(sessions: database.Sessions, streams: Sequence[Followed]) ->
     """Read the events that the client does not have; None if the database is away: the client must reconnect."""
     try:
         with sessions.read() as session:
-            members = sweeps.members_of_each(session, [(each.field, each.id) for each in streams])
+            members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams])
             late = {
                 each.place: jobs for each in streams if (jobs := positions.find_unsent(members[each.place], each.seen))
             }
             limit = EVENTS_AT_ONCE // max(1, len(late))
-            rows = {place: sweeps.read_events(session, jobs, limit=limit) for place, jobs in late.items()}
+            rows = {place: sweep_events.read(session, jobs, limit=limit) for place, jobs in late.items()}
     except DatabaseUnavailable:
         return None
     return Batch(members, [step for each in streams for step in make_steps(each, members[each.place], rows)])

@@ -30,9 +30,9 @@ from api.streams.frames import (
 from api.streams.positions import Position
 from api.sweeps.parameters import SweepId
 from db import session as database
-from db import sweeps
+from db import sweep_events, sweeps
 from db.models import Epoch, Event
-from db.sweeps import Member
+from db.sweep_events import Member
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
@@ -66,7 +66,7 @@ def find_start(
     """Find the client's position; 204 if that is the end."""
     with sessions.read() as session:
         jobs = sweeps.find_spec(session, sweep_id).jobs
-        members = sweeps.members(session, sweep_id)
+        members = sweep_events.list_members(session, sweep_id)
     given, place = positions.choose(last_event_id, after)
     seen = positions.parse(given) if given else Position([0] * jobs)
     if seen is None:
@@ -121,8 +121,8 @@ def read_next_batch(sessions: database.Sessions, sweep_id: str, seen: Position) 
     """Read the events that the client does not have; None if the database is away: the client must reconnect."""
     try:
         with sessions.read() as session:
-            members = sweeps.members(session, sweep_id)
-            rows = sweeps.read_events(session, positions.find_unsent(members, seen), limit=EVENTS_AT_ONCE)
+            members = sweep_events.list_members(session, sweep_id)
+            rows = sweep_events.read(session, positions.find_unsent(members, seen), limit=EVENTS_AT_ONCE)
     except DatabaseUnavailable:
         return None
     return Batch(members, interleave(members, rows))

@@ -16,7 +16,7 @@ from api.sweeps.parameters import SweepId
 from api.sweeps.summary import summarize, summarize_with_table
 from broker.reconciler import dispatch
 from db import session as database
-from db import sweeps
+from db import sweep_results, sweeps
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
@@ -59,7 +59,7 @@ def list_sweeps(
 ) -> SweepPage:
     """List sweeps, newest first, without their tables."""
     with sessions.read() as session:
-        page = sweeps.page(session, limit=limit, cursor=cursor)
+        page = sweeps.read_page(session, limit=limit, cursor=cursor)
     return SweepPage(data=[summarize(record) for record in page.records], next_cursor=page.next_cursor)
 
 
@@ -90,4 +90,4 @@ def cancel(sweep_id: SweepId, sessions: Sessions) -> Response:
 
 def read_detail(sessions: database.Sessions, sweep_id: str) -> SweepDetail:
     with sessions.read() as session:
-        return summarize_with_table(*sweeps.table(session, sweep_id))
+        return summarize_with_table(*sweep_results.read_table(session, sweep_id))

@@ -23,8 +23,8 @@ from api.jobs.parameters import AfterEpoch
 from api.sweeps import grid_columns
 from api.sweeps.models import GridValues
 from api.sweeps.parameters import SweepId
-from db import sweeps
-from db.sweeps import Epochs
+from db import sweep_histories, sweep_results, sweeps
+from db.sweep_histories import Epochs
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.metrics import EPOCH_FIGURES
 from jobs.sweep import SweepSpec
@@ -79,8 +79,8 @@ def get_history(
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        jobs = sweeps.list_jobs(session, sweep_id, spec)
-    histories = sweeps.histories(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
+        jobs = sweep_results.list_jobs(session, sweep_id, spec)
+    histories = sweep_histories.read(sessions, jobs, list(EPOCH_COLUMNS), after_epoch=after_epoch)
     return answer_in_batches(
         kind,
         f"epochs-{sweep_id}",

@@ -17,7 +17,7 @@ from api.sweeps.models import GridValues
 from api.sweeps.parameters import SweepId
 from api.sweeps.selection import Excluded, select
 from api.sweeps.table import count_variants
-from db.sweeps import Mean
+from db.sweep_results import Mean
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.sweep import MAX_JOBS, Configuration, SweepSpec
 

@@ -20,8 +20,8 @@ from api.sweeps.parameters import SweepId
 from api.sweeps.published_models import PublishedRuns, SweepBesidePublished
 from article import published
 from article.published import Comparison, Metric
-from db import sweeps
-from db.sweeps import SweepJob
+from db import sweep_results, sweeps
+from db.sweep_results import SweepJob
 from jobs.errors import DatabaseUnavailable, SweepNotFound
 from jobs.sweep import Configuration, SweepSpec
 
@@ -93,9 +93,9 @@ def compare_with_published(sweep_id: SweepId, sessions: Sessions, kind: Publishe
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        jobs = sweeps.list_jobs(session, sweep_id, spec)
-        runs = sweeps.figures_by_epoch(session, sweep_id, published.METRICS, up_to=published.EPOCHS)
-        trained = sweeps.one_spec_each(session, sweep_id)
+        jobs = sweep_results.list_jobs(session, sweep_id, spec)
+        runs = sweep_results.read_figures(session, sweep_id, published.METRICS, up_to=published.EPOCHS)
+        trained = sweep_results.read_configuration_specs(session, sweep_id)
     rows = [*compare(jobs, runs)]
     return answer(
         kind,

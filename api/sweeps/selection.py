@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 
 from api.http.validation import make_refusal, split_names
 from api.jobs.figures import MetricName
-from db import sweeps
+from db import sweep_results, sweeps
 from db.models import Epoch
 from db.session import Sessions
-from db.sweeps import Mean, Result
+from db.sweep_results import Mean, Result
 from jobs.sweep import Configuration, SweepSpec
 
 Excluded = Annotated[
@@ -44,13 +44,15 @@ def select(
     """
     with sessions.read() as session:
         spec = sweeps.find_spec(session, sweep_id)
-        jobs = sweeps.list_jobs(session, sweep_id, spec)
+        jobs = sweep_results.list_jobs(session, sweep_id, spec)
         configurations = {job.configuration.number: job.configuration for job in jobs}
         included = selected = leave_out(spec, configurations.values(), exclude)
         if len(included) > most:
-            selected = find_best(included, sweeps.results(session, sweep_id, spec), most)
+            selected = find_best(included, sweep_results.read_results(session, sweep_id, spec), most)
         numbers = [configuration.number for configuration in selected]
-        means = {name: sweeps.means(session, sweep_id, getattr(Epoch, name), of=numbers) for name in metrics}
+        means = {
+            name: sweep_results.read_means(session, sweep_id, getattr(Epoch, name), of=numbers) for name in metrics
+        }
     return Selection(spec, selected, len(included), means)
 
 

@@ -7,7 +7,8 @@ from api.http.prefix import add_prefix
 from api.jobs.models import Progress
 from api.sweeps.models import JobCounts, SweepDetail, SweepLinks, SweepOut
 from api.sweeps.table import find_best, tabulate
-from db.sweeps import Result, Share, SweepRecord
+from db.sweep_results import Result
+from db.sweeps import Share, SweepRecord
 from jobs.state import JobState
 
 

@@ -15,7 +15,7 @@ from api.sweeps.models import (
     TestFigures,
     ValidationFigures,
 )
-from db.sweeps import Result
+from db.sweep_results import Result
 from jobs import statistics
 from jobs.metrics import EPOCH_FIGURES
 from jobs.state import JobState

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from db import job_list, jobs, queue, stats, sweeps
+from db import job_list, jobs, queue, stats, sweep_events, sweep_results, sweeps
 from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
@@ -34,12 +34,12 @@ def newest(session: Session) -> object:
         (stats.count_by_state, "Seq Scan"),
         (lambda session: session.execute(select(stats.select_open_sweeps())), "Seq Scan"),
         (lambda session: session.execute(select(stats.select_changed_jobs(datetime.now(UTC)))), "Seq Scan"),
-        (lambda session: sweeps.shares(session, ["some"]), "Seq Scan"),
-        (lambda session: sweeps.members(session, "some"), "Seq Scan"),
-        (lambda session: sweeps.results(session, "some", SweepSpec()), "Seq Scan"),
-        (lambda session: sweeps.list_jobs(session, "some", SweepSpec()), "Seq Scan"),
-        (lambda session: sweeps.one_spec_each(session, "some"), "Seq Scan"),
-        (lambda session: sweeps.figures_by_epoch(session, "some", ["val_loss"], up_to=100), "Seq Scan"),
+        (lambda session: sweeps.read_shares(session, ["some"]), "Seq Scan"),
+        (lambda session: sweep_events.list_members(session, "some"), "Seq Scan"),
+        (lambda session: sweep_results.read_results(session, "some", SweepSpec()), "Seq Scan"),
+        (lambda session: sweep_results.list_jobs(session, "some", SweepSpec()), "Seq Scan"),
+        (lambda session: sweep_results.read_configuration_specs(session, "some"), "Seq Scan"),
+        (lambda session: sweep_results.read_figures(session, "some", ["val_loss"], up_to=100), "Seq Scan"),
     ],
     ids=[
         "a page of the newest jobs",

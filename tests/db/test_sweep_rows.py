@@ -6,10 +6,10 @@ from typing import Any
 from alembic import command
 from sqlalchemy import select
 
-from db import schema, sweeps
+from db import schema, sweep_results, sweeps
 from db.models import Job
 from db.session import Sessions
-from db.sweeps import SweepJob
+from db.sweep_results import SweepJob
 from jobs.spec import JobSpec
 from jobs.sweep import SweepSpec, expand
 
@@ -32,7 +32,7 @@ def read(sessions: Sessions, sweep_id: str) -> tuple[SweepSpec, list[SweepJob], 
         spec = sweeps.find_spec(session, sweep_id)
         statement = select(Job.spec).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
         trained = [JobSpec.model_validate(found) for found in session.scalars(statement)]
-        return spec, sweeps.list_jobs(session, sweep_id, spec), trained
+        return spec, sweep_results.list_jobs(session, sweep_id, spec), trained
 
 
 def retrained(spec: SweepSpec, job: SweepJob) -> JobSpec:

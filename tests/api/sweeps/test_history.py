@@ -12,7 +12,7 @@ from arro3.io import read_parquet
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from db import sweeps
+from db import sweep_histories, sweep_results, sweeps
 from db.models import Job
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
@@ -26,7 +26,7 @@ FORMATS = ("json", "csv", "ndjson", "parquet")
 @pytest.fixture
 def sweep(client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Three jobs of two epochs, each read by itself."""
-    monkeypatch.setattr(sweeps, "EPOCHS_AT_ONCE", 1)
+    monkeypatch.setattr(sweep_histories, "EPOCHS_AT_ONCE", 1)
     body = {"activations": ["relu", "gelu", "elu"], "base": {"epochs": 2}}
     created = post_sweep(client, **body)
     for row in created["configurations"]:
@@ -80,8 +80,8 @@ def test_a_job_that_is_deleted_meanwhile_is_there_as_a_whole_or_not_at_all(
     ids = [row["job_ids"][0] for row in sweep["configurations"]]
     with app.state.sessions.read() as session:
         spec = sweeps.find_spec(session, sweep["id"])
-        jobs = sweeps.list_jobs(session, sweep["id"], spec)
-    reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
+        jobs = sweep_results.list_jobs(session, sweep["id"], spec)
+    reading = sweep_histories.read(app.state.sessions, jobs, ["epoch"], after_epoch=0)
     first = next(reading)
     with app.state.sessions.begin() as session:
         session.delete(session.get(Job, ids[1]))
@@ -92,8 +92,8 @@ def test_a_job_that_is_deleted_meanwhile_is_there_as_a_whole_or_not_at_all(
 
 def test_no_transaction_is_open_while_the_client_reads(app: FastAPI, sweep: dict[str, Any]) -> None:
     with app.state.sessions.read() as session:
-        jobs = sweeps.list_jobs(session, sweep["id"], sweeps.find_spec(session, sweep["id"]))
-    reading = sweeps.histories(app.state.sessions, jobs, ["epoch"], after_epoch=0)
+        jobs = sweep_results.list_jobs(session, sweep["id"], sweeps.find_spec(session, sweep["id"]))
+    reading = sweep_histories.read(app.state.sessions, jobs, ["epoch"], after_epoch=0)
     next(reading)
     assert app.state.sessions.engine.pool.checkedout() == 0
     reading.close()

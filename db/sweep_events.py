@@ -1,0 +1,72 @@
+"""Streams of the events of a job, a sweep or several of them: the jobs that each has, and their next events."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import and_, false, or_, select
+from sqlalchemy.orm import Session
+
+from db import events
+from db.models import Epoch, Event, Job
+from jobs.state import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    job_id: str
+    activation: str
+    position: int
+    state: JobState
+    last_seq: int
+    """The number of its newest event."""
+
+
+def list_members(session: Session, sweep_id: str) -> list[Member]:
+    """Its jobs in their order, less those deleted since."""
+    rows = session.execute(
+        select(Job.id, Job.activation, Job.sweep_position, Job.state, Job.event_seq)
+        .where(Job.sweep_id == sweep_id)
+        .order_by(Job.sweep_position)
+    )
+    return [
+        Member(job_id, activation, position or 0, JobState(state), seq)
+        for job_id, activation, position, state, seq in rows
+    ]
+
+
+def list_members_of_streams(
+    session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]]
+) -> list[Sequence[Member]]:
+    """For each job or sweep, the jobs whose events its stream has: none where there is no such job or sweep."""
+    alone = list_jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"})
+    jobs = {job_id: [member] for job_id, member in alone.items()}
+    return [jobs.get(id_, []) if field == "job_id" else list_members(session, id_) for field, id_ in streams]
+
+
+def list_jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[str, Member]:
+    """Each of these jobs as the only member of a sweep; those that do not exist are missing."""
+    if not job_ids:
+        return {}
+    rows = session.execute(select(Job.id, Job.activation, Job.state, Job.event_seq).where(Job.id.in_(job_ids)))
+    return {job_id: Member(job_id, activation, 0, JobState(state), seq) for job_id, activation, state, seq in rows}
+
+
+def read(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
+    """The next events of these jobs after the number seen of each: about `limit`, as many of each, without a gap."""
+    each = max(1, limit // max(1, len(seen)))
+    jobs_by_number = defaultdict(list)
+    for job_id, number in seen.items():
+        jobs_by_number[number].append(job_id)
+    next_ones = [
+        and_(Event.job_id.in_(ids), Event.seq > number, Event.seq <= number + each)
+        for number, ids in jobs_by_number.items()
+    ]
+    rows = session.execute(
+        select(Event, Epoch)
+        .outerjoin(Epoch, events.epoch_of_event)
+        .where(or_(false(), *next_ones))
+        .order_by(Event.seq, Event.job_id)
+    )
+    return [(row[0], row[1]) for row in rows]

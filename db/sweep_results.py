@@ -1,0 +1,172 @@
+"""Results of a sweep's jobs: where each of them stands, and figures over the seeds of a configuration."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from db import sweeps
+from db.models import Epoch, Job
+from db.sweeps import SweepRecord
+from jobs.spec import JobSpec
+from jobs.state import JobState
+from jobs.sweep import Configuration, SweepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SweepJob:
+    """Which job it is, by its own row."""
+
+    id: str
+    seed: int
+    configuration: Configuration
+    epochs: int
+    """Recorded, when it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where a job of a sweep stands: its last epoch, and the best figure of each kind over all epochs."""
+
+    job: SweepJob
+    state: JobState
+    epoch_seconds: float | None
+    last: Mapping[str, float] | None
+    best: Mapping[str, float] | None
+    test: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A figure after one epoch, over those seeds of a configuration that have come so far."""
+
+    epoch: int
+    mean: float
+    low: float
+    high: float
+
+
+def read_table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[Result]]:
+    """The sweep and where each of its jobs stands. Raises SweepNotFound."""
+    found = sweeps.read_record(session, sweep_id)
+    return found, read_results(session, sweep_id, found.spec)
+
+
+FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
+TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
+
+
+JOB_COLUMNS = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values, Job.epochs_done)
+
+
+def make_sweep_job(spec: SweepSpec, identity: Sequence[Any]) -> SweepJob:
+    """From the columns of JOB_COLUMNS: its values in the order of the grid's fields."""
+    job_id, seed, number, activation, values, epochs = identity
+    configuration = Configuration(number, activation, {path: values[path] for path in spec.grid})
+    return SweepJob(job_id, seed, configuration, epochs)
+
+
+def list_jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
+    """Its jobs in their order, less those deleted since."""
+    statement = select(*JOB_COLUMNS).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
+    return [make_sweep_job(spec, row) for row in session.execute(statement)]
+
+
+def read_results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Result]:
+    """Its jobs in their order."""
+    best = select_best_figures(sweep_id).subquery()
+    last = aliased(Epoch)
+    statement = (
+        select(
+            *JOB_COLUMNS,
+            Job.state,
+            Job.epoch_seconds,
+            *(getattr(last, name) for name in FIGURES),
+            *(best.c[name] for name in FIGURES),
+            *(getattr(Job, f"test_{name}") for name in TEST_FIGURES),
+        )
+        .outerjoin(last, and_(last.job_id == Job.id, last.epoch == Job.epochs_done))
+        .outerjoin(best, best.c.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id)
+        .order_by(Job.sweep_position)
+    )
+    return [
+        make_result(make_sweep_job(spec, row[: len(JOB_COLUMNS)]), *row[len(JOB_COLUMNS) :])
+        for row in session.execute(statement)
+    ]
+
+
+def select_best_figures(sweep_id: str) -> Select[str, float, float, float]:
+    """Each over all epochs of a job: the lowest loss and the highest accuracies, perhaps of different epochs."""
+    return (
+        select(
+            Epoch.job_id,
+            func.min(Epoch.val_loss).label("val_loss"),
+            func.max(Epoch.val_accuracy).label("val_accuracy"),
+            func.max(Epoch.val_binary_accuracy).label("val_binary_accuracy"),
+        )
+        .join(Job, Job.id == Epoch.job_id)
+        .where(Job.sweep_id == sweep_id)
+        .group_by(Epoch.job_id)
+    )
+
+
+def make_result(job: SweepJob, state: str, epoch_seconds: float | None, *figures: float | None) -> Result:
+    last, best, test = figures[:3], figures[3:6], figures[6:]
+    return Result(
+        job,
+        JobState(state),
+        epoch_seconds,
+        name_figures(FIGURES, last),
+        name_figures(FIGURES, best),
+        name_figures(TEST_FIGURES, test),
+    )
+
+
+def name_figures(names: Sequence[str], figures: Sequence[float | None]) -> dict[str, float] | None:
+    """None where the job has no such figures yet."""
+    return {name: value for name, value in zip(names, figures, strict=True) if value is not None} or None
+
+
+def read_configuration_specs(session: Session, sweep_id: str) -> list[JobSpec]:
+    """Of each configuration, what one of its jobs is trained by."""
+    first = select(func.min(Job.sweep_position)).where(Job.sweep_id == sweep_id).group_by(Job.sweep_configuration)
+    statement = select(Job.spec).where(Job.sweep_id == sweep_id, Job.sweep_position.in_(first))
+    return [JobSpec.model_validate(spec) for spec in session.scalars(statement.order_by(Job.sweep_configuration))]
+
+
+def read_figures(
+    session: Session, sweep_id: str, names: Sequence[str], *, up_to: int
+) -> Mapping[tuple[int, int], list[Sequence[float]]]:
+    """These figures of each seed that has come so far, by the number of the configuration and the epoch."""
+    found: dict[tuple[int, int], list[Sequence[float]]] = defaultdict(list)
+    statement = (
+        select(Job.sweep_configuration, Epoch.epoch, *(getattr(Epoch, name) for name in names))
+        .join(Epoch, Epoch.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id, Epoch.epoch <= up_to)
+        .order_by(Job.sweep_position, Epoch.epoch)
+    )
+    for number, epoch, *figures in session.execute(statement):
+        found[number, epoch].append(figures)
+    return found
+
+
+def read_means(
+    session: Session, sweep_id: str, metric: InstrumentedAttribute[float], *, of: Collection[int]
+) -> Mapping[int, Sequence[Mean]]:
+    """The metric by epoch for the configurations of these numbers."""
+    number = Job.sweep_configuration
+    statement = (
+        select(number, Epoch.epoch, func.avg(metric), func.min(metric), func.max(metric))
+        .join(Epoch, Epoch.job_id == Job.id)
+        .where(Job.sweep_id == sweep_id, number.in_(of))
+        .group_by(number, Epoch.epoch)
+        .order_by(number, Epoch.epoch)
+    )
+    grouped: dict[int, list[Mean]] = defaultdict(list)
+    for configuration, *figures in session.execute(statement):
+        grouped[configuration].append(Mean(*figures))
+    return grouped
