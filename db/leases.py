@@ -74,16 +74,15 @@ def record_environment(session: Session, lease: Lease, environment: Environment)
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """How a lease stands."""
+    """What a worker has to know about its lease."""
 
-    wanted: bool
-    """False once a client has asked to cancel."""
-    to_be_renewed: bool
+    cancel_requested: bool
+    needs_renewal: bool
     """The lease ends earlier, or later, than the worker believes: it was suspended, or the clock was set."""
 
 
 def check(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_seconds: float) -> LeaseStatus:
-    """How the lease stands, by the database's clock; cheaper than a heartbeat, so it can be asked often.
+    """Check the lease by the database's clock; cheaper than a heartbeat, so it can be called often.
 
     Raises:
         Fenced: the lease is lost.
@@ -93,7 +92,7 @@ def check(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_sec
     row = session.execute(select(Job.cancel_requested_at, odd.label("odd")).where(*held(lease))).one_or_none()
     if row is None:
         raise Fenced
-    return LeaseStatus(row.cancel_requested_at is None, bool(row.odd))
+    return LeaseStatus(cancel_requested=row.cancel_requested_at is not None, needs_renewal=bool(row.odd))
 
 
 def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> None:

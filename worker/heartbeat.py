@@ -145,7 +145,7 @@ class Pulse:
     def _beat(self) -> None:
         if not self._in_contact or monotonic() - self._renewed_at >= self._heartbeat_seconds:
             self._renew()
-        if self._look().to_be_renewed:
+        if self._look().needs_renewal:
             self._renew()
 
     def _forgive_suspension(self, seconds: float) -> None:
@@ -172,6 +172,6 @@ class Pulse:
                 session, self._lease, lease_seconds=self._lease_seconds, heartbeat_seconds=self._heartbeat_seconds
             )
             self._asked = predictions.waiting(session)
-        if not standing.wanted:
+        if standing.cancel_requested:
             self._interruption = Cancelled
         return standing

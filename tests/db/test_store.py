@@ -384,10 +384,10 @@ def test_a_queued_job_is_cancelled_at_once(sessions: Sessions) -> None:
 
 def test_a_running_job_is_asked_to_stop(sessions: Sessions) -> None:
     lease = running(sessions)
-    assert look(sessions, lease).wanted
+    assert not look(sessions, lease).cancel_requested
     with sessions.begin() as session:
         assert jobs.request_cancel(session, lease.job_id).state == "running"
-    assert not look(sessions, lease).wanted
+    assert look(sessions, lease).cancel_requested
     with sessions.begin() as session:
         leases.cancel(session, lease)
     assert find(sessions, lease.job_id).state == "cancelled"
@@ -607,7 +607,7 @@ def test_the_longest_backoff_is_waited_for(sessions: Sessions) -> None:
 def test_a_lease_taken_before_the_clock_was_set_back_lasts_no_longer_than_one_taken_now(sessions: Sessions) -> None:
     lease = running(sessions)
     shift(sessions, lease_expires_at=7200)
-    assert look(sessions, lease).to_be_renewed
+    assert look(sessions, lease).needs_renewal
     with sessions.begin() as session:
         queue.shorten_leases(session, lease_seconds=-1)
     assert reap(sessions) == [lease.job_id]
@@ -627,7 +627,7 @@ def test_a_worker_renews_a_lease_that_ends_at_another_time_than_it_thinks(
 ) -> None:
     lease = running(sessions)
     shift(sessions, lease_expires_at=seconds)
-    assert look(sessions, lease).to_be_renewed is renewed
+    assert look(sessions, lease).needs_renewal is renewed
 
 
 def look(sessions: Sessions, lease: Lease) -> leases.LeaseStatus:
