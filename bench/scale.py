@@ -194,7 +194,7 @@ def all_due(scale: Scale) -> Hints:
 
 
 def leases(scale: Scale) -> int:
-    return len(seen(scale, lambda session: queue.lease_owners(session, "simulated")))
+    return len(seen(scale, lambda session: queue.list_lease_owners(session, "simulated")))
 
 
 def page(session: Any, *, sort: str = "-created_at", **filters: Any) -> job_list.Page:

@@ -36,16 +36,16 @@ class Request:
     @property
     def sha256(self) -> str:
         """Of the operation and of what is asked for; the order of an object's keys has no meaning in JSON."""
-        body = None if self.body is None else asked_for(self.body)
+        body = None if self.body is None else drop_defaults(self.body)
         return sha256(json.dumps([self.operation, body], sort_keys=True).encode()).hexdigest()
 
 
-def asked_for(body: JobSpec | SweepSpec) -> dict[str, Any]:
+def drop_defaults(body: JobSpec | SweepSpec) -> dict[str, Any]:
     """The body without what is as by default, spelled out or not: a field added later changes no digest."""
     asked = body.model_dump(mode="json", exclude_defaults=True)
     if isinstance(body, SweepSpec):
         with suppress(ValidationError):  # a base that only the grid completes stays as it was sent
-            base = asked_for(JobSpec.model_validate({"activation": ANY, **body.base}))
+            base = drop_defaults(JobSpec.model_validate({"activation": ANY, **body.base}))
             asked["base"] = {name: value for name, value in base.items() if name != "activation"}
     return asked
 
@@ -56,18 +56,18 @@ def find(session: Session, request: Request) -> IdempotencyKey | None:
     Raises:
         IdempotencyConflict: that was another request.
     """
-    row = session.get(IdempotencyKey, (request.holder, request.key)) or unowned(session, request)
-    if row is not None and not same(session, row, request):
+    row = session.get(IdempotencyKey, (request.holder, request.key)) or adopt_unowned(session, request)
+    if row is not None and not is_same_request(session, row, request):
         raise IdempotencyConflict
     return row
 
 
-def unowned(session: Session, request: Request) -> IdempotencyKey | None:
+def adopt_unowned(session: Session, request: Request) -> IdempotencyKey | None:
     """A key from before keys had holders; it becomes the property of the first who repeats its request."""
     if request.holder == NOBODY:
         return None
     row = session.get(IdempotencyKey, (NOBODY, request.key))
-    if row is None or not same(session, row, request):
+    if row is None or not is_same_request(session, row, request):
         return row
     taken = (
         update(IdempotencyKey)
@@ -80,15 +80,15 @@ def unowned(session: Session, request: Request) -> IdempotencyKey | None:
     return session.scalars(taken).one_or_none() or session.get(IdempotencyKey, (request.holder, request.key))
 
 
-def same(session: Session, row: IdempotencyKey, request: Request) -> bool:
+def is_same_request(session: Session, row: IdempotencyKey, request: Request) -> bool:
     if row.request_sha256 is not None:
         return row.request_sha256 == request.sha256
     with suppress(ValidationError):  # what is refused by now is not this request
-        return request.body is not None and asked_for(request.body) == asked_for(stored_body(session, row))
+        return request.body is not None and drop_defaults(request.body) == drop_defaults(load_body(session, row))
     return False
 
 
-def stored_body(session: Session, row: IdempotencyKey) -> JobSpec | SweepSpec:
+def load_body(session: Session, row: IdempotencyKey) -> JobSpec | SweepSpec:
     """The request of a key that has no digest, which is from before migration 0007."""
     if row.job_id is not None:
         return JobSpec.model_validate(session.get_one(Job, row.job_id).spec)

@@ -39,12 +39,12 @@ def create(session: Session, name: str) -> str:
     return key
 
 
-def holder(session: Session, key: str) -> str | None:
+def find_holder(session: Session, key: str) -> str | None:
     """The name that the key was made for; None where it is unknown."""
     return session.scalar(select(ApiKey.name).where(ApiKey.sha256 == digest(key)))
 
 
-def names(session: Session) -> Sequence[str]:
+def list_names(session: Session) -> Sequence[str]:
     return session.scalars(select(ApiKey.name).order_by(ApiKey.name)).all()
 
 

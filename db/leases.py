@@ -15,7 +15,7 @@ from db import checkpoints, events, history, queue, transitions
 from db.checkpoints import CheckpointFile
 from db.clock import SLACK_SECONDS, after, now
 from db.models import Checkpoint, Epoch, Job, Layer, LostLease
-from db.text import storable
+from db.text import make_storable
 from db.transitions import CANCELLED_BY_REQUEST
 from jobs import diagnosis
 from jobs.errors import Fenced, TrainingError
@@ -199,7 +199,7 @@ def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
 
 def fail(session: Session, lease: Lease, error: TrainingError) -> None:
     """End the job as failed; its epochs so far stay. Raises Fenced when the lease is lost."""
-    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=storable(str(error)))
+    finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=make_storable(str(error)))
 
 
 def cancel(session: Session, lease: Lease) -> None:
@@ -250,7 +250,7 @@ def take_back_crash(session: Session, lease: Lease) -> bool:
     if job.epochs_done == lost.epochs_done:  # else that epoch has reset the count
         job.crashes_without_progress -= 1
     if job.state == JobState.QUEUED:
-        job.run_after = after(queue.backoff_seconds(job.crashes_without_progress))
+        job.run_after = after(queue.compute_backoff_seconds(job.crashes_without_progress))
     session.flush()
     return True
 

@@ -43,7 +43,7 @@ class Base(DeclarativeBase):
     }
 
 
-def among(column: str, states: frozenset[JobState] | type[JobState]) -> str:
+def render_in(column: str, states: frozenset[JobState] | type[JobState]) -> str:
     return f"{column} IN ({', '.join(sorted(repr(state.value) for state in states))})"
 
 
@@ -98,12 +98,14 @@ class Job(Base):
     environment: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
 
     __table_args__ = (
-        CheckConstraint(among("state", JobState), name="state_is_known"),
+        CheckConstraint(render_in("state", JobState), name="state_is_known"),
         CheckConstraint(
             "(state = 'running') = (lease_owner IS NOT NULL) AND (state = 'running') = (lease_expires_at IS NOT NULL)",
             name="running_has_a_lease",
         ),
-        CheckConstraint(f"({among('state', TERMINAL)}) = (finished_at IS NOT NULL)", name="terminal_has_finished_at"),
+        CheckConstraint(
+            f"({render_in('state', TERMINAL)}) = (finished_at IS NOT NULL)", name="terminal_has_finished_at"
+        ),
         CheckConstraint("state <> 'succeeded' OR epochs_done = epochs_total", name="succeeded_has_all_epochs"),
         CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="failed_has_an_error"),
         CheckConstraint("epochs_done BETWEEN 0 AND epochs_total", name="epochs_within_total"),

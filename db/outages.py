@@ -19,12 +19,12 @@ LEAST_FREE_BYTES = 1_000_000
 REFUSED_LATELY_SECONDS = 30.0
 
 
-def named(error: BaseException | None) -> DatabaseUnavailable:
+def translate_error(error: BaseException | None) -> DatabaseUnavailable:
     """The error of ours for one of a driver, or for SQLAlchemy's around it."""
-    return kind_of(getattr(error, "orig", error))()
+    return classify(getattr(error, "orig", error))()
 
 
-def kind_of(error: BaseException | None) -> type[DatabaseUnavailable]:
+def classify(error: BaseException | None) -> type[DatabaseUnavailable]:
     code, sqlstate = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
     if code is not None:
         return BY_SQLITE_CODE.get(code & PRIMARY_CODE, DatabaseUnavailable)
@@ -46,7 +46,7 @@ class Disk:
         return monotonic() - self._refused_at < REFUSED_LATELY_SECONDS
 
     def _note(self, context: ExceptionContext) -> None:
-        if kind_of(context.original_exception) is DiskFull:
+        if classify(context.original_exception) is DiskFull:
             self._refused_at = monotonic()
 
 

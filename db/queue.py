@@ -75,7 +75,7 @@ def held_by(owner: str) -> ColumnElement[bool]:
     return or_(Job.lease_owner == owner, Job.lease_owner.startswith(f"{owner}/", autoescape=True))
 
 
-def lease_owners(session: Session, worker: str) -> Sequence[str]:
+def list_lease_owners(session: Session, worker: str) -> Sequence[str]:
     """The processes of this worker that hold a lease."""
     owners = session.scalars(select(Job.lease_owner).where(held_by(worker)))
     return [owner for owner in owners if owner is not None]
@@ -91,11 +91,11 @@ def count_crash(session: Session, job: Job, cause: str) -> None:
         transitions.end(session, job, JobState.FAILED, message, error_code=RepeatedCrash.code, error_message=message)
     else:
         transitions.requeue(
-            session, job, f"worker lost: {cause}", backoff_seconds=backoff_seconds(job.crashes_without_progress)
+            session, job, f"worker lost: {cause}", backoff_seconds=compute_backoff_seconds(job.crashes_without_progress)
         )
 
 
-def backoff_seconds(crashes_without_progress: int) -> float:
+def compute_backoff_seconds(crashes_without_progress: int) -> float:
     """Seconds to wait: none after the first crash, then 5, 10, 20 and so on."""
     return (
         min(5.0 * 2 ** (crashes_without_progress - 2), LONGEST_BACKOFF_SECONDS) if crashes_without_progress > 1 else 0

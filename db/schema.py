@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
-from db.session import Sessions, ensure_folder, outages_named
+from db.session import Sessions, ensure_folder, translate_outages
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,11 +26,11 @@ def migrate(url: str) -> None:
     from alembic import command  # noqa: PLC0415  # only who migrates pays for Alembic
 
     ensure_folder(url)
-    with outages_named():
-        command.upgrade(configuration(url), "head")
+    with translate_outages():
+        command.upgrade(make_config(url), "head")
 
 
-def configuration(url: str) -> "Config":
+def make_config(url: str) -> "Config":
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -39,7 +39,7 @@ def configuration(url: str) -> "Config":
     return config
 
 
-def current(sessions: Sessions) -> str | None:
+def read_version(sessions: Sessions) -> str | None:
     """The version of the database, None before the first migration."""
     with sessions.read() as session:
         if not inspect(session.connection()).has_table(ALEMBIC_VERSION.name):

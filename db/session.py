@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from db.outages import Disk, named
+from db.outages import Disk, translate_error
 from db.turns import FirstTurns, OrderedTurns, Turns
 from jobs.errors import InvalidDatabaseUrl
 from runtime import tracing
@@ -60,28 +60,28 @@ class Sessions:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    with outages_named(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with translate_outages(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
 def in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
     """A transaction that waits for its turn before its first statement."""
-    with ExitStack() as held, transaction(engine.execution_options(take_turn=taking(turns, held))) as session:
+    with ExitStack() as held, transaction(engine.execution_options(take_turn=make_turn_taker(turns, held))) as session:
         yield session
 
 
-def taking(turns: Turns, held: ExitStack) -> Callable[[], float]:
+def make_turn_taker(turns: Turns, held: ExitStack) -> Callable[[], float]:
     return lambda: held.enter_context(turns.turn())
 
 
 @contextmanager
-def outages_named() -> Iterator[None]:
+def translate_outages() -> Iterator[None]:
     """Every way in which a database can fail to answer is DatabaseUnavailable, or a kind of it."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise named(error) from error
+        raise translate_error(error) from error
 
 
 def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessions:
@@ -93,9 +93,9 @@ def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessi
         InvalidDatabaseUrl: it names no database that this service knows.
     """
     turns: Turns | None = None
-    if parsed(url).drivername == POSTGRESQL_DRIVER:
+    if parse_url(url).drivername == POSTGRESQL_DRIVER:
         engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
-        event.listen(engine, "handle_error", give_up_what_does_not_answer)
+        event.listen(engine, "handle_error", disconnect_after_failed_ping)
     else:
         # No limit to the pool: those who wait for a turn must leave connections to those who read.
         engine = create_engine(url, pool_size=0, connect_args={"timeout": 30})
@@ -109,7 +109,7 @@ def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessi
     return Sessions(engine, turns)
 
 
-def give_up_what_does_not_answer(error: ExceptionContext) -> None:
+def disconnect_after_failed_ping(error: ExceptionContext) -> None:
     """Whatever a ping ends in, another connection is to be opened.
 
     Of one that is cut meanwhile psycopg may say no more than that it is busy, a ProgrammingError.
@@ -134,7 +134,7 @@ def trace_statements(engine: Engine) -> None:
     event.listen(engine, "after_cursor_execute", end)
 
 
-def parsed(url: str) -> URL:
+def parse_url(url: str) -> URL:
     try:
         known = make_url(url)
     except ArgumentError as error:
@@ -161,6 +161,6 @@ def begin_sqlite(connection: Connection) -> None:
 
 def ensure_folder(url: str) -> None:
     """Make the folder of a SQLite database, which SQLite itself does not."""
-    known = parsed(url)
+    known = parse_url(url)
     if known.drivername == "sqlite" and known.database:
         Path(known.database).parent.mkdir(parents=True, exist_ok=True)

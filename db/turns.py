@@ -101,7 +101,7 @@ class OrderedTurns:
         if monotonic() < self._disregard_until:
             return
         with open_lock(self._path) as file:
-            while file is not None and announced(file):
+            while file is not None and is_announced(file):
                 if monotonic() > until:
                     self._disregard_until = monotonic() + DISREGARD_SECONDS
                     return
@@ -130,7 +130,7 @@ def announce(file: IO[str]) -> None:
         sleep(LOOK_SECONDS / 4)
 
 
-def announced(file: IO[str]) -> bool:
+def is_announced(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

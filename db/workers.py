@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from db.clock import after, now
 from db.models import Worker
-from db.text import storable
+from db.text import make_storable
 
 FORGOTTEN_AFTER_SECONDS = 3600.0
 LONGEST_DEVICE = 255
@@ -16,7 +16,7 @@ LOST_AFTER_SECONDS = 60.0
 
 def report(session: Session, worker_id: str, *, device: str, job_id: str | None) -> None:
     """Say that the worker lives and what it trains; the first report makes it known."""
-    device = storable(device, longest=LONGEST_DEVICE)
+    device = make_storable(device, longest=LONGEST_DEVICE)
     seen = update(Worker).where(Worker.id == worker_id).values(device=device, job_id=job_id, last_seen_at=now())
     if session.execute(seen.returning(Worker.id)).one_or_none() is None:
         values = {"id": worker_id, "device": device, "job_id": job_id, "started_at": now(), "last_seen_at": now()}

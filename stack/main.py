@@ -241,7 +241,7 @@ def list_keys() -> None:
     from db.session import connect  # noqa: PLC0415
 
     with connect(configured().database).read() as session:
-        for name in stored.names(session):
+        for name in stored.list_names(session):
             say(name)
 
 

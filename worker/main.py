@@ -118,7 +118,7 @@ def release_jobs_of_dead_children(sessions: Sessions, name: str, cause: str) -> 
     """Faster than the lease: the parent knows its child dead."""
     try:
         with sessions.begin() as session:
-            for owner in queue.lease_owners(session, name):
+            for owner in queue.list_lease_owners(session, name):
                 if not alive(int(owner.rpartition("/")[2])):
                     queue.reap(session, owned_by=owner, cause=cause)
     except DatabaseUnavailable as error:

@@ -59,7 +59,7 @@ def parse_key(authorization: str) -> str | None:
 
 def find_holder(sessions: Sessions, key: str) -> str | None:
     with sessions.read() as session:
-        return keys.holder(session, key)
+        return keys.find_holder(session, key)
 
 
 def read_holder(request: Request) -> str:

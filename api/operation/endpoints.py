@@ -53,7 +53,7 @@ def check_ready(request: Request, sessions: Sessions, queue: Hints) -> Response:
 
 def find_database_problems(sessions: Sessions) -> list[str]:
     try:
-        version = schema.current(sessions)
+        version = schema.read_version(sessions)
     except DatabaseUnavailable as error:
         return [str(error)]
     if sessions.disk.full():

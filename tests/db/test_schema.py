@@ -72,28 +72,28 @@ def test_the_migrated_schema_equals_the_models(sessions: Sessions, built_from_mo
 
 def test_migrating_twice_changes_nothing(database_url: str, sessions: Sessions) -> None:
     schema.migrate(database_url)
-    assert schema.current(sessions) == schema.VERSION
+    assert schema.read_version(sessions) == schema.VERSION
 
 
 def test_the_version_is_the_newest_migration() -> None:
-    scripts = ScriptDirectory.from_config(schema.configuration("sqlite://"))
+    scripts = ScriptDirectory.from_config(schema.make_config("sqlite://"))
     assert scripts.get_current_head() == schema.VERSION
 
 
 def test_a_new_database_has_no_version(tmp_path: Path) -> None:
     sessions = connect(f"sqlite:///{tmp_path / 'new.db'}")
-    assert schema.current(sessions) is None
+    assert schema.read_version(sessions) is None
     sessions.close()
 
 
 def test_the_migration_can_be_undone(sessions: Sessions, database_url: str) -> None:
-    command.downgrade(schema.configuration(database_url), "base")
+    command.downgrade(schema.make_config(database_url), "base")
     assert inspect(sessions.engine).get_table_names() == ["alembic_version"]
 
 
 def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessions, database_url: str) -> None:
     """And so does all that hangs on the tables it writes anew."""
-    command.downgrade(schema.configuration(database_url), BEFORE_IDEMPOTENCY_KEYS)
+    command.downgrade(schema.make_config(database_url), BEFORE_IDEMPOTENCY_KEYS)
     spec, sweep_spec = JobSpec(activation="relu", epochs=3), SweepSpec(activations=["relu"], base={"epochs": 2})
     with sessions.begin() as session:
         for job_id, key, sweep_id in (("job", "'k'", "NULL"), ("other", "NULL", "'sweep'")):
@@ -117,7 +117,7 @@ def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessio
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, database_url: str) -> None:
-    command.downgrade(schema.configuration(database_url), "0006")
+    command.downgrade(schema.make_config(database_url), "0006")
     before = described(sessions.engine)
     with sessions.begin() as session:
         session.execute(text("CREATE TABLE lost_leases (id INTEGER)"))  # in the way of its second table
@@ -127,7 +127,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, data
         session.execute(text("DROP TABLE lost_leases"))
     assert described(sessions.engine) == before
     schema.migrate(database_url)
-    assert schema.current(sessions) == schema.VERSION
+    assert schema.read_version(sessions) == schema.VERSION
 
 
 def test_a_database_that_does_not_answer_is_named_so() -> None:
@@ -158,7 +158,7 @@ def test_stored_checkpoints_are_found_by_the_end_of_their_url(
 ) -> None:
     with sessions.begin() as session:
         job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=1)[0].id
-    command.downgrade(schema.configuration(database_url), BEFORE_PATHS)
+    command.downgrade(schema.make_config(database_url), BEFORE_PATHS)
     with sessions.begin() as session:
         session.execute(
             text("INSERT INTO checkpoints VALUES (:job, 1, 1, :url, '', 1, '2026-01-01 00:00:00')"),

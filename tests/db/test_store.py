@@ -684,9 +684,9 @@ def test_a_lost_job_says_why(sessions: Sessions) -> None:
 def test_jobs_of_a_worker_are_found_by_the_beginning_of_their_owner(sessions: Sessions) -> None:
     running(sessions)
     with sessions.read() as session:
-        assert queue.lease_owners(session, "worker") == ["worker/1"]
-        assert queue.lease_owners(session, "work") == []
-        assert queue.lease_owners(session, "worke_") == []
+        assert queue.list_lease_owners(session, "worker") == ["worker/1"]
+        assert queue.list_lease_owners(session, "work") == []
+        assert queue.list_lease_owners(session, "worke_") == []
 
 
 # --- hints ---

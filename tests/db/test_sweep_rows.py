@@ -85,7 +85,7 @@ def test_the_migration_stands_jobs_that_are_gone(sessions: Sessions, database_ur
 
 
 def through_the_version_before(database_url: str) -> None:
-    command.downgrade(schema.configuration(database_url), "0005")
+    command.downgrade(schema.make_config(database_url), "0005")
     schema.migrate(database_url)
 
 

@@ -39,7 +39,7 @@ def test_a_key_may_have_this_name(name: str, sessions: Sessions) -> None:
     with sessions.begin() as session:
         keys.create(session, name)
     with sessions.read() as session:
-        assert keys.names(session) == [name]
+        assert keys.list_names(session) == [name]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "\x1b[31m", "a\0", "\udcff"])
