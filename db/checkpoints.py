@@ -1,4 +1,4 @@
-"""Checkpoints as SQL knows them: which are kept, and where their files are."""
+"""Checkpoints: which ones are kept, and the paths of their files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,13 @@ from sqlalchemy.orm import Session
 
 from db import jobs
 from db.models import Checkpoint, Job
-from jobs.errors import (
-    CheckpointNotFound,
-)
+from jobs.errors import CheckpointNotFound
 
 KEPT = 2
 
 
 def list_kept(session: Session, job_id: str) -> Sequence[Checkpoint]:
-    """Those that are kept, newest first. Raises JobNotFound."""
+    """List the job's checkpoints, newest first. Raises JobNotFound."""
     jobs.find(session, job_id)
     return session.scalars(
         select(Checkpoint).where(Checkpoint.job_id == job_id).order_by(Checkpoint.epoch.desc())
@@ -24,7 +22,7 @@ def list_kept(session: Session, job_id: str) -> Sequence[Checkpoint]:
 
 
 def find(session: Session, job_id: str, epoch: int) -> Checkpoint:
-    """The one after this epoch. Raises JobNotFound or CheckpointNotFound."""
+    """Find the checkpoint written after this epoch. Raises JobNotFound or CheckpointNotFound."""
     jobs.find(session, job_id)
     found = session.get(Checkpoint, (job_id, epoch))
     if found is None:
@@ -43,7 +41,7 @@ class CheckpointFile:
 
 
 def forget_stale(session: Session, job_id: str) -> list[str]:
-    """Forget all checkpoints but the last two and the best; the paths of the files to delete after the commit."""
+    """Delete the rows of all but the last two and the best; returns the paths of files to delete after it."""
     rows = list_kept(session, job_id)
     best = session.scalar(select(Job.best_epoch).where(Job.id == job_id))
     stale = [row for row in rows[KEPT:] if row.epoch != best]

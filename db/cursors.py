@@ -1,4 +1,4 @@
-"""Cursors of a page of jobs or sweeps: opaque to clients, and each of one spelling, so that a forged one is noticed."""
+"""Cursors of pages of jobs and sweeps: opaque to clients, each with one spelling, so that a forged one is refused."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ LONGEST = 500
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Key = datetime | float | None
-"""The value that a page is sorted by."""
+"""The value by which a page is sorted."""
 
 
 def encode(sort: str, key: Key, job_id: str) -> str:
@@ -21,10 +21,10 @@ def encode(sort: str, key: Key, job_id: str) -> str:
 
 
 def decode(cursor: str, sort: str, *, of: type, nullable: bool) -> tuple[Key, str]:
-    """The key, of that type, and the job's id.
+    """Decode the key, of that type, and the job's id.
 
     Raises:
-        InvalidCursor: `encode` never gave it for this sort order.
+        InvalidCursor: `encode` did not make it for this sort order.
     """
     if len(cursor) > LONGEST:
         raise InvalidCursor

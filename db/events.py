@@ -1,4 +1,4 @@
-"""A job's events: written with gapless numbers, read in their order."""
+"""A job's events: written with numbers without gaps, read in their order."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def read_transitions(session: Session, ids: Sequence[str]) -> dict[str, list[Eve
 
 
 def read(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequence[tuple[Event, Epoch | None]]:
-    """The job's next events, each `epoch` event with its metrics."""
+    """Read the job's next events, each `epoch` event with its metrics."""
     rows = session.execute(
         select(Event, Epoch)
         .outerjoin(Epoch, epoch_of_event)
@@ -39,13 +39,13 @@ def read(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequen
 
 
 def read_newest_numbers(session: Session, job_ids: Collection[str]) -> Mapping[str, int]:
-    """The number of each job's newest event; jobs that are gone are missing."""
+    """Read the number of each job's newest event; deleted jobs are missing."""
     rows = session.execute(select(Job.id, Job.event_seq).where(Job.id.in_(job_ids)))
     return {row.id: row.event_seq for row in rows}
 
 
 def read_last(session: Session, job_id: str) -> tuple[int, str]:
-    """Number and kind of the job's newest event."""
+    """Read number and kind of the job's newest event."""
     statement = select(Event.seq, Event.kind).where(Event.job_id == job_id).order_by(Event.seq.desc()).limit(1)
     row = session.execute(statement).one()
     return row.seq, row.kind

@@ -7,10 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import (
-    Row,
-    select,
-)
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from db import jobs
@@ -21,7 +18,7 @@ from jobs.spec import JobSpec
 
 
 def read_epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[Epoch]:
-    """The history, oldest first. Raises JobNotFound."""
+    """Read the epochs, oldest first. Raises JobNotFound."""
     jobs.find(session, job_id)
     return session.scalars(
         select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch > after_epoch).order_by(Epoch.epoch)
@@ -29,7 +26,7 @@ def read_epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Seque
 
 
 def read_metric(session: Session, job_id: str, metric: str) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Epoch, its seconds and the metric, of every epoch, oldest first."""
+    """Read the number, the seconds and the metric of every epoch, oldest first."""
     return session.execute(
         select(Epoch.epoch, Epoch.epoch_seconds, getattr(Epoch, metric))
         .where(Epoch.job_id == job_id)
@@ -38,7 +35,7 @@ def read_metric(session: Session, job_id: str, metric: str) -> Sequence[Row[*tup
 
 
 def read_layers(session: Session, job_id: str, *, epoch: int | None = None, after_epoch: int = 0) -> Sequence[Layer]:
-    """Layer metrics by epoch, from the input to the output. Raises JobNotFound."""
+    """Read layer metrics by epoch, from the input to the output. Raises JobNotFound."""
     jobs.find(session, job_id)
     of_epoch = Layer.epoch > after_epoch if epoch is None else Layer.epoch == epoch
     return session.scalars(
@@ -47,7 +44,7 @@ def read_layers(session: Session, job_id: str, *, epoch: int | None = None, afte
 
 
 def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec) -> History:
-    """What the rules of jobs.diagnosis look at."""
+    """Read the figures that the rules of jobs.diagnosis need."""
     epochs = session.execute(
         select(Epoch.loss, Epoch.val_loss, Epoch.val_accuracy).where(Epoch.job_id == job_id).order_by(Epoch.epoch)
     )
@@ -62,6 +59,6 @@ def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec) -> History:
 
 
 def to_layer_metrics(row: Row[Any] | Layer) -> LayerMetrics:
-    """SQLite stores NaN as NULL: where a figure always has a value, NULL means that it was NaN."""
+    """Restore NaN, which SQLite stores as NULL: a figure that always has a value was NaN where it is NULL."""
     figures = {field.name: getattr(row, field.name) for field in fields(LayerMetrics)}
     return LayerMetrics(**{**figures, **{name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}})

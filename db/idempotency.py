@@ -1,7 +1,7 @@
-"""Idempotency keys: which job or sweep a key has made, so that the same request makes nothing more.
+"""Idempotency keys: the job or sweep that a key has created, so that the same request creates nothing more.
 
-A key belongs to its holder, the name of the API key that it came with, or "" where the service asks for none. It stands
-for one request, the operation and its body, and goes with the job or the sweep that it made.
+A key belongs to its holder, the name of the API key that it came with, or "" where the service needs no key. It stands
+for one request, the operation and its body, and is deleted with the job or the sweep that it created.
 """
 
 import json
@@ -35,23 +35,23 @@ class Request:
 
     @property
     def sha256(self) -> str:
-        """Of the operation and of what is asked for; the order of an object's keys has no meaning in JSON."""
+        """The digest of the operation and its body; the order of an object's keys has no meaning in JSON."""
         body = None if self.body is None else drop_defaults(self.body)
         return sha256(json.dumps([self.operation, body], sort_keys=True).encode()).hexdigest()
 
 
 def drop_defaults(body: JobSpec | SweepSpec) -> dict[str, Any]:
-    """The body without what is as by default, spelled out or not: a field added later changes no digest."""
+    """Leave out values that equal their defaults, spelled out or not: a field added later changes no digest."""
     asked = body.model_dump(mode="json", exclude_defaults=True)
     if isinstance(body, SweepSpec):
-        with suppress(ValidationError):  # a base that only the grid completes stays as it was sent
+        with suppress(ValidationError):  # a base that is complete only with the grid stays as it was sent
             base = drop_defaults(JobSpec.model_validate({"activation": ANY, **body.base}))
             asked["base"] = {name: value for name, value in base.items() if name != "activation"}
     return asked
 
 
 def find(session: Session, request: Request) -> IdempotencyKey | None:
-    """The key as an earlier request left it.
+    """Find the key of an earlier request.
 
     Raises:
         IdempotencyConflict: that was another request.
@@ -63,7 +63,7 @@ def find(session: Session, request: Request) -> IdempotencyKey | None:
 
 
 def adopt_unowned(session: Session, request: Request) -> IdempotencyKey | None:
-    """A key from before keys had holders; it becomes the property of the first who repeats its request."""
+    """Find a key from before keys had holders; the first holder who repeats its request becomes its holder."""
     if request.holder == NOBODY:
         return None
     row = session.get(IdempotencyKey, (NOBODY, request.key))
@@ -76,26 +76,26 @@ def adopt_unowned(session: Session, request: Request) -> IdempotencyKey | None:
         .returning(IdempotencyKey)
     )
     session.expunge(row)
-    # where another took it meanwhile, it may have been the same holder, in a second request
+    # another request that adopted it meanwhile may have had the same holder
     return session.scalars(taken).one_or_none() or session.get(IdempotencyKey, (request.holder, request.key))
 
 
 def is_same_request(session: Session, row: IdempotencyKey, request: Request) -> bool:
     if row.request_sha256 is not None:
         return row.request_sha256 == request.sha256
-    with suppress(ValidationError):  # what is refused by now is not this request
+    with suppress(ValidationError):  # a stored body that is no longer valid is not this request
         return request.body is not None and drop_defaults(request.body) == drop_defaults(load_body(session, row))
     return False
 
 
 def load_body(session: Session, row: IdempotencyKey) -> JobSpec | SweepSpec:
-    """The request of a key that has no digest, which is from before migration 0007."""
+    """Load the request of a key without a digest, which is from before migration 0007."""
     if row.job_id is not None:
         return JobSpec.model_validate(session.get_one(Job, row.job_id).spec)
     return SweepSpec.model_validate(session.get_one(Sweep, row.sweep_id).spec)
 
 
 def remember(session: Session, request: Request, *, job_id: str | None = None, sweep_id: str | None = None) -> None:
-    """Note what the request made. Raises IntegrityError where the key was used meanwhile."""
+    """Store what the request created. Raises IntegrityError if the key was used meanwhile."""
     values = {"holder": request.holder, "key": request.key, "request_sha256": request.sha256}
     session.execute(insert(IdempotencyKey).values(**values, job_id=job_id, sweep_id=sweep_id))

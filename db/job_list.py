@@ -26,7 +26,7 @@ Selected = TypeVar("Selected", bound=Any)  # a row of any statement on jobs
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job with what belongs to it in other tables."""
+    """A job with its rows in other tables."""
 
     job: Job
     latest: Epoch | None
@@ -38,7 +38,7 @@ class JobRecord:
 @dataclass(frozen=True, slots=True)
 class Filters:
     states: Collection[JobState] = ()
-    """Any of them; none = all."""
+    """Any of them; empty = all."""
     activations: Collection[str] = ()
     sweep_id: str | None = None
     metadata: Mapping[str, str] | None = None
@@ -49,28 +49,27 @@ class Page:
     records: Sequence[JobRecord]
     next_cursor: str | None
     total: int
-    """Jobs that the filters let through, on all pages."""
+    """Jobs that match the filters, on all pages."""
 
 
 def find_record(session: Session, job_id: str) -> JobRecord:
-    """The job with all that belongs to it. Raises JobNotFound."""
+    """Find the job with its related rows. Raises JobNotFound."""
     return add_related(session, [jobs.find(session, job_id)])[0]
 
 
 def read_page(session: Session, filters: Filters, *, sort: str, limit: int, cursor: str | None) -> Page:
-    """`limit` jobs after the cursor, sorted by a SORT_KEYS name, descending after "-"; jobs without the value last.
+    """Read `limit` jobs after the cursor, sorted by a SORT_KEYS name, descending after "-"; jobs without a value last.
 
     Raises:
-        InvalidCursor: the cursor is damaged or was given out for another sort order.
+        InvalidCursor: the cursor is damaged or belongs to another sort order.
     """
     key, descending = SORT_KEYS[sort.removeprefix("-")], sort.startswith("-")
     statement = apply_filters(select(Job), filters)
     if cursor is not None:
         statement = statement.where(is_after(key, decode_cursor(cursor, sort), descending=descending))
     order = (key.desc(), Job.id.desc()) if descending else (key.asc(), Job.id.asc())
-    nulls_last = (
-        [key.is_(None)] if is_nullable(key) else []
-    )  # an expression that no index has, so only where it is needed
+    # An expression that no index has, so only where it is needed.
+    nulls_last = [key.is_(None)] if is_nullable(key) else []
     jobs = session.scalars(statement.order_by(*nulls_last, *order).limit(limit + 1)).all()
     more = len(jobs) > limit
     next_cursor = encode_cursor(jobs[limit - 1], sort) if more else None
@@ -78,18 +77,18 @@ def read_page(session: Session, filters: Filters, *, sort: str, limit: int, curs
 
 
 def count(session: Session, filters: Filters) -> int:
-    """The jobs that the filters let through; an index alone answers, except where several filters meet."""
+    """Count the jobs that match the filters; an index alone answers, except for several filters together."""
     return session.scalar(apply_filters(select(func.count()).select_from(Job), filters)) or 0
 
 
 def apply_filters(statement: Select[Selected], filters: Filters) -> Select[Selected]:
-    for column, wanted in (
+    for column, allowed in (
         (Job.state, filters.states),
         (Job.activation, filters.activations),
         (Job.sweep_id, () if filters.sweep_id is None else (filters.sweep_id,)),
     ):
-        if wanted:  # one value by equality: SQLite's planner would not walk an index in its order for IN
-            statement = statement.where(column == next(iter(wanted)) if len(wanted) == 1 else column.in_(wanted))
+        if allowed:  # one value by equality: SQLite's planner would not read an index in its order for IN
+            statement = statement.where(column == next(iter(allowed)) if len(allowed) == 1 else column.in_(allowed))
     for key, value in (filters.metadata or {}).items():
         matching = JobMetadata.job_id == Job.id, JobMetadata.key == key, JobMetadata.value == value
         statement = statement.where(exists().where(*matching))
@@ -97,7 +96,7 @@ def apply_filters(statement: Select[Selected], filters: Filters) -> Select[Selec
 
 
 def is_after(key: InstrumentedAttribute[Any], last: tuple[Any, str], *, descending: bool) -> ColumnElement[bool]:
-    """What comes after the last row seen, in the order of `page`."""
+    """Whether a row comes after the last one seen, in the order of `read_page`."""
     value, job_id = last
     if not is_nullable(key):
         row = tuple_(key, Job.id)
@@ -118,7 +117,7 @@ def encode_cursor(job: Job, sort: str) -> str:
 
 
 def decode_cursor(cursor: str, sort: str) -> tuple[Any, str]:
-    """Raises InvalidCursor."""
+    """Decode the sort key and the id of the last job seen. Raises InvalidCursor."""
     key = SORT_KEYS[sort.removeprefix("-")]
     return cursors.decode(
         cursor, sort, of=float if isinstance(key.type, Float) else datetime, nullable=is_nullable(key)

@@ -15,13 +15,7 @@ from db.clock import now
 from db.idempotency import NOBODY, Request
 from db.models import IdempotencyKey, Job, JobMetadata, Sweep
 from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
-from jobs.errors import (
-    DatabaseUnavailable,
-    JobFinished,
-    JobNotFinished,
-    JobNotFound,
-    TooManyJobs,
-)
+from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound, TooManyJobs
 from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
 from jobs.sweep import Configuration
@@ -32,11 +26,7 @@ QUOTA_LOCK = 7_310_578  # any number, the same in every process
 
 
 def find(session: Session, job_id: str) -> Job:
-    """The job's row.
-
-    Raises:
-        JobNotFound: there is none.
-    """
+    """Find the job's row. Raises JobNotFound."""
     job = session.get(Job, job_id)
     if job is None:
         raise JobNotFound(f"there is no job {job_id}")
@@ -44,7 +34,7 @@ def find(session: Session, job_id: str) -> Job:
 
 
 class TooMuchMetadata(ValueError):
-    """A job would have more metadata than a JobSpec may."""
+    """The job would have more metadata than a JobSpec allows."""
 
 
 def create(
@@ -55,11 +45,11 @@ def create(
     idempotency_key: str | None = None,
     key_holder: str = NOBODY,
 ) -> tuple[Job, bool]:
-    """Accept a job; or find the one that this holder's idempotency key made before (then the flag is true).
+    """Accept a job, or find the one that this holder's idempotency key created before (then the flag is true).
 
     Raises:
         IdempotencyConflict: the key was used for another request.
-        TooManyJobs: `max_unfinished` jobs are queued or running already.
+        TooManyJobs: `max_unfinished` jobs are already queued or running.
     """
     request = Request(key_holder, idempotency_key, "create a job", spec) if idempotency_key else None
     return create_once(session, request, lambda: NewJob(spec), max_unfinished=max_unfinished)
@@ -73,13 +63,13 @@ def retry(
     idempotency_key: str | None = None,
     key_holder: str = NOBODY,
 ) -> tuple[Job, bool]:
-    """Accept an ended job's spec as a new job; or find the one made before, as `create` does.
+    """Accept an ended job's spec as a new job, or find the one created before, as `create` does.
 
     Raises:
         IdempotencyConflict: the key was used for another request.
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
-        TooManyJobs: `max_unfinished` jobs are queued or running already.
+        TooManyJobs: `max_unfinished` jobs are already queued or running.
     """
     request = Request(key_holder, idempotency_key, f"retry job {job_id}") if idempotency_key else None
     again = partial(copy_to_retry, session, job_id)
@@ -122,15 +112,15 @@ def create_once(
 
 
 def find_first(session: Session, request: Request) -> IdempotencyKey:
-    """The key of a request that won: its insert was first, and ours waited for its commit."""
+    """Find the key of a concurrent request whose insert was first; ours waited for its commit."""
     first = idempotency.find(session, request)
-    if first is None:  # what it made is deleted already; the client's next attempt makes another
-        raise DatabaseUnavailable("the job that this Idempotency-Key made was deleted just now; try again")
+    if first is None:  # what it created is deleted already; the client's next attempt creates another
+        raise DatabaseUnavailable("the job that this Idempotency-Key created has just been deleted; try again")
     return first
 
 
 def insert_jobs(session: Session, jobs: Sequence[NewJob]) -> None:
-    """With all that belongs to a new job in other tables; a statement a table, however many jobs there are."""
+    """Insert the jobs with their rows in other tables: one statement for each table, however many jobs there are."""
     times = {"created_at": now(), "run_after": now(), "hint_sent_at": now()}
     session.execute(insert(Job).values(times), list(map(initial_columns, jobs)))
     add_metadata(session, {job.id: job.spec.metadata for job in jobs})
@@ -180,7 +170,7 @@ def check_quota(session: Session, max_unfinished: int) -> None:
 
 
 def request_cancel(session: Session, job_id: str) -> Job:
-    """Cancel a queued job at once, ask the worker of a running one; a second time changes nothing.
+    """Cancel a queued job at once, ask the worker of a running job to stop; idempotent.
 
     Raises:
         JobNotFound: there is no such job.
@@ -192,14 +182,14 @@ def request_cancel(session: Session, job_id: str) -> Job:
     elif job.state == JobState.RUNNING and job.cancel_requested_at is None:
         job.cancel_requested_at = now()
     elif job.state in {JobState.SUCCEEDED, JobState.FAILED}:
-        raise JobFinished(f"the job has {job.state} already")
+        raise JobFinished(f"the job has already {job.state}")
     session.flush()
     session.refresh(job)
     return job
 
 
 def cancel_all(session: Session, jobs: Sequence[Row[str, str]]) -> None:
-    """The same for many unfinished jobs, given by id and state and locked by now; a few statements for all."""
+    """Do the same for many unfinished jobs, given by id and state and already locked, in a few statements."""
     queued = [job_id for job_id, state in jobs if state == JobState.QUEUED]
     cancelled = session.execute(
         update(Job)
@@ -221,25 +211,25 @@ def cancel_all(session: Session, jobs: Sequence[Row[str, str]]) -> None:
         ],
     )
     running = [job_id for job_id, state in jobs if state == JobState.RUNNING]
-    asked = Job.id.in_(running), Job.state == JobState.RUNNING, Job.cancel_requested_at.is_(None)
-    session.execute(update(Job).where(*asked).values(cancel_requested_at=now()))
+    unasked = Job.id.in_(running), Job.state == JobState.RUNNING, Job.cancel_requested_at.is_(None)
+    session.execute(update(Job).where(*unasked).values(cancel_requested_at=now()))
 
 
 def edit_metadata(session: Session, job_id: str, changes: Mapping[str, str | None] | None) -> None:
-    """Merge the changes into the job's metadata, whatever its state: None removes a key, None for all of it everything.
+    """Merge the changes into the job's metadata, in any state: None removes a key, None for `changes` removes all.
 
     The row is locked before it is read, so that two edits at once lose nothing. Only the spec's metadata changes, which
-    no worker looks at; the digest of the request that made the job stays, so a replay of it is still the same request.
+    no worker reads; the digest of the request that created the job stays, so its replay is still the same request.
 
     Raises:
         JobNotFound: there is no such job.
-        TooMuchMetadata: it would be more than a spec may hold.
+        TooMuchMetadata: the result has more entries than a spec may.
     """
     job = lock(session, job_id)
     merged = {} if changes is None else {**job.spec.get("metadata", {}), **changes}
     kept = {key: value for key, value in merged.items() if value is not None}
     if len(kept) > MAX_METADATA:
-        raise TooMuchMetadata(f"the job would have {len(kept)} entries, and {MAX_METADATA} are the most")
+        raise TooMuchMetadata(f"the job would have {len(kept)} entries; the maximum is {MAX_METADATA}")
     job.spec = {**job.spec, "metadata": kept}
     session.flush()
     session.execute(delete(JobMetadata).where(JobMetadata.job_id == job_id))
@@ -247,7 +237,7 @@ def edit_metadata(session: Session, job_id: str, changes: Mapping[str, str | Non
 
 
 def remove(session: Session, job_id: str) -> None:
-    """Delete an ended job with all its rows; its folder of checkpoints is the caller's to delete.
+    """Delete an ended job with all its rows; the caller deletes its folder of checkpoints.
 
     Raises:
         JobNotFound: there is no such job.
@@ -260,12 +250,12 @@ def remove(session: Session, job_id: str) -> None:
 
 
 def refuse_unremovable(session: Session, job_id: str) -> None:
-    """Raises what `remove` would raise, without a lock: a job that has ended stays so."""
+    """Raise what `remove` would raise, without a lock: a job that has ended stays ended."""
     refuse_unfinished(find(session, job_id))
 
 
 def remove_empty_sweep(session: Session, sweep_id: str) -> None:
-    """A sweep goes with its last job; the lock is for two that go at once."""
+    """Delete a sweep with its last job; the lock is for two jobs deleted at once."""
     session.execute(select(Sweep.id).where(Sweep.id == sweep_id).with_for_update())
     jobs = select(Job.id).where(Job.sweep_id == sweep_id)
     session.execute(delete(Sweep).where(Sweep.id == sweep_id, ~jobs.exists()))
@@ -279,7 +269,7 @@ def lock_ended(session: Session, job_id: str) -> Job:
 
 def refuse_unfinished(job: Job) -> None:
     if job.state not in TERMINAL:
-        raise JobNotFinished(f"the job is {job.state}; it has to end first")
+        raise JobNotFinished(f"the job is {job.state}; it must end first")
 
 
 def lock(session: Session, job_id: str) -> Job:

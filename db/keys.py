@@ -1,4 +1,4 @@
-"""API keys: shown once when they are made, stored as digests."""
+"""API keys: shown once when they are created, stored as digests."""
 
 import secrets
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ class InvalidKeyName(JobsError):
 
 
 class KeyExists(JobsError):
-    """There is a key of this name already."""
+    """There is already a key of this name."""
 
     code = "key_exists"
 
 
 def create(session: Session, name: str) -> str:
-    """Make a key and return it, for the only time. Raises InvalidKeyName or KeyExists."""
+    """Create a key and return it, the only time it can be read. Raises InvalidKeyName or KeyExists."""
     if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
         raise InvalidKeyName
     key = f"al_{secrets.token_urlsafe(32)}"
     try:
         session.execute(insert(ApiKey).values(name=name, sha256=digest(key), created_at=now()))
     except IntegrityError as error:
-        raise KeyExists(f"there is a key named {name} already") from error
+        raise KeyExists(f"there is already a key named {name}") from error
     return key
 
 
 def find_holder(session: Session, key: str) -> str | None:
-    """The name that the key was made for; None where it is unknown."""
+    """Find the name that the key was created for; None for an unknown key."""
     return session.scalar(select(ApiKey.name).where(ApiKey.sha256 == digest(key)))
 
 
@@ -49,12 +49,12 @@ def list_names(session: Session) -> Sequence[str]:
 
 
 def revoke(session: Session, name: str) -> bool:
-    """True when there was such a key."""
+    """Delete the key; returns whether there was one of this name."""
     if not name.isprintable():
         return False
     return session.execute(delete(ApiKey).where(ApiKey.name == name).returning(ApiKey.name)).one_or_none() is not None
 
 
 def digest(key: str) -> str:
-    # A plain digest suffices: the key is 256 random bits, which nobody guesses from a dictionary.
+    # A plain digest suffices: the key is 256 random bits, which no dictionary has.
     return sha256(key.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""A worker's hold on a job, and what it writes under it (docs/architecture.md); each write is guarded by its own WHERE.
+"""Leases of workers on jobs, and the writes they allow (docs/architecture.md); the WHERE of each write checks the lease.
 
-The caller owns the transaction. Every function updates the job row first, which locks it and re-checks the lease; only
-then does it insert. A lease that no longer holds raises Fenced.
+The caller owns the transaction. Every function updates the job row first, which locks it and checks the lease again;
+only then does it insert. A write under a lost lease raises Fenced.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Claim:
 
 
 def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) -> Claim | None:
-    """Take a queued job, or None where the hint was stale, doubled or early."""
+    """Claim a queued job; None if the hint was stale, duplicated or early."""
     row = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED, queue.is_due(), Job.cancel_requested_at.is_(None))
@@ -68,7 +68,7 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) ->
 
 
 def record_environment(session: Session, lease: Lease, environment: Environment) -> None:
-    """Say where the job is trained. Raises Fenced when the lease is lost."""
+    """Store where the job is trained. Raises Fenced when the lease is lost."""
     update_held(session, lease, environment=asdict(environment))
 
 
@@ -78,7 +78,7 @@ class LeaseStatus:
 
     cancel_requested: bool
     needs_renewal: bool
-    """The lease ends earlier, or later, than the worker believes: it was suspended, or the clock was set."""
+    """The lease ends earlier or later than the worker assumes: the worker was suspended, or the clock was set."""
 
 
 def check(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_seconds: float) -> LeaseStatus:
@@ -113,7 +113,7 @@ def record_epoch(
     layers: Sequence[LayerMetrics] = (),
     checkpoint: CheckpointFile | None = None,
 ) -> None:
-    """Store one epoch and what it shows to be wrong, exactly once: calling again after a lost answer changes nothing.
+    """Store one epoch and its diagnoses exactly once; idempotent, so a caller may repeat it after a lost answer.
 
     Raises:
         Fenced: the lease is lost.
@@ -146,7 +146,7 @@ def record_epoch(
 
 
 def record_diagnoses(session: Session, job_id: str, spec: JobSpec, known: Sequence[diagnosis.Record]) -> None:
-    """Write what is wrong since the epoch just stored; the job row is locked by now."""
+    """Store diagnoses that changed with the epoch just stored; the job row is already locked."""
     now_known, new = diagnosis.followed(known, history.read_for_diagnosis(session, job_id, spec))
     if now_known == known:
         return
@@ -174,14 +174,14 @@ def update_best(metrics: EpochMetrics) -> dict[str, ColumnElement[Any]]:
 
 
 def confirm_recorded(session: Session, lease: Lease, epoch: int) -> None:
-    """No row was updated: either our own COMMIT went through and its answer was lost, or we are fenced."""
+    """Check, when no row was updated, whether our own COMMIT succeeded and its answer was lost; else raise Fenced."""
     recorded = session.get(Epoch, (lease.job_id, epoch))
     if recorded is None or recorded.attempt != lease.attempt:
         raise Fenced
 
 
 def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
-    """End the job as succeeded, which it can only with all its epochs.
+    """End the job as succeeded, which requires all its epochs.
 
     Raises:
         Fenced: the lease is lost.
@@ -198,12 +198,12 @@ def succeed(session: Session, lease: Lease, test: Evaluation) -> None:
 
 
 def fail(session: Session, lease: Lease, error: TrainingError) -> None:
-    """End the job as failed; its epochs so far stay. Raises Fenced when the lease is lost."""
+    """End the job as failed; its epochs so far are kept. Raises Fenced when the lease is lost."""
     finish(session, lease, JobState.FAILED, error.code, error_code=error.code, error_message=make_storable(str(error)))
 
 
 def cancel(session: Session, lease: Lease) -> None:
-    """End the job as its client asked. Raises Fenced when the lease is lost."""
+    """End the job as cancelled. Raises Fenced when the lease is lost."""
     finish(session, lease, JobState.CANCELLED, CANCELLED_BY_REQUEST)
 
 
@@ -214,12 +214,15 @@ def finish(session: Session, lease: Lease, state: JobState, reason: str, **value
         transitions.end(session, job, state, reason, **values)
         return
     now_is = session.get(Job, lease.job_id)
-    if now_is is None or (now_is.state, now_is.attempt) != (state, lease.attempt):  # else: a lost COMMIT answer
+    if now_is is None or (now_is.state, now_is.attempt) != (
+        state,
+        lease.attempt,
+    ):  # else the answer to our COMMIT was lost
         raise Fenced
 
 
 def release(session: Session, lease: Lease, reason: str) -> None:
-    """Give the job back unfinished, as a draining worker does; no crash is counted.
+    """Requeue the job unfinished, as a draining worker does; no crash is counted.
 
     Raises:
         Fenced: the lease is lost.
@@ -231,10 +234,10 @@ def release(session: Session, lease: Lease, reason: str) -> None:
 
 
 def take_back_crash(session: Session, lease: Lease) -> bool:
-    """Count no crash where this worker, which lives, lost its lease by being silent; true where one was counted.
+    """Undo the crash counted when this worker, which is alive, was silent and lost its lease; returns whether it did.
 
-    Exactly once for a lease, whoever holds the job now. What has ended stays ended. A job that waits for the back-off
-    of this crash is due again.
+    A lease is undone at most once, whoever holds the job now. A job that has ended stays ended. A job that waits for
+    the back-off of this crash is due again.
     """
     job = session.get(Job, lease.job_id, with_for_update=True, populate_existing=True)
     if job is None:
@@ -247,7 +250,7 @@ def take_back_crash(session: Session, lease: Lease) -> bool:
     if lost is None or job.state in TERMINAL:
         return False
     job.crashes -= 1
-    if job.epochs_done == lost.epochs_done:  # else that epoch has reset the count
+    if job.epochs_done == lost.epochs_done:  # else an epoch has reset the count
         job.crashes_without_progress -= 1
     if job.state == JobState.QUEUED:
         job.run_after = after(queue.compute_backoff_seconds(job.crashes_without_progress))
@@ -256,6 +259,7 @@ def take_back_crash(session: Session, lease: Lease) -> bool:
 
 
 def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Whether the job is still held under this lease: the fence of every write of a worker."""
     return (
         Job.id == lease.job_id,
         Job.state == JobState.RUNNING,
@@ -265,5 +269,5 @@ def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
 
 
 def list_checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:
-    """The checkpoints that training can resume from, newest first."""
+    """List the checkpoints that training can resume from, newest first."""
     return checkpoints.list_kept(session, lease.job_id)

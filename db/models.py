@@ -1,4 +1,4 @@
-"""The schema. Its constraints say what the job protocol promises, so that no bug can store anything else."""
+"""The schema. Its constraints enforce the job protocol, so that no bug can store an invalid state."""
 
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ def render_in(column: str, states: frozenset[JobState] | type[JobState]) -> str:
 
 
 class Job(Base):
-    """A training job. `attempt` is the fencing token: claim raises it, every later write of a worker checks it."""
+    """A training job. `attempt` is the fencing token: a claim increments it, each later write of a worker checks it."""
 
     __tablename__ = "jobs"
 
@@ -58,9 +58,9 @@ class Job(Base):
     activation: Mapped[str] = mapped_column(String(64))
     sweep_id: Mapped[str | None] = mapped_column(String(36))
     sweep_position: Mapped[int | None]
-    """Its number among the jobs that the sweep was created with, from 0: their order, and nothing else."""
+    """Its number among the jobs that the sweep was created with, from 0: their order only."""
     sweep_configuration: Mapped[int | None]
-    """The number of its activation and values among those of the sweep, from 0; its seeds share it."""
+    """The number of its activation and values among those of the sweep, from 0; all seeds share it."""
     sweep_values: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
     """Its own value of each of the grid's fields, by path, as the request has it; the keys have no order."""
     retry_of: Mapped[str | None] = mapped_column(String(36))
@@ -132,27 +132,27 @@ class Job(Base):
 
 
 class Sweep(Base):
-    """What was asked for; how far it is, its jobs say."""
+    """The request for a sweep; its progress is that of its jobs."""
 
     __tablename__ = "sweeps"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     spec: Mapped[dict[str, Any]]
     grid_paths: Mapped[list[str]] = mapped_column(Json, server_default="[]")
-    """The grid's fields in the order of the request, which the keys of stored JSON do not keep."""
+    """The grid's fields in the order of the request, which stored JSON does not keep."""
     created_at: Mapped[datetime]
 
 
 class IdempotencyKey(Base):
-    """A client's key, and what the request made that it was first used for."""
+    """A client's key, and the job or sweep that its first request created."""
 
     __tablename__ = "idempotency_keys"
 
     holder: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """The name of the API key that it came with; "" where the service asks for none."""
+    """The name of the API key that it came with; "" where the service needs no key."""
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
-    """Of the request; null of a key that is older than this column."""
+    """Of the request; null for a key older than this column."""
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     sweep_id: Mapped[str | None] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
 
@@ -164,7 +164,7 @@ class IdempotencyKey(Base):
 
 
 class LostLease(Base):
-    """An attempt whose lease ran out, which was counted as a crash without proof that its worker had died."""
+    """An attempt whose lease expired: counted as a crash, without proof that its worker had died."""
 
     __tablename__ = "lost_leases"
 
@@ -175,7 +175,7 @@ class LostLease(Base):
 
 
 class JobMetadata(Base):
-    """The spec's metadata once more, a row a key, so that jobs can be found by it."""
+    """The spec's metadata again, one row for each key, so that jobs can be found by it."""
 
     __tablename__ = "job_metadata"
 
@@ -207,7 +207,7 @@ class Epoch(Base):
 
 
 class Layer(Base):
-    """What the probe batch showed of one layer after one epoch; null where a figure has no meaning for the layer."""
+    """Figures of one layer on the probe batch after one epoch; null where a figure has no meaning for the layer."""
 
     __tablename__ = "layers"
 
@@ -228,7 +228,7 @@ class Layer(Base):
 
 
 class Event(Base):
-    """What a stream shows, in order: `seq` counts a job's events from 1 without a gap."""
+    """An event of a job's stream: `seq` counts the job's events from 1 without a gap."""
 
     __tablename__ = "events"
 
@@ -259,14 +259,14 @@ class Checkpoint(Base):
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     attempt: Mapped[int]
     path: Mapped[str]
-    """Relative to CHECKPOINTS_URL, so that the folder may be moved: <job id>/<name>."""
+    """Relative to CHECKPOINTS_URL, so that the folder can be moved: <job id>/<name>."""
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
     created_at: Mapped[datetime]
 
 
 class Prediction(Base):
-    """A question that an API process waits on, and the answer that a worker gives; gone soon after."""
+    """A request that an API process waits for, and a worker's answer to it; deleted soon after."""
 
     __tablename__ = "predictions"
 
@@ -277,7 +277,7 @@ class Prediction(Base):
     taken_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
     epoch: Mapped[int | None]
-    """Of the checkpoint that answered."""
+    """Of the checkpoint used."""
     probabilities: Mapped[list[float] | None] = mapped_column(NullableJson)
     error_code: Mapped[str | None] = mapped_column(String(64))
 
@@ -302,7 +302,7 @@ class Worker(Base):
 
 
 class ApiKey(Base):
-    """A key is stored as its digest only."""
+    """An API key, of which only the digest is stored."""
 
     __tablename__ = "api_keys"
 

@@ -1,4 +1,4 @@
-"""Names for a database's errors: it does not answer, its disk is full, or its disk fails."""
+"""Outages of the database by name: it does not answer, its disk is full, or its disk fails."""
 
 import shutil
 import sqlite3
@@ -10,17 +10,17 @@ from sqlalchemy import Engine, ExceptionContext, event
 from jobs.errors import DatabaseUnavailable, DiskFailed, DiskFull
 
 PRIMARY_CODE = 0xFF
-"""Of SQLite's extended result codes, which tell kinds of one error apart."""
+"""A mask for SQLite's extended result codes, which subdivide its primary codes."""
 BY_SQLITE_CODE = {sqlite3.SQLITE_FULL: DiskFull, sqlite3.SQLITE_IOERR: DiskFailed}
 BY_SQLSTATE = {"53100": DiskFull, "58030": DiskFailed}
 """Of PostgreSQL: disk_full and io_error."""
 
 LEAST_FREE_BYTES = 1_000_000
-REFUSED_LATELY_SECONDS = 30.0
+RECENT_REFUSAL_SECONDS = 30.0
 
 
 def translate_error(error: BaseException | None) -> DatabaseUnavailable:
-    """The error of ours for one of a driver, or for SQLAlchemy's around it."""
+    """Translate an error of a driver, or SQLAlchemy's around it, into one of ours."""
     return classify(getattr(error, "orig", error))()
 
 
@@ -32,7 +32,7 @@ def classify(error: BaseException | None) -> type[DatabaseUnavailable]:
 
 
 class Disk:
-    """The database's disk: SQLite's is looked at, a server's is known by what it refused in the last half minute."""
+    """The database's disk: SQLite's is measured, a server's is known from what it refused in the last half minute."""
 
     def __init__(self, engine: Engine) -> None:
         name = engine.url.database
@@ -43,7 +43,7 @@ class Disk:
     def full(self) -> bool:
         if self._folder is not None:
             return is_full(self._folder)
-        return monotonic() - self._refused_at < REFUSED_LATELY_SECONDS
+        return monotonic() - self._refused_at < RECENT_REFUSAL_SECONDS
 
     def _note(self, context: ExceptionContext) -> None:
         if classify(context.original_exception) is DiskFull:
@@ -51,7 +51,7 @@ class Disk:
 
 
 def is_full(folder: Path) -> bool:
-    """Whether a job could not be stored there; False where nobody can tell."""
+    """Whether there is no room for a job; False if that cannot be measured."""
     try:
         return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
     except OSError:

@@ -1,4 +1,4 @@
-"""The queue as the reconciler handles it: jobs of lost workers, back-off, and queued jobs that need a hint."""
+"""The queue for the reconciler: jobs of lost workers, back-off, and queued jobs that need a hint."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,9 +8,7 @@ from sqlalchemy.orm import Session
 from db import transitions
 from db.clock import SLACK_SECONDS, after, now
 from db.models import Job, LostLease
-from jobs.errors import (
-    RepeatedCrash,
-)
+from jobs.errors import RepeatedCrash
 from jobs.state import JobState
 
 LONGEST_BACKOFF_SECONDS = 300
@@ -23,9 +21,10 @@ REAP_BATCH = 25
 
 
 def find_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Find the places of queued jobs in the queue, from 1; jobs that are not queued are missing."""
     if not ids:
         return {}
-    if len(ids) == 1:  # as after a POST: all before it, which an index counts
+    if len(ids) == 1:  # as after a POST: count all before it in an index
         own = select(Job.run_after, Job.id).where(Job.id == ids[0], Job.state == JobState.QUEUED).subquery()
         before = select(func.count()).where(
             Job.state == JobState.QUEUED, tuple_(Job.run_after, Job.id) <= tuple_(own.c.run_after, own.c.id)
@@ -38,14 +37,14 @@ def find_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Whether a queued job may be claimed; none waits longer than the longest back-off: then the clock was set back."""
+    """Whether a queued job may be claimed; if it waits longer than any back-off, the clock was set back."""
     return or_(Job.run_after <= now(), Job.run_after > after(LONGEST_BACKOFF_SECONDS + 1))
 
 
 def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lease ran out") -> list[str]:
-    """Take jobs from workers that are lost: those whose lease ran out, or those of an owner known to be dead.
+    """Requeue or fail jobs of lost workers: jobs whose lease expired, or jobs of an owner known to be dead.
 
-    `owned_by` names a process of a worker, or a worker with all its processes. Returns the ids of the jobs it moved.
+    `owned_by` names a process of a worker, or a worker with all its processes. Returns the ids of these jobs.
     """
     lost = Job.lease_expires_at < now() if owned_by is None else held_by(owned_by)
     jobs = session.scalars(
@@ -56,7 +55,7 @@ def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lea
         .with_for_update(skip_locked=True)
     ).all()
     for job in jobs:
-        if owned_by is None:  # its worker may live
+        if owned_by is None:  # its worker may be alive
             lost_lease = {"job_id": job.id, "attempt": job.attempt, "epochs_done": job.epochs_done}
             session.execute(insert(LostLease).values(lost_lease))
         count_crash(session, job, cause)
@@ -64,7 +63,7 @@ def reap(session: Session, *, owned_by: str | None = None, cause: str = "its lea
 
 
 def shorten_leases(session: Session, *, lease_seconds: float) -> None:
-    """Let no lease run longer than one just taken, as after the clock was set back; a worker that lives renews it."""
+    """Shorten leases longer than a new one, as after the clock was set back; a live worker renews its lease."""
     too_long = Job.lease_expires_at > after(lease_seconds + SLACK_SECONDS)
     session.execute(
         update(Job).where(Job.state == JobState.RUNNING, too_long).values(lease_expires_at=after(lease_seconds))
@@ -76,7 +75,7 @@ def held_by(owner: str) -> ColumnElement[bool]:
 
 
 def list_lease_owners(session: Session, worker: str) -> Sequence[str]:
-    """The processes of this worker that hold a lease."""
+    """List the processes of this worker that hold a lease."""
     owners = session.scalars(select(Job.lease_owner).where(held_by(worker)))
     return [owner for owner in owners if owner is not None]
 
@@ -96,14 +95,14 @@ def count_crash(session: Session, job: Job, cause: str) -> None:
 
 
 def compute_backoff_seconds(crashes_without_progress: int) -> float:
-    """Seconds to wait: none after the first crash, then 5, 10, 20 and so on."""
+    """Compute the wait: none after the first crash, then 5, 10, 20 seconds and so on."""
     return (
         min(5.0 * 2 ** (crashes_without_progress - 2), LONGEST_BACKOFF_SECONDS) if crashes_without_progress > 1 else 0
     )
 
 
 def take_due(session: Session, *, resend_after_seconds: float, limit: int) -> list[str]:
-    """Queued jobs that need a hint, marked as sent: send them after the commit."""
+    """Take queued jobs that need a hint and mark it as sent; the caller sends it after the commit."""
     sent_in_the_future = Job.hint_sent_at > after(SLACK_SECONDS)  # the clock was set back
     unsent = or_(Job.hint_sent_at.is_(None), Job.hint_sent_at < after(-resend_after_seconds), sent_in_the_future)
     chosen = (
@@ -123,5 +122,5 @@ def count_due(session: Session) -> int:
 
 
 def mark_unsent(session: Session, job_ids: Iterable[str]) -> None:
-    """The broker did not take these hints: the reconciler is to send them."""
+    """Mark hints that the broker did not take, so that the reconciler sends them."""
     session.execute(update(Job).where(Job.id.in_(list(job_ids))).values(hint_sent_at=None))

@@ -1,4 +1,4 @@
-"""The schema's version: where the database stands, and bringing it to where the code is."""
+"""The schema's version: reading that of the database, and migrating to that of the code."""
 
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION = "0008"
-"""The newest migration. Written here so that the API can check it without importing Alembic."""
+"""The newest migration, repeated here so that the API can check it without importing Alembic."""
 
 ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))
 
 
 def migrate(url: str) -> None:
-    """Bring the database to the newest version; several callers at once take turns.
+    """Migrate the database to the newest version; concurrent callers take turns.
 
     Raises:
-        InvalidDatabaseUrl: the URL names no database that this service knows.
+        InvalidDatabaseUrl: the URL names no database that this service supports.
         DatabaseUnavailable: it does not answer.
     """
-    from alembic import command  # noqa: PLC0415  # only who migrates pays for Alembic
+    from alembic import command  # noqa: PLC0415  # only a migration needs Alembic
 
     ensure_folder(url)
     with translate_outages():
@@ -40,7 +40,7 @@ def make_config(url: str) -> "Config":
 
 
 def read_version(sessions: Sessions) -> str | None:
-    """The version of the database, None before the first migration."""
+    """Read the version of the database; None before the first migration."""
     with sessions.read() as session:
         if not inspect(session.connection()).has_table(ALEMBIC_VERSION.name):
             return None

@@ -1,4 +1,4 @@
-"""Opening sessions: short, in a transaction, and with every outage under one name."""
+"""Sessions: short, in a transaction, and with one name for each kind of outage."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -39,7 +39,7 @@ class Sessions:
     Both commit at the end of the block and roll back on an exception.
 
     Raises:
-        DatabaseUnavailable: from either, when the database does not answer; DiskFull where its disk is the cause.
+        DatabaseUnavailable: from either, when the database does not answer; DiskFull if its disk is the cause.
     """
 
     def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
@@ -66,7 +66,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
-    """A transaction that waits for its turn before its first statement."""
+    """Open a transaction that waits for its turn before its first statement."""
     with ExitStack() as held, transaction(engine.execution_options(take_turn=make_turn_taker(turns, held))) as session:
         yield session
 
@@ -77,7 +77,7 @@ def make_turn_taker(turns: Turns, held: ExitStack) -> Callable[[], float]:
 
 @contextmanager
 def translate_outages() -> Iterator[None]:
-    """Every way in which a database can fail to answer is DatabaseUnavailable, or a kind of it."""
+    """Raise DatabaseUnavailable, or a subclass, for each way in which a database can fail to answer."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -85,19 +85,19 @@ def translate_outages() -> Iterator[None]:
 
 
 def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessions:
-    """Sessions on the database at this SQLAlchemy URL; nothing is opened before the first one is used.
+    """Make sessions for the database at this SQLAlchemy URL; no connection is opened before the first use.
 
-    Where the database has one writer at a time, the writes of a process that `goes_first` come before those of others.
+    If the database has one writer at a time, a process that `goes_first` writes before the others.
 
     Raises:
-        InvalidDatabaseUrl: it names no database that this service knows.
+        InvalidDatabaseUrl: it names no database that this service supports.
     """
     turns: Turns | None = None
     if parse_url(url).drivername == POSTGRESQL_DRIVER:
         engine = create_engine(url, pool_size=pool_size, **POSTGRESQL)
         event.listen(engine, "handle_error", disconnect_after_failed_ping)
     else:
-        # No limit to the pool: those who wait for a turn must leave connections to those who read.
+        # No limit to the pool: writers that wait for a turn must leave connections to readers.
         engine = create_engine(url, pool_size=0, connect_args={"timeout": 30})
         if database := engine.url.database:
             lock = Path(f"{database}-first")
@@ -110,9 +110,9 @@ def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessi
 
 
 def disconnect_after_failed_ping(error: ExceptionContext) -> None:
-    """Whatever a ping ends in, another connection is to be opened.
+    """Make the pool open another connection after any failed ping.
 
-    Of one that is cut meanwhile psycopg may say no more than that it is busy, a ProgrammingError.
+    For a connection that was cut, psycopg may only report that it is busy, as a ProgrammingError.
     """
     if error.is_pre_ping:
         error.is_disconnect = True
@@ -151,7 +151,7 @@ def prepare_sqlite(connection: SQLiteConnection, record: Any) -> None:  # noqa: 
 
 
 def begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE: a transaction that reads first and writes later would fail where another wrote between.
+    # IMMEDIATE: a transaction that reads first and writes later would fail if another wrote in between.
     options = connection.get_execution_options()
     read_only = options.get("read_only", False)
     if take_turn := options.get("take_turn"):
@@ -160,7 +160,7 @@ def begin_sqlite(connection: Connection) -> None:
 
 
 def ensure_folder(url: str) -> None:
-    """Make the folder of a SQLite database, which SQLite itself does not."""
+    """Create the folder of a SQLite database, which SQLite itself does not create."""
     known = parse_url(url)
     if known.drivername == "sqlite" and known.database:
         Path(known.database).parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from jobs.state import JobState
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """A job of a stream."""
+
     job_id: str
     activation: str
     position: int
@@ -24,7 +26,7 @@ class Member:
 
 
 def list_members(session: Session, sweep_id: str) -> list[Member]:
-    """Its jobs in their order, less those deleted since."""
+    """List the sweep's jobs in their order, without those deleted since."""
     rows = session.execute(
         select(Job.id, Job.activation, Job.sweep_position, Job.state, Job.event_seq)
         .where(Job.sweep_id == sweep_id)
@@ -39,14 +41,14 @@ def list_members(session: Session, sweep_id: str) -> list[Member]:
 def list_members_of_streams(
     session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]]
 ) -> list[Sequence[Member]]:
-    """For each job or sweep, the jobs whose events its stream has: none where there is no such job or sweep."""
+    """List, for each job or sweep, the jobs whose events its stream has; none if the job or sweep does not exist."""
     alone = list_jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"})
     jobs = {job_id: [member] for job_id, member in alone.items()}
     return [jobs.get(id_, []) if field == "job_id" else list_members(session, id_) for field, id_ in streams]
 
 
 def list_jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[str, Member]:
-    """Each of these jobs as the only member of a sweep; those that do not exist are missing."""
+    """List each of these jobs as the only member of a sweep; jobs that do not exist are missing."""
     if not job_ids:
         return {}
     rows = session.execute(select(Job.id, Job.activation, Job.state, Job.event_seq).where(Job.id.in_(job_ids)))
@@ -54,7 +56,7 @@ def list_jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[
 
 
 def read(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:
-    """The next events of these jobs after the number seen of each: about `limit`, as many of each, without a gap."""
+    """Read the next events of these jobs after the number seen of each: about `limit` in all, as many of each job."""
     each = max(1, limit // max(1, len(seen)))
     jobs_by_number = defaultdict(list)
     for job_id, number in seen.items():

@@ -1,4 +1,4 @@
-"""Histories of a sweep's jobs, some jobs at a time."""
+"""Histories of a sweep's jobs, read a few jobs at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from db.sweep_results import SweepJob
 
 EPOCHS_AT_ONCE = 5000
 Epochs = tuple[SweepJob, Sequence[Row[*tuple[Any, ...]]]]
-"""A job and its epochs: the columns asked for, and the job's id."""
+"""A job and its epochs: the columns requested, and the job's id."""
 
 
 def read(
     sessions: Sessions, jobs: Iterable[SweepJob], columns: Sequence[str], *, after_epoch: int
 ) -> Iterator[list[Epochs]]:
-    """These columns of every epoch of each job that has any, in the order of the jobs, some jobs at a time.
+    """Read these columns of every epoch of each job that has any, in the order of the jobs, a few jobs at a time.
 
-    Each time is a transaction of its own, which ends before the caller goes on, however slowly it does. All epochs of a
-    job are read by one statement: a job that is deleted meanwhile is there as a whole or not at all.
+    Each batch is a transaction of its own, which ends before the caller goes on, however slowly. All epochs of a job
+    are read by one statement: a job that is deleted meanwhile is read as a whole or not at all.
     """
     for some in split_by_epochs(jobs):
         with sessions.read() as session:
@@ -31,7 +31,7 @@ def read(
 
 
 def split_by_epochs(jobs: Iterable[SweepJob]) -> Iterator[list[SweepJob]]:
-    """Jobs of about EPOCHS_AT_ONCE epochs together."""
+    """Split the jobs into batches of about EPOCHS_AT_ONCE epochs."""
     some: list[SweepJob] = []
     for job in jobs:
         if some and sum(other.epochs for other in some) + job.epochs > EPOCHS_AT_ONCE:

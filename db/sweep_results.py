@@ -18,18 +18,18 @@ from jobs.sweep import Configuration, SweepSpec
 
 @dataclass(frozen=True, slots=True)
 class SweepJob:
-    """Which job it is, by its own row."""
+    """The identity of a job within its sweep, from its own row."""
 
     id: str
     seed: int
     configuration: Configuration
     epochs: int
-    """Recorded, when it was read."""
+    """Recorded by the time of reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Where a job of a sweep stands: its last epoch, and the best figure of each kind over all epochs."""
+    """The figures of one job of a sweep: its last epoch, and the best of each kind over all epochs."""
 
     job: SweepJob
     state: JobState
@@ -41,7 +41,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A figure after one epoch, over those seeds of a configuration that have come so far."""
+    """A figure after one epoch, over the seeds of a configuration that have reached it."""
 
     epoch: int
     mean: float
@@ -50,7 +50,7 @@ class Mean:
 
 
 def read_table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[Result]]:
-    """The sweep and where each of its jobs stands. Raises SweepNotFound."""
+    """Read the sweep and the result of each of its jobs. Raises SweepNotFound."""
     found = sweeps.read_record(session, sweep_id)
     return found, read_results(session, sweep_id, found.spec)
 
@@ -58,25 +58,24 @@ def read_table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[R
 FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
 TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
 
-
 JOB_COLUMNS = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values, Job.epochs_done)
 
 
 def make_sweep_job(spec: SweepSpec, identity: Sequence[Any]) -> SweepJob:
-    """From the columns of JOB_COLUMNS: its values in the order of the grid's fields."""
+    """Make the job from a row of JOB_COLUMNS, with its values in the order of the grid's fields."""
     job_id, seed, number, activation, values, epochs = identity
     configuration = Configuration(number, activation, {path: values[path] for path in spec.grid})
     return SweepJob(job_id, seed, configuration, epochs)
 
 
 def list_jobs(session: Session, sweep_id: str, spec: SweepSpec) -> list[SweepJob]:
-    """Its jobs in their order, less those deleted since."""
+    """List the sweep's jobs in their order, without those deleted since."""
     statement = select(*JOB_COLUMNS).where(Job.sweep_id == sweep_id).order_by(Job.sweep_position)
     return [make_sweep_job(spec, row) for row in session.execute(statement)]
 
 
 def read_results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Result]:
-    """Its jobs in their order."""
+    """Read the results of the sweep's jobs, in their order."""
     best = select_best_figures(sweep_id).subquery()
     last = aliased(Epoch)
     statement = (
@@ -100,7 +99,7 @@ def read_results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Resul
 
 
 def select_best_figures(sweep_id: str) -> Select[str, float, float, float]:
-    """Each over all epochs of a job: the lowest loss and the highest accuracies, perhaps of different epochs."""
+    """Select the lowest loss and the highest accuracies over all epochs of each job, perhaps of different epochs."""
     return (
         select(
             Epoch.job_id,
@@ -127,12 +126,12 @@ def make_result(job: SweepJob, state: str, epoch_seconds: float | None, *figures
 
 
 def name_figures(names: Sequence[str], figures: Sequence[float | None]) -> dict[str, float] | None:
-    """None where the job has no such figures yet."""
+    """Pair names and figures; None if the job has no such figures yet."""
     return {name: value for name, value in zip(names, figures, strict=True) if value is not None} or None
 
 
 def read_configuration_specs(session: Session, sweep_id: str) -> list[JobSpec]:
-    """Of each configuration, what one of its jobs is trained by."""
+    """Read the spec of one job of each configuration."""
     first = select(func.min(Job.sweep_position)).where(Job.sweep_id == sweep_id).group_by(Job.sweep_configuration)
     statement = select(Job.spec).where(Job.sweep_id == sweep_id, Job.sweep_position.in_(first))
     return [JobSpec.model_validate(spec) for spec in session.scalars(statement.order_by(Job.sweep_configuration))]
@@ -141,7 +140,7 @@ def read_configuration_specs(session: Session, sweep_id: str) -> list[JobSpec]:
 def read_figures(
     session: Session, sweep_id: str, names: Sequence[str], *, up_to: int
 ) -> Mapping[tuple[int, int], list[Sequence[float]]]:
-    """These figures of each seed that has come so far, by the number of the configuration and the epoch."""
+    """Read these figures of each seed, by the number of the configuration and the epoch."""
     found: dict[tuple[int, int], list[Sequence[float]]] = defaultdict(list)
     statement = (
         select(Job.sweep_configuration, Epoch.epoch, *(getattr(Epoch, name) for name in names))
@@ -157,7 +156,7 @@ def read_figures(
 def read_means(
     session: Session, sweep_id: str, metric: InstrumentedAttribute[float], *, of: Collection[int]
 ) -> Mapping[int, Sequence[Mean]]:
-    """The metric by epoch for the configurations of these numbers."""
+    """Read the mean of the metric by epoch for the configurations of these numbers."""
     number = Job.sweep_configuration
     statement = (
         select(number, Epoch.epoch, func.avg(metric), func.min(metric), func.max(metric))

@@ -27,7 +27,7 @@ from jobs.sweep import SweepSpec
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Those jobs of a sweep that have one activation and one state; durations are seconds."""
+    """The jobs of a sweep that have one activation and one state; durations are in seconds."""
 
     activation: str
     state: JobState
@@ -35,12 +35,12 @@ class Share:
     epochs_done: int
     epochs_total: int
     epoch_seconds: float | None
-    """Mean over those with an epoch."""
+    """Mean over the jobs with an epoch."""
     seconds_left: float
-    """Of those with an epoch, at their own pace."""
+    """Of the jobs with an epoch, at their own pace."""
     longest_left: float
     epochs_without_pace: int
-    """What is left of the others."""
+    """Epochs left of the other jobs."""
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -67,9 +67,9 @@ def create(
     idempotency_key: str | None,
     key_holder: str = NOBODY,
 ) -> tuple[Sweep, Sequence[str], bool]:
-    """Accept a sweep with the ids of all its jobs; or find the one that this holder's key made before.
+    """Accept a sweep and return it with the ids of its jobs, or find the one that this holder's key created before.
 
-    The flag is true of one that was found.
+    The flag is true if it was found.
 
     Raises:
         IdempotencyConflict: the key was used for another request.
@@ -81,8 +81,8 @@ def create(
     sweep_id = str(uuid7())
     try:
         with session.begin_nested():
-            asked = {"spec": spec.model_dump(mode="json"), "grid_paths": [*spec.grid]}
-            session.execute(insert(Sweep).values(id=sweep_id, created_at=now(), **asked))
+            content = {"spec": spec.model_dump(mode="json"), "grid_paths": [*spec.grid]}
+            session.execute(insert(Sweep).values(id=sweep_id, created_at=now(), **content))
             if request is not None:
                 idempotency.remember(session, request, sweep_id=sweep_id)
     except IntegrityError:
@@ -99,14 +99,14 @@ def create(
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:
-    """Cancel what is queued at once, ask the workers of what is running; a second time changes nothing.
+    """Cancel queued jobs at once, ask the workers of running jobs to stop; idempotent.
 
     Raises:
         SweepNotFound: there is no such sweep.
-        SweepFinished: all its jobs have ended, and none of them because a client asked.
+        SweepFinished: all its jobs have ended, and none was cancelled.
     """
     find(session, sweep_id)
-    # In one order, so that two who cancel do not wait for each other.
+    # In one order, so that two concurrent cancellations do not deadlock.
     of_sweep = select(Job.id, Job.state).where(Job.sweep_id == sweep_id).order_by(Job.id)
     unfinished = session.execute(of_sweep.where(Job.state.in_(jobs.UNFINISHED)).with_for_update()).all()
     jobs.cancel_all(session, unfinished)
@@ -115,7 +115,7 @@ def request_cancel(session: Session, sweep_id: str) -> None:
 
 
 def find(session: Session, sweep_id: str) -> Sweep:
-    """The sweep's row. Raises SweepNotFound."""
+    """Find the sweep's row. Raises SweepNotFound."""
     sweep = session.get(Sweep, sweep_id)
     if sweep is None:
         raise SweepNotFound(f"there is no sweep {sweep_id}")
@@ -123,12 +123,12 @@ def find(session: Session, sweep_id: str) -> Sweep:
 
 
 def find_spec(session: Session, sweep_id: str) -> SweepSpec:
-    """The sweep's request. Raises SweepNotFound."""
+    """Find the sweep's request. Raises SweepNotFound."""
     return parse_spec(find(session, sweep_id))
 
 
 def parse_spec(sweep: Sweep) -> SweepSpec:
-    """The sweep's request: the base's fields in the order of JobSpec, the grid's in the order of the request."""
+    """Parse the stored request: the base's fields in the order of JobSpec, the grid's in the order of the request."""
     base, grid = sweep.spec["base"], sweep.spec["grid"]
     ordered = {
         "base": {name: base[name] for name in JobSpec.model_fields if name in base},
@@ -138,13 +138,13 @@ def parse_spec(sweep: Sweep) -> SweepSpec:
 
 
 def read_record(session: Session, sweep_id: str) -> SweepRecord:
-    """The sweep with the standing of its jobs. Raises SweepNotFound."""
+    """Read the sweep with a summary of its jobs. Raises SweepNotFound."""
     sweep = find(session, sweep_id)
     return SweepRecord(sweep, parse_spec(sweep), read_shares(session, [sweep_id])[sweep_id])
 
 
 def read_page(session: Session, *, limit: int, cursor: str | None) -> Page:
-    """`limit` sweeps, newest first, after the cursor: the id of the last one seen. Raises InvalidCursor."""
+    """Read `limit` sweeps, newest first, after the cursor: the id of the last one seen. Raises InvalidCursor."""
     statement = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
     if cursor is not None:
         if not cursors.is_id(cursor):
@@ -152,8 +152,8 @@ def read_page(session: Session, *, limit: int, cursor: str | None) -> Page:
         statement = statement.where(Sweep.id < cursor)
     sweeps = session.scalars(statement).all()
     shown = sweeps[:limit]
-    standing = read_shares(session, [sweep.id for sweep in shown])
-    records = [SweepRecord(sweep, parse_spec(sweep), standing[sweep.id]) for sweep in shown]
+    by_sweep = read_shares(session, [sweep.id for sweep in shown])
+    records = [SweepRecord(sweep, parse_spec(sweep), by_sweep[sweep.id]) for sweep in shown]
     return Page(records, shown[-1].id if len(sweeps) > limit else None)
 
 

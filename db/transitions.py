@@ -23,13 +23,13 @@ def end(session: Session, job: Job, state: JobState, reason: str, **values: Any)
 
 
 def make_final_events(job_id: str, seq: int, attempt: int, state: JobState, reason: str) -> list[NewEvent]:
-    """The last two events of a job; `seq` is the number of the very last."""
+    """Make the last two events of a job; `seq` is the number of the second."""
     data = make_state_data(state, reason, attempt), {"state": state}
     return [(job_id, seq - 1 + at, kind, data[at]) for at, kind in enumerate(FINAL_EVENTS)]
 
 
 def requeue(session: Session, job: Job, reason: str, *, backoff_seconds: float = 0) -> None:
-    """Back to the queue, unless its client no longer wants it."""
+    """Return the job to the queue, or cancel it if its client asked for that."""
     if job.cancel_requested_at is not None:
         end(session, job, JobState.CANCELLED, CANCELLED_BY_REQUEST)
         return
@@ -38,7 +38,7 @@ def requeue(session: Session, job: Job, reason: str, *, backoff_seconds: float =
 
 
 def move(session: Session, job: Job, state: JobState, *, events: int, **values: Any) -> int:  # noqa: ANN401  # columns
-    """Leave the present state and its lease; returns the last of the `events` numbers that are now to be written."""
+    """Change the state and end the lease; returns the last of the numbers reserved for `events` new events."""
     session.flush()
     return session.execute(
         update(Job)

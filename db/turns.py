@@ -1,9 +1,9 @@
-"""Turns at writing to SQLite, which has one writer at a time and lets those who wait try again by chance.
+"""Turns at writing to SQLite, which has one writer at a time and whose waiting writers retry in no order.
 
-In one process writers take turns in the order in which they came, and whoever cannot have a turn in time is refused.
-Between processes a lock file beside the database tells who goes first: a worker holds it, shared, from before it asks
-for the write lock until its commit, and other processes begin nothing meanwhile. The file only orders; SQLite's own
-lock still decides. The kernel releases it when its holder dies.
+In one process writers take turns in the order of their arrival, and a writer that gets no turn in time is refused.
+Between processes a lock file beside the database gives priority: a worker holds it, shared, from before it requests the
+write lock until its commit, and other processes begin no transaction meanwhile. The file only orders; SQLite's own lock
+still decides. The kernel releases it when its holder dies.
 """
 
 import fcntl
@@ -18,28 +18,28 @@ from typing import IO, Protocol
 from jobs.errors import DatabaseBusy
 
 MOST_WAITING = 48
-"""Fewer than the threads of the API, so that reads and probes always find one."""
+"""Fewer than the threads of the API, so that reads and probes always find a free one."""
 WAIT_SECONDS = 4.0
 """From the request for a turn to the database's lock; then 503."""
 FIRST_WAIT_SECONDS = 30.0
-"""The same for those who go first: nobody is there to try again."""
+"""The same for processes with priority, which have no client that could retry."""
 YIELD_SECONDS = 1.0
-"""A process that goes first is let through for so long; it may be suspended."""
+"""The longest wait for a process with priority; it may be suspended."""
 DISREGARD_SECONDS = 10.0
-LOOK_SECONDS = 0.002
+POLL_SECONDS = 0.002
 
 
 class Turns(Protocol):
     def turn(self) -> AbstractContextManager[float]:
-        """Wait for a turn at writing, which lasts as long as the block; gives the seconds left to get the lock.
+        """Wait for a turn at writing, which lasts as long as the block; yields the seconds left to get the lock.
 
         Raises:
-            DatabaseBusy: there is no turn in time.
+            DatabaseBusy: no turn came in time.
         """
 
 
 class FirstTurns:
-    """Of a process whose writes go before those of other processes: a worker's heartbeats and epochs."""
+    """Turns of a process whose writes have priority: a worker's heartbeats and epochs."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,7 +53,7 @@ class FirstTurns:
 
 
 class OrderedTurns:
-    """Of a process with many writers, such as the API's."""
+    """Turns of a process with many writers, such as the API."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -96,7 +96,7 @@ class OrderedTurns:
                 self._taken = False
 
     def _let_through(self) -> None:
-        """Wait while a process that goes first asks for the database or writes to it."""
+        """Wait while a process with priority requests the database or writes to it."""
         until = monotonic() + YIELD_SECONDS
         if monotonic() < self._disregard_until:
             return
@@ -105,12 +105,12 @@ class OrderedTurns:
                 if monotonic() > until:
                     self._disregard_until = monotonic() + DISREGARD_SECONDS
                     return
-                sleep(LOOK_SECONDS)
+                sleep(POLL_SECONDS)
 
 
 @contextmanager
 def open_lock(path: Path) -> Iterator[IO[str] | None]:
-    """None where the file cannot be: order is a courtesy, and no reason not to write."""
+    """Open the lock file; None if that fails, because writing is possible without an order."""
     file = None
     with suppress(OSError):
         file = path.open("a")
@@ -122,12 +122,12 @@ def open_lock(path: Path) -> Iterator[IO[str] | None]:
 
 
 def announce(file: IO[str]) -> None:
-    """Hold the file, shared, until it is closed; who looks holds it for microseconds."""
+    """Hold the file, shared, until it is closed; a process that checks it holds it for microseconds."""
     for _ in range(100):
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return
-        sleep(LOOK_SECONDS / 4)
+        sleep(POLL_SECONDS / 4)
 
 
 def is_announced(file: IO[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Which workers there are: each reports now and then what it does, and signs out when it ends."""
+"""Workers: each reports periodically what it does, and signs out when it ends."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ LOST_AFTER_SECONDS = 60.0
 
 
 def report(session: Session, worker_id: str, *, device: str, job_id: str | None) -> None:
-    """Say that the worker lives and what it trains; the first report makes it known."""
+    """Store that the worker is alive and what it trains; the first report registers it."""
     device = make_storable(device, longest=LONGEST_DEVICE)
     seen = update(Worker).where(Worker.id == worker_id).values(device=device, job_id=job_id, last_seen_at=now())
     if session.execute(seen.returning(Worker.id)).one_or_none() is None:
@@ -24,16 +24,16 @@ def report(session: Session, worker_id: str, *, device: str, job_id: str | None)
 
 
 def sign_out(session: Session, prefix: str) -> None:
-    """Forget the workers whose id begins so, and those not heard of for an hour."""
-    heard_of = Worker.last_seen_at.between(after(-FORGOTTEN_AFTER_SECONDS), after(FORGOTTEN_AFTER_SECONDS))
-    session.execute(delete(Worker).where(Worker.id.startswith(prefix, autoescape=True) | ~heard_of))
+    """Delete the workers whose id has this prefix, and those that have not reported for an hour."""
+    recent = Worker.last_seen_at.between(after(-FORGOTTEN_AFTER_SECONDS), after(FORGOTTEN_AFTER_SECONDS))
+    session.execute(delete(Worker).where(Worker.id.startswith(prefix, autoescape=True) | ~recent))
 
 
 def list_live(session: Session) -> Sequence[Worker]:
-    """Those heard of lately."""
+    """List the workers that have reported in the last minute."""
     return session.scalars(select(Worker).where(is_live()).order_by(Worker.id)).all()
 
 
 def is_live() -> ColumnElement[bool]:
-    """Not in a future from which the clock was set back: who lives soon reports again."""
+    """Whether a worker has reported recently; a time in the future is from before the clock was set back."""
     return Worker.last_seen_at.between(after(-LOST_AFTER_SECONDS), after(LOST_AFTER_SECONDS))

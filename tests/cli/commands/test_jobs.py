@@ -186,7 +186,7 @@ def test_a_retry_is_a_new_job(lab: Lab, service: Service):
 
 def test_delete_deletes_every_job_that_is_named(lab: Lab):
     first, second = submitted(lab), submitted(lab)
-    refused(lab("delete", first), "the job is queued; it has to end first")
+    refused(lab("delete", first), "the job is queued; it must end first")
     lab("cancel", first)
     lab("cancel", second)
     assert lab("delete", first, second).stdout == f"deleted {first}\ndeleted {second}\n"
