@@ -2,7 +2,7 @@
 
 import typer
 
-from jobs.text import visible
+from jobs.text import escape_controls
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -19,4 +19,4 @@ def warn(message: object) -> None:
 
 def say(text: str, *, err: bool = False) -> None:
     """On a line; a control character in what a service or a file holds does nothing to the terminal."""
-    typer.echo(visible(text), err=err)
+    typer.echo(escape_controls(text), err=err)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from cli.client import JSON
 from cli.events import RESET, Event
 from cli.tables import loss, percent, seconds, without_success
-from jobs.text import shortened, visible
+from jobs.text import escape_controls, shorten
 
 ROOMY = 100  # columns; with fewer, the bar itself takes what is left
 LONGEST_NAME = 40  # columns beside a bar
@@ -26,7 +26,7 @@ def shown(
     jobs: Sequence[JSON], console: Console, names: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Show]:
     """The names, by id, are what tells the jobs apart; without them each is called by its activation."""
-    called = {job["id"]: visible(names[job["id"]] if names else job["spec"]["activation"]) for job in jobs}
+    called = {job["id"]: escape_controls(names[job["id"]] if names else job["spec"]["activation"]) for job in jobs}
     return bars(jobs, console, called) if console.is_terminal else lines(console, called)
 
 
@@ -46,7 +46,7 @@ def lines(console: Console, names: Mapping[str, str]) -> Iterator[Show]:
 
 
 def print_line(console: Console, name: str, job: JSON, event: Event) -> None:
-    line = f"{name}  {visible(told(job, event))}"
+    line = f"{name}  {escape_controls(told(job, event))}"
     console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
@@ -61,7 +61,7 @@ def bars(jobs: Sequence[JSON], console: Console, names: Mapping[str, str]) -> It
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console) as progress:
-        drawn = Bars(progress, jobs, {job_id: shortened(name, LONGEST_NAME) for job_id, name in names.items()})
+        drawn = Bars(progress, jobs, {job_id: shorten(name, LONGEST_NAME) for job_id, name in names.items()})
 
         def show(job: JSON, event: Event) -> None:
             if event.kind == "diagnosis":  # above the bars, to stay
@@ -151,7 +151,7 @@ def move(progress: Progress, bar: TaskID, event: Event) -> None:
         progress.start_task(bar)
         progress.update(bar, note="running")
     elif event.data["state"] != "succeeded":  # the figures of its last epoch say more
-        progress.update(bar, note=visible(state(event.data)))
+        progress.update(bar, note=escape_controls(state(event.data)))
 
 
 def told(job: JSON, event: Event) -> str:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
-from jobs.text import visible
-from jobs.words import words
+from jobs.text import escape_controls
+from jobs.values import format_value
 
 TO_BE_COPIED = frozenset({"id", "job", "sweep", "worker"})  # in one piece, also on a narrow terminal
 LONGEST = {"name": 40, "note": 60, "differs in": 60, "varies": 60}
@@ -32,7 +32,7 @@ def show(headers: Row, rows: Iterable[Row], spare: Sequence[str] = ()) -> None:
     A terminal that is too narrow for it gets it without some of the `spare` columns: the first of them goes first.
     """
     console = Console()
-    shown = [[*map(visible, row)] for row in rows]
+    shown = [[*map(escape_controls, row)] for row in rows]
     if console.is_terminal:
         console.print(fitted(headers, shown, console, spare))
     else:
@@ -101,7 +101,7 @@ def table(headers: Row, rows: Iterable[Row], *, gap: int = 2) -> Table:
 
 def cell(text: str) -> Text:
     """Neither markup nor emoji codes: rich would read them in a string. A header of ours may have two lines."""
-    return Text(visible(text, keep="\n"))
+    return Text(escape_controls(text, keep="\n"))
 
 
 def is_figure(text: str) -> bool:
@@ -148,7 +148,7 @@ def differences(specs: Sequence[Answer]) -> list[str]:
     counts = {path: Counter(json.dumps(fields.get(path)) for fields in flat) for path in paths}
     return [
         ", ".join(
-            f"{path} {words(value)}"
+            f"{path} {format_value(value)}"
             for path, value in fields.items()
             if 2 * counts[path][json.dumps(value)] <= len(specs) and len(specs) > 1
         )
@@ -229,7 +229,7 @@ def configuration_row(row: Answer) -> Row:
 
 def configured(of: Answer) -> str:
     """The activation, and the values of the grid's fields."""
-    return ", ".join([of["activation"], *(f"{path} {words(value)}" for path, value in of["values"].items())])
+    return ", ".join([of["activation"], *(f"{path} {format_value(value)}" for path, value in of["values"].items())])
 
 
 def estimate(found: Answer | None, written: Callable[[Any], str]) -> str:
@@ -307,7 +307,11 @@ def of_histories(jobs: Iterable[Answer]) -> tuple[Row, Iterable[Row]]:
     """The epochs of a sweep's jobs, one job after the other."""
     headers = ("configuration", "seed", *EPOCH)
     return headers, (
-        (", ".join([job["activation"], *map(words, job["values"].values())]), str(job["seed"]), *epoch_row(epoch))
+        (
+            ", ".join([job["activation"], *map(format_value, job["values"].values())]),
+            str(job["seed"]),
+            *epoch_row(epoch),
+        )
         for job in jobs
         for epoch in job["epochs"]
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobs.spec import JobSpec
-from jobs.words import words
+from jobs.values import format_value
 
 LEFT_OUT = {"activation", "metadata"}
 OF_THE_ACTIVATION = "parameters."
@@ -39,12 +39,12 @@ def shortened(text: str) -> str:
 
 
 def fields(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every leaf by its dotted path, in words."""
+    """Every leaf by its dotted path, as text."""
     for name, inner in value.items():
         if isinstance(inner, Mapping):
             yield from fields(inner, f"{above}{name}.")
         else:
-            yield f"{above}{name}", words(inner)
+            yield f"{above}{name}", format_value(inner)
 
 
 def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], flat: Sequence[Mapping[str, str]]) -> bool:

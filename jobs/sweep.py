@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, ErrorDetails
 from activations import catalog
 from jobs.pointers import resolvable, to_pointer
 from jobs.spec import JobSpec, SpecModel, misplaced
-from jobs.words import words
+from jobs.values import format_value
 
 MAX_JOBS = 512
 ARTICLE_ACTIVATIONS = list(catalog.ACTIVATIONS)[:6]
@@ -50,7 +50,7 @@ class Configuration:
 
     @property
     def label(self) -> str:
-        return ", ".join([self.activation, *(f"{path} {words(value)}" for path, value in self.values.items())])
+        return ", ".join([self.activation, *(f"{path} {format_value(value)}" for path, value in self.values.items())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class SweepSpec(SpecModel):
         for axis in self.axes:
             for index, choice in enumerate(axis):
                 if any(same(choice.value, earlier.value) for earlier in axis[:index]):
-                    raise misplaced(choice.pointer, f"{words(choice.value)} stands there twice")
+                    raise misplaced(choice.pointer, f"{format_value(choice.value)} stands there twice")
         return self
 
     @property

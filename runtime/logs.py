@@ -14,7 +14,7 @@ from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from jobs.text import visible
+from jobs.text import escape_controls
 from runtime import tracing
 from runtime.settings import Settings
 
@@ -78,7 +78,7 @@ def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Escape text of clients, so that it neither begins a line nor steers the terminal; a traceback keeps its lines."""
     return {
-        name: visible(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
+        name: escape_controls(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
         for name, value in event.items()
     }
 

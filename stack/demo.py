@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.client import JSON, Client
 from cli.progress import Show, outcome, shown
 from jobs.sweep import ARTICLE_ACTIVATIONS
-from jobs.text import visible
+from jobs.text import escape_controls
 from runtime.settings import Settings
 from stack import report
 from stack.report import Result
@@ -48,7 +48,7 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
     results = measure(settings, epochs=epochs, samples=samples, log=log, console=console)
     console.print(report.table(results))
     for path in report.write(results, output, subtitle=subtitle):
-        console.print(f"wrote {visible(str(path))}", soft_wrap=True, markup=False, emoji=False)
+        console.print(f"wrote {escape_controls(str(path))}", soft_wrap=True, markup=False, emoji=False)
 
 
 def measure(settings: Settings, *, epochs: int, samples: int, log: IO[str], console: Console) -> list[Result]:

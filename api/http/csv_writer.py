@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from api.http.tables import ColumnType, Rows, Types
 from api.http.times import to_rfc3339
-from jobs.words import words
+from jobs.values import format_value
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Characters that a spreadsheet takes for the beginning of a formula."""
@@ -42,14 +42,14 @@ def write_text(text: str) -> str:
 
 
 def write_json(value: JsonValue) -> str:
-    return write_text(value) if isinstance(value, str) else words(value)
+    return write_text(value) if isinstance(value, str) else format_value(value)
 
 
 CELLS: Mapping[ColumnType, Callable[[Any], str]] = {
     "timestamp": to_rfc3339,
     "string": write_text,
     "json": write_json,
-    "bool": words,
+    "bool": format_value,
 }
 
 

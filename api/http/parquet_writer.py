@@ -6,7 +6,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from api.http.tables import ColumnType, Rows, Types
-from jobs.words import words
+from jobs.values import format_value
 
 MOST_IN_MEMORY = 8_000_000
 """Bytes of a file; a larger one goes through a temporary file."""
@@ -64,7 +64,7 @@ def to_arrow(column: Sequence[Any], kind: ColumnType) -> Any:  # noqa: ANN401  #
         microseconds = [None if moment is None else to_microseconds(moment) for moment in column]
         return Array(microseconds, DataType.int64()).cast(arrow_type(kind))
     if kind == "json":
-        column = [None if value is None else words(value) for value in column]
+        column = [None if value is None else format_value(value) for value in column]
     return Array(column, arrow_type(kind))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from api.http.formats import Format
 from api.plots.panels import Panel
 from api.plots.plotting import make_label, plot_panel
-from jobs.text import shortened, width
+from jobs.text import measure_width, shorten
 
 if TYPE_CHECKING:  # only a drawing pays for matplotlib
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ class Drawing:
         """Render as SVG or PNG; the same data give the same bytes."""
         with ONE_AT_A_TIME, plain_text():
             content = io.BytesIO()
-            title = shortened(self.title, LONGEST_TITLE)
+            title = shorten(self.title, LONGEST_TITLE)
             metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
             make_figure(self).savefig(content, format=kind, metadata=metadata)
             return content.getvalue()
@@ -60,7 +60,7 @@ def make_figure(drawing: Drawing) -> "Figure":
     rows = math.ceil(len(drawing.panels) / columns)
     shared = find_shared_legend(drawing)
     entries = [make_label(line) for line in shared.lines if not line.points_only] if shared else []
-    room = 0.09 * max(map(width, entries), default=0)
+    room = 0.09 * max(map(measure_width, entries), default=0)
     height = max(1 + 3.5 * rows, 0.5 + 0.22 * len(entries))
     figure = Figure(figsize=(2 + 5 * columns + room, height), dpi=150, layout="constrained")
     figure.subplots(rows, columns, squeeze=False)
@@ -73,9 +73,9 @@ def make_figure(drawing: Drawing) -> "Figure":
         figure.legend(*handles, frameon=False, loc="outside right center", handlelength=3.5)
     else:
         add_legends(figure, drawing.panels)
-    figure.suptitle(shortened(drawing.title, LONGEST_TITLE), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(shorten(drawing.title, LONGEST_TITLE), x=0.01, ha="left", fontweight="bold")
     if drawing.subtitle:
-        subtitle = shortened(drawing.subtitle, 2 * LONGEST_TITLE)
+        subtitle = shorten(drawing.subtitle, 2 * LONGEST_TITLE)
         figure.axes[0].set_title(subtitle, loc="left", fontsize="small", color="#555555")
     return figure
 

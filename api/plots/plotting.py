@@ -11,7 +11,7 @@ from activations.functions import Array
 from api.plots import styles
 from api.plots.panels import Line, Panel
 from api.plots.styles import Dash, Style
-from jobs.text import shortened
+from jobs.text import shorten
 
 if TYPE_CHECKING:  # only a drawing pays for matplotlib
     from matplotlib.axes import Axes
@@ -37,8 +37,8 @@ def plot_panel(axes: "Axes", panel: Panel) -> None:
     x, y = np.concatenate([*points, np.empty((2, 0))], axis=1)
     set_scales(axes, panel, x, y)
     note_hidden(axes, y)
-    axes.set_xlabel(shortened(panel.xlabel, LONGEST_LABEL))
-    axes.set_ylabel(shortened(panel.ylabel, LONGEST_LABEL))
+    axes.set_xlabel(shorten(panel.xlabel, LONGEST_LABEL))
+    axes.set_ylabel(shorten(panel.ylabel, LONGEST_LABEL))
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -71,7 +71,7 @@ def note_hidden(axes: "Axes", y: Array) -> None:
 
 
 def make_label(line: Line) -> str:
-    return shortened(line.label, LONGEST_LABEL)
+    return shorten(line.label, LONGEST_LABEL)
 
 
 def choose_keywords(line: Line, own: Style, *, points: int) -> dict[str, Any]:

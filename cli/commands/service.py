@@ -12,7 +12,7 @@ import typer
 
 from cli.assignments import InvalidAssignment, assign
 from cli.exits import INTERRUPTED, fail
-from jobs.text import visible
+from jobs.text import escape_controls
 
 if TYPE_CHECKING:
     from cli.client import JSON, Client
@@ -108,4 +108,4 @@ def for_stdout(content: bytes, *, binary: bool) -> bytes:
     """Exactly what was sent; but on a terminal, text without what would steer it."""
     if binary or not sys.stdout.isatty():
         return content
-    return visible(content.decode(errors="replace"), keep="\r\n\t").encode()
+    return escape_controls(content.decode(errors="replace"), keep="\r\n\t").encode()

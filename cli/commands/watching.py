@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.commands.service import print_json
 from cli.exits import INTERRUPTED, fail, say
-from jobs.words import words
+from jobs.values import format_value
 
 if TYPE_CHECKING:
     from cli.client import JSON, Client, Noun
@@ -75,7 +75,7 @@ def show_sweep(client: "Client", sweep: "JSON") -> None:
 
 def name(job: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:
     """The activation, and what the sweep varies besides."""
-    varied = [f"{path} {words(at(job, path))}" for path in sweep["grid"]]
+    varied = [f"{path} {format_value(at(job, path))}" for path in sweep["grid"]]
     seed = [f"seed {job['seed']}"] if len(sweep["seeds"]) > 1 else []
     return ", ".join([job["activation"], *varied, *seed])
 

@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
 from cli.exports.record import Point, Record, flat, moment
-from jobs.words import words
+from jobs.values import format_value
 
 if TYPE_CHECKING:
     from cli.client import Client
@@ -60,7 +60,7 @@ class Store:
         )
         self.client.log_batch(
             run.info.run_id,
-            params=[Param(name, words(value)) for name, value in flat(parameters)],
+            params=[Param(name, format_value(value)) for name, value in flat(parameters)],
             tags=[RunTag(tag_name(name), value) for name, value in spec["metadata"].items()],
         )
         return run

@@ -9,7 +9,7 @@ from pathlib import Path
 from tensorboardX import SummaryWriter
 
 from cli.exports.record import Point, Record, flat
-from jobs.words import words
+from jobs.values import format_value
 from storage.files import write_atomically
 
 WRITTEN = "job.json"  # beside the event files: the job as it was when they were written
@@ -51,7 +51,7 @@ def without(prefix: str, point: Point) -> Point:
 def add_hyperparameters(record: Record, folder: Path) -> None:
     """For the HPARAMS page: a session is a job, its metrics are those of the test set and of the best epoch."""
     spec = {
-        name: value if isinstance(value, bool | int | float | str) else words(value)
+        name: value if isinstance(value, bool | int | float | str) else format_value(value)
         for name, value in flat(record.job["spec"])
     }
     best = {f"best_{name}": value for name, value in (record.job["best"] or {}).items() if name.startswith("val_")}

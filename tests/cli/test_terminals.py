@@ -19,7 +19,7 @@ from activations import catalog
 from cli.commands import completion
 from db.clock import now
 from db.models import Worker
-from jobs.text import visible
+from jobs.text import escape_controls
 from stack.main import app
 from tests.support.recorded_runs import Lab, Service
 
@@ -113,7 +113,7 @@ def odd_job(service: Service) -> str:
 def test_words_of_a_job_are_shown_as_they_are_and_steer_no_terminal(service: Service):
     job_id = odd_job(service)
     shown = on_a_terminal("show", job_id, ACTIVATION_LAB_URL=service.url, COLUMNS="1000")
-    assert visible(ODD) in shown
+    assert escape_controls(ODD) in shown
     assert not STEERING.search(shown)
 
 

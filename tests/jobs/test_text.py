@@ -1,6 +1,6 @@
 import pytest
 
-from jobs.text import shortened, visible, width
+from jobs.text import escape_controls, measure_width, shorten
 
 
 @pytest.mark.parametrize(
@@ -19,25 +19,25 @@ from jobs.text import shortened, visible, width
     ],
 )
 def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_controls(text) == shown
 
 
 def test_what_the_caller_keeps_stays() -> None:
-    assert visible("a\n\x1bb\n", keep="\n") == "a\n\\x1bb\n"
+    assert escape_controls("a\n\x1bb\n", keep="\n") == "a\n\\x1bb\n"
 
 
 def test_a_short_text_stays_as_it_is() -> None:
-    assert shortened("relu, batch_size 64", 19) == "relu, batch_size 64"
+    assert shorten("relu, batch_size 64", 19) == "relu, batch_size 64"
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "漢" * 5000, "a\u0301" * 5000, "\u202e" * 5000])
 def test_a_long_text_is_cut_in_the_middle_to_what_fits(text: str) -> None:
-    found = shortened(f"first {text} last", 60)
-    assert width(found) <= 60
+    found = shorten(f"first {text} last", 60)
+    assert measure_width(found) <= 60
     assert found.startswith("first ")
     assert found.endswith(" last")
     assert "…" in found
 
 
 def test_a_tower_of_accents_is_cut() -> None:
-    assert len(shortened("a" + "\u0301" * 500, 60)) < 10
+    assert len(shorten("a" + "\u0301" * 500, 60)) < 10
