@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jobs import statistics
-from jobs.labels import fields
+from jobs.labels import format_leaves
 from jobs.spec import JobSpec
 from jobs.statistics import Estimate
 
@@ -85,7 +85,7 @@ def compare(published: Point, runs: Sequence[float]) -> Comparison | None:
     ours = statistics.estimate(runs)
     if ours is None:
         return None
-    prediction = statistics.prediction(runs)
+    prediction = statistics.predict_interval(runs)
     return Comparison(published, ours, prediction, verdict(published, prediction))
 
 
@@ -102,7 +102,7 @@ def departures(spec: JobSpec) -> list[str]:
     """Where a job is another experiment than the published one: dotted paths, with the job's value."""
     article = JobSpec.model_validate({"activation": spec.activation, "protocol": "article"})
     ours, theirs = (
-        dict(fields(one.model_dump(mode="json", exclude=set(NOT_THE_EXPERIMENT)))) for one in (spec, article)
+        dict(format_leaves(one.model_dump(mode="json", exclude=set(NOT_THE_EXPERIMENT)))) for one in (spec, article)
     )
     del ours["protocol"], theirs["protocol"]  # a name for what the other fields say
     return [f"{path} {value}" for path, value in ours.items() if theirs.get(path) != value]

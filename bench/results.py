@@ -240,7 +240,7 @@ def precision(bfloat16: Sequence[Job], float32: Sequence[Job]) -> str:
 def inside(epochs: Sequence[Epoch], seeds: Sequence[Sequence[Epoch]], metric: str) -> str:
     found = []
     for epoch, *others in zip(epochs, *seeds, strict=True):
-        interval = statistics.prediction([other[metric] for other in others])
+        interval = statistics.predict_interval([other[metric] for other in others])
         found.append(interval is not None and interval[0] <= epoch[metric] <= interval[1])
     return f"{sum(found)} of {len(found)}"
 

@@ -147,7 +147,7 @@ def record_epoch(
 
 def record_diagnoses(session: Session, job_id: str, spec: JobSpec, known: Sequence[diagnosis.Record]) -> None:
     """Store diagnoses that changed with the epoch just stored; the job row is already locked."""
-    now_known, new = diagnosis.followed(known, history.read_for_diagnosis(session, job_id, spec))
+    now_known, new = diagnosis.update_records(known, history.read_for_diagnosis(session, job_id, spec))
     if now_known == known:
         return
     seq = session.execute(

@@ -69,7 +69,7 @@ Record = Mapping[str, Any]
 """A diagnosis as JSON: what `recorded` makes, with `until_epoch`, the last epoch it held after; null while it holds."""
 
 
-def recorded(diagnosis: Diagnosis) -> dict[str, Any]:
+def to_record(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as JSON: a figure that is not finite is null, and `non_finite` says what it was."""
     found = {name: value for name, value in diagnosis.evidence.items() if not math.isfinite(value)}
     record = asdict(diagnosis) | {"evidence": {**diagnosis.evidence, **dict.fromkeys(found)}}
@@ -77,9 +77,9 @@ def recorded(diagnosis: Diagnosis) -> dict[str, Any]:
     return {**record, "non_finite": marks} if marks else record
 
 
-def followed(known: Sequence[Record], history: History) -> tuple[list[Record], list[Record]]:
+def update_records(known: Sequence[Record], history: History) -> tuple[list[Record], list[Record]]:
     """What is known of the job after its last epoch, the latest of each code and layer; and what of it is new."""
-    holding = {(found.code, found.layer): recorded(found) for found in diagnose(history)}
+    holding = {(found.code, found.layer): to_record(found) for found in diagnose(history)}
     before = {(record["code"], record["layer"]): record for record in known}
     new = {key: record for key, record in holding.items() if key not in before or before[key]["until_epoch"]}
     over = {
@@ -93,16 +93,16 @@ def followed(known: Sequence[Record], history: History) -> tuple[list[Record], l
 
 def diagnose(history: History) -> list[Diagnosis]:
     """What holds after the last epoch: at most one of a code and layer."""
-    found = [stuck_at_chance(history), overfitting(history)]
+    found = [find_stuck_at_chance(history), find_overfitting(history)]
     latest = history.layers[-1] if history.layers else []
     for layer in latest:
-        found += [vanishing(history, layer.layer), exploding(history, layer), dead(history, layer)]
+        found += [find_vanishing(history, layer.layer), find_exploding(history, layer), find_dead(history, layer)]
     return [diagnosis for diagnosis in found if diagnosis is not None]
 
 
-def stuck_at_chance(history: History) -> Diagnosis | None:
+def find_stuck_at_chance(history: History) -> Diagnosis | None:
     """No better than ten outputs of 0.1 each, after updates enough to be."""
-    last, updates = history.epochs[-1], history.epoch * updates_an_epoch(history.spec)
+    last, updates = history.epochs[-1], history.epoch * count_updates_per_epoch(history.spec)
     floor = CHANCE_LOSS_FRACTION * CHANCE_LOSS[history.spec.loss]
     if updates < CHANCE_UPDATES or last.val_loss < floor or last.val_accuracy > CHANCE_ACCURACY:
         return None
@@ -117,22 +117,22 @@ def stuck_at_chance(history: History) -> Diagnosis | None:
     )
 
 
-def updates_an_epoch(spec: JobSpec) -> int:
+def count_updates_per_epoch(spec: JobSpec) -> int:
     return math.ceil((spec.train_samples or spec.images_left_for_training) / spec.batch_size)
 
 
-def overfitting(history: History) -> Diagnosis | None:
+def find_overfitting(history: History) -> Diagnosis | None:
     """The validation loss has risen since its best epoch while the training loss fell; until there is a new best."""
     best = min(range(history.epoch), key=lambda index: history.epochs[index].val_loss)
     for end in range(best + 1 + OVERFITTING_EPOCHS, history.epoch + 1):
         recent = history.epochs[end - OVERFITTING_EPOCHS : end]
         val_loss, loss = fmean(epoch.val_loss for epoch in recent), fmean(epoch.loss for epoch in recent)
         if val_loss >= OVERFITTING_RATIO * history.epochs[best].val_loss and loss < history.epochs[best].loss:
-            return overfitting_since(best + 1, history, val_loss=val_loss, loss=loss)
+            return describe_overfitting(best + 1, history, val_loss=val_loss, loss=loss)
     return None
 
 
-def overfitting_since(best_epoch: int, history: History, *, val_loss: float, loss: float) -> Diagnosis:
+def describe_overfitting(best_epoch: int, history: History, *, val_loss: float, loss: float) -> Diagnosis:
     best = history.epochs[best_epoch - 1]
     return Diagnosis(
         "overfitting_since",
@@ -151,15 +151,15 @@ def overfitting_since(best_epoch: int, history: History, *, val_loss: float, los
     )
 
 
-def vanishing(history: History, layer: str) -> Diagnosis | None:
+def find_vanishing(history: History, layer: str) -> Diagnosis | None:
     """Next to nothing of the output layer's gradient arrives here, VANISHING_EPOCHS times in a row.
 
     A gradient of exactly 0 is another ailment: dead units, here or further on.
     """
-    ratios = [ratio_to_output(measured, layer) for measured in history.layers]
+    ratios = [compute_ratio_to_output(measured, layer) for measured in history.layers]
     if len(ratios) < VANISHING_EPOCHS or not all(0 < ratio <= VANISHING_RATIO for ratio in ratios):
         return None
-    own, output = norms(history.layers[-1], layer)
+    own, output = find_norms(history.layers[-1], layer)
     return Diagnosis(
         "vanishing_gradient",
         layer,
@@ -171,9 +171,9 @@ def vanishing(history: History, layer: str) -> Diagnosis | None:
     )
 
 
-def exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
+def find_exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
     """The gradient grew on its way back from the output layer, or is large beyond all that trains, or not finite."""
-    norm, ratio = layer.gradient_norm, ratio_to_output(history.layers[-1], layer.layer)
+    norm, ratio = layer.gradient_norm, compute_ratio_to_output(history.layers[-1], layer.layer)
     ceiling = EXPLODING_CHANCE_LOSSES * CHANCE_LOSS[history.spec.loss]
     if norm < ceiling and ratio < EXPLODING_RATIO:
         return None
@@ -188,18 +188,18 @@ def exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
     )
 
 
-def ratio_to_output(layers: Sequence[LayerMetrics], layer: str) -> float:
+def compute_ratio_to_output(layers: Sequence[LayerMetrics], layer: str) -> float:
     """The layer's gradient norm over that of the last layer; 1 where the latter is 0 and nothing can be said."""
-    own, output = norms(layers, layer)
+    own, output = find_norms(layers, layer)
     return own / output if output else 1.0
 
 
-def norms(layers: Sequence[LayerMetrics], layer: str) -> tuple[float, float]:
+def find_norms(layers: Sequence[LayerMetrics], layer: str) -> tuple[float, float]:
     """Gradient norms of the layer and of the output layer."""
     return next(row.gradient_norm for row in layers if row.layer == layer), layers[-1].gradient_norm
 
 
-def dead(history: History, layer: LayerMetrics) -> Diagnosis | None:
+def find_dead(history: History, layer: LayerMetrics) -> Diagnosis | None:
     """Many units without any gradient, for any image."""
     fraction, threshold = layer.dead_fraction, DEAD_FRACTION.get(layer.layer)
     if fraction is None or threshold is None or fraction < threshold:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def resolvable(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON
+def resolve(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON
     """The parts of a pydantic location that lead on through the value, and a last one that names a missing field.
 
     Parts that only name a branch of a union are left out.

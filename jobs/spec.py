@@ -18,7 +18,7 @@ NO_NUL = r"^[^\x00]*$"
 """A pattern for text that is stored or looked up: PostgreSQL has no place for NUL."""
 
 
-def by_key(mapping: Mapping[str, Value]) -> dict[str, Value]:
+def sort_by_key(mapping: Mapping[str, Value]) -> dict[str, Value]:
     """In an order that does not depend on the database: JSONB has one of its own."""
     return dict(sorted(mapping.items()))
 
@@ -44,7 +44,7 @@ class Optimizer(SpecModel):
     @model_validator(mode="after")
     def momentum_needs_an_optimizer_that_has_it(self) -> Self:
         if self.momentum is not None and self.name not in {"sgd", "rmsprop"}:
-            raise misplaced("/momentum", f"{self.name} has no momentum; sgd and rmsprop have")
+            raise make_field_error("/momentum", f"{self.name} has no momentum; sgd and rmsprop have")
         return self
 
 
@@ -81,7 +81,7 @@ Validation = Annotated[Holdout | OnTestSet, Field(discriminator="kind")]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
 MAX_METADATA = 32
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA), AfterValidator(by_key)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA), AfterValidator(sort_by_key)]
 
 
 Initializer = Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"]
@@ -100,9 +100,9 @@ class ActivationSpec(SpecModel):
         try:
             complete = catalog.find(self.activation).complete(self.parameters)
         except catalog.UnknownActivation as error:
-            raise misplaced("/activation", str(error)) from error
+            raise make_field_error("/activation", str(error)) from error
         except catalog.InvalidParameter as error:
-            raise misplaced(f"/parameters/{error.parameter}", str(error)) from error
+            raise make_field_error(f"/parameters/{error.parameter}", str(error)) from error
         object.__setattr__(self, "parameters", complete)  # frozen to everybody else
         return self
 
@@ -175,14 +175,16 @@ class JobSpec(ActivationSpec):
         if not isinstance(given, Mapping) or given.get("protocol") != "article":
             return given
         if given.get("validation", {"kind": "test"}) != {"kind": "test"}:
-            raise misplaced("/validation", 'protocol "article" validates on the test set; leave `validation` out')
+            raise make_field_error(
+                "/validation", 'protocol "article" validates on the test set; leave `validation` out'
+            )
         return {"epochs": ARTICLE_EPOCHS, **given, "validation": {"kind": "test"}}
 
     @model_validator(mode="after")
     def train_samples_exist(self) -> Self:
         available = self.images_left_for_training
         if self.train_samples is not None and self.train_samples > available:
-            raise misplaced("/train_samples", f"the validation split leaves {available} images for training")
+            raise make_field_error("/train_samples", f"the validation split leaves {available} images for training")
         return self
 
     def meant(self) -> dict[str, Any]:
@@ -216,6 +218,6 @@ def resolve_initializer(initializer: Initializer, activation: str) -> str:
     return "lecun_normal" if catalog.find(activation).self_normalizing else "glorot_uniform"
 
 
-def misplaced(pointer: str, message: str) -> PydanticCustomError:
+def make_field_error(pointer: str, message: str) -> PydanticCustomError:
     """An error of a model validator that names the field below the model it concerns (a JSON pointer)."""
     return PydanticCustomError("invalid_value", "{message}", {"pointer": pointer, "message": message})

@@ -30,11 +30,11 @@ def estimate(values: Sequence[float]) -> Estimate | None:
     mean = fmean(values)
     if n == 1:
         return Estimate(mean, None, n)
-    reach = quantile(n) * stdev(values) / math.sqrt(n)
+    reach = compute_quantile(n) * stdev(values) / math.sqrt(n)
     return Estimate(mean, (mean - reach, mean + reach), n)
 
 
-def prediction(values: Sequence[float]) -> tuple[float, float] | None:
+def predict_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Where one more run would lie in 95 of 100 cases: mean +- t(n - 1) s sqrt(1 + 1 / n).
 
     None where the values say nothing of it: there are fewer than two, or one is not finite.
@@ -42,10 +42,10 @@ def prediction(values: Sequence[float]) -> tuple[float, float] | None:
     n = len(values)
     if n < 2 or not all(map(math.isfinite, values)):
         return None
-    reach = quantile(n) * stdev(values) * math.sqrt(1 + 1 / n)
+    reach = compute_quantile(n) * stdev(values) * math.sqrt(1 + 1 / n)
     return fmean(values) - reach, fmean(values) + reach
 
 
-def quantile(n: int) -> float:
+def compute_quantile(n: int) -> float:
     """Student's t of n values for two sides."""
     return float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2))

@@ -12,8 +12,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
 from activations import catalog
-from jobs.pointers import resolvable, to_pointer
-from jobs.spec import JobSpec, SpecModel, misplaced
+from jobs.pointers import resolve, to_pointer
+from jobs.spec import JobSpec, SpecModel, make_field_error
 from jobs.values import format_value
 
 MAX_JOBS = 512
@@ -93,37 +93,37 @@ class SweepSpec(SpecModel):
     def each_field_is_named_once(self) -> Self:
         for field, instead in BESIDE_THE_GRID.items():
             if field in self.base:
-                raise misplaced(f"/base/{field}", f"say it in `{instead}`")
+                raise make_field_error(f"/base/{field}", f"say it in `{instead}`")
             if field in self.grid:
-                raise misplaced(f"/grid/{field}", f"say it in `{instead}`")
+                raise make_field_error(f"/grid/{field}", f"say it in `{instead}`")
         paths = sorted(path.split(".") for path in self.grid)
         for path, other in pairwise(paths):
             if other[: len(path)] == path:
-                raise misplaced(to_pointer(["grid", ".".join(other)]), f"{'.'.join(path)} holds it already")
+                raise make_field_error(to_pointer(["grid", ".".join(other)]), f"{'.'.join(path)} holds it already")
         return self
 
     @model_validator(mode="after")
     def not_too_many_jobs(self) -> Self:
         if self.jobs > MAX_JOBS:
-            raise misplaced("", f"this makes {self.jobs} jobs, and a sweep has at most {MAX_JOBS}")
+            raise make_field_error("", f"this makes {self.jobs} jobs, and a sweep has at most {MAX_JOBS}")
         return self
 
     @model_validator(mode="after")
     def no_job_is_asked_for_twice(self) -> Self:
         for axis in self.axes:
             for index, choice in enumerate(axis):
-                if any(same(choice.value, earlier.value) for earlier in axis[:index]):
-                    raise misplaced(choice.pointer, f"{format_value(choice.value)} stands there twice")
+                if any(is_same(choice.value, earlier.value) for earlier in axis[:index]):
+                    raise make_field_error(choice.pointer, f"{format_value(choice.value)} stands there twice")
         return self
 
     @property
     def axes(self) -> list[list[Choice]]:
         """Seeds, the grid's fields and activations: the last turns fastest."""
-        grid = [choices(path.split("."), values, ["grid", path]) for path, values in self.grid.items()]
+        grid = [make_choices(path.split("."), values, ["grid", path]) for path, values in self.grid.items()]
         return [
-            choices(["seed"], self.seeds, ["seeds"]),
+            make_choices(["seed"], self.seeds, ["seeds"]),
             *grid,
-            choices(["activation"], self.activations, ["activations"]),
+            make_choices(["activation"], self.activations, ["activations"]),
         ]
 
     @property
@@ -143,11 +143,11 @@ class SweepSpec(SpecModel):
         return [Configuration(number, *place) for number, place in enumerate(of_a_seed)] * len(self.seeds)
 
 
-def same(value: JsonValue, other: JsonValue) -> bool:
+def is_same(value: JsonValue, other: JsonValue) -> bool:
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
-def choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequence[str]) -> list[Choice]:
+def make_choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequence[str]) -> list[Choice]:
     return [Choice(path, value, to_pointer([*place, index])) for index, value in enumerate(values)]
 
 
@@ -162,19 +162,19 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
     axes = sweep.axes
     combinations = [*product(*axes)]
     for combination in combinations:
-        given = assembled(sweep.base, combination)
+        given = assemble(sweep.base, combination)
         try:
             specs.append(JobSpec.model_validate(given))
         except ValidationError as error:
             for entry in error.errors():
-                refusals.setdefault(pointer(parts_of(entry, given), combination), entry["msg"])
-    refusals = refusals or twins(axes, combinations, specs)
+                refusals.setdefault(find_pointer(locate(entry, given), combination), entry["msg"])
+    refusals = refusals or find_equivalent_choices(axes, combinations, specs)
     if refusals:
         raise InvalidSweep(refusals)
     return specs
 
 
-def twins(
+def find_equivalent_choices(
     axes: Sequence[Sequence[Choice]], combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]
 ) -> dict[str, str]:
     """Of choices that say the same in other words the later ones, by pointer.
@@ -182,14 +182,16 @@ def twins(
     Two do where a job's spec is the same with either, once the defaults are filled in; or where the training of every
     job is, as with null and the number that it stands for.
     """
-    pairs = [*same_specs(combinations, specs)]
+    pairs = [*find_same_specs(combinations, specs)]
     trainings = [spec.model_copy(update=spec.meant()).model_dump_json(exclude={"protocol"}) for spec in specs]
     for number, axis in enumerate(axes):
-        pairs += same_trainings(axis, [combination[number] for combination in combinations], trainings)
+        pairs += find_same_trainings(axis, [combination[number] for combination in combinations], trainings)
     return {later.pointer: f"this says the same as {earlier.pointer}" for earlier, later in reversed(pairs)}
 
 
-def same_specs(combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]) -> Iterator[tuple[Choice, Choice]]:
+def find_same_specs(
+    combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]
+) -> Iterator[tuple[Choice, Choice]]:
     """For each spec that was there before, the first choice in which they differ: the earlier one, and the later."""
     first: dict[str, Sequence[Choice]] = {}
     for combination, spec in zip(combinations, specs, strict=True):
@@ -197,7 +199,7 @@ def same_specs(combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec
         yield from [pair for pair in zip(earlier, combination, strict=True) if pair[0] is not pair[1]][:1]
 
 
-def same_trainings(
+def find_same_trainings(
     axis: Sequence[Choice], chosen: Sequence[Choice], trainings: Sequence[str]
 ) -> Iterator[tuple[Choice, Choice]]:
     """Choices of one axis that make no difference to any job; `chosen` has that of each job."""
@@ -209,7 +211,7 @@ def same_trainings(
             yield earlier, choice
 
 
-def assembled(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str, Any]:
+def assemble(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str, Any]:
     spec: dict[str, Any] = deepcopy(dict(base))
     for choice in combination:
         *parents, field = choice.path
@@ -222,13 +224,13 @@ def assembled(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[st
     return spec
 
 
-def parts_of(entry: ErrorDetails, given: Mapping[str, Any]) -> list[str]:
+def locate(entry: ErrorDetails, given: Mapping[str, Any]) -> list[str]:
     """Where in a JobSpec the error is; a validator of a whole model names the field below it in its context."""
     below = str(entry.get("ctx", {}).get("pointer", "")).split("/")[1:]
-    return [*map(str, resolvable(entry["loc"], given)), *below]
+    return [*map(str, resolve(entry["loc"], given)), *below]
 
 
-def pointer(parts: Sequence[str], combination: Iterable[Choice]) -> str:
+def find_pointer(parts: Sequence[str], combination: Iterable[Choice]) -> str:
     """Into the request: to the value chosen for this place (or for one above or below it), else to the base."""
     for choice in combination:
         if parts and all(part == other for part, other in zip(parts, choice.path, strict=False)):

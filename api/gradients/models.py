@@ -9,7 +9,7 @@ from activations.propagation import SATURATED
 from api.http.numbers import NonFinite
 from api.http.out import Out
 from article.examples import EXAMPLES
-from jobs.spec import ActivationSpec, Clip, Initializer, misplaced
+from jobs.spec import ActivationSpec, Clip, Initializer, make_field_error
 
 MAX_LAYERS = 1000
 MAX_ELEMENTS = 100_000
@@ -56,14 +56,14 @@ class ChainSpec(ActivationSpec):
     @model_validator(mode="after")
     def layers_are_given_once(self) -> Self:
         if (self.pre_activations is None) == (self.activation_derivatives is None):
-            raise misplaced("/pre_activations", "give either pre_activations or activation_derivatives")
+            raise make_field_error("/pre_activations", "give either pre_activations or activation_derivatives")
         return self
 
     @model_validator(mode="after")
     def a_weight_stands_between_two_layers(self) -> Self:
         layers = len(self.pre_activations or self.activation_derivatives or ())
         if len(self.weights) != layers - 1:
-            raise misplaced("/weights", f"{layers} layers have {layers - 1} weights between them: w_2 .. w_L")
+            raise make_field_error("/weights", f"{layers} layers have {layers - 1} weights between them: w_2 .. w_L")
         return self
 
     def derivatives(self) -> list[float]:
@@ -164,7 +164,7 @@ class PropagationSpec(ActivationSpec):
         numbers = self.depth * self.width * (self.width + 2 * self.samples)
         if numbers > MAX_NUMBERS:
             message = f"depth * width * (width + 2 * samples) is {numbers:,}; at most {MAX_NUMBERS:,}"
-            raise misplaced("/depth", message)  # at a depth of 1 every width and number of samples is allowed
+            raise make_field_error("/depth", message)  # at a depth of 1 every width and number of samples is allowed
         return self
 
 

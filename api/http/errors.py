@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.problems import STATUS, FieldProblem, answer_problem, make_http_error
 from api.http.validation import REFUSED
 from jobs.errors import JobsError
-from jobs.pointers import resolvable, to_pointer
+from jobs.pointers import resolve, to_pointer
 
 log = logging.getLogger(__name__)
 
@@ -98,4 +98,4 @@ def find_pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  #
     place, *parts = entry["loc"]
     if place != "body" or entry["type"] == REFUSED:
         return to_pointer(parts)
-    return to_pointer(resolvable(parts, body)) + str(entry.get("ctx", {}).get("pointer", ""))
+    return to_pointer(resolve(parts, body)) + str(entry.get("ctx", {}).get("pointer", ""))

@@ -29,7 +29,7 @@ from api.plots.panels import MAX_LINES, Line, Panel
 from db import history, jobs
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
-from jobs.labels import labels, name_of
+from jobs.labels import find_name, label_specs
 from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 
@@ -103,7 +103,7 @@ def compare(
         JobCurve.model_construct(
             job_id=job.id,
             label=label,
-            name=name_of(spec),
+            name=find_name(spec),
             activation=job.activation,
             epoch=[row[0] for row in rows],
             seconds=[*accumulate(row[1] for row in rows)],
@@ -122,7 +122,7 @@ def compare(
 
 def make_labels(jobs: Sequence[Job], specs: Sequence[JobSpec]) -> list[str]:
     """Label the jobs; two of the same spec are told apart by the end of their ids."""
-    found = labels(specs)
+    found = label_specs(specs)
     count = Counter(found)
     return [label if count[label] == 1 else f"{label} (…{job.id[-4:]})" for job, label in zip(jobs, found, strict=True)]
 

@@ -15,7 +15,7 @@ from api.jobs.figures import EPOCH_FIELDS
 from db.job_list import JobRecord
 from db.models import Event, Job
 from jobs import diagnosis
-from jobs.spec import JobSpec, by_key
+from jobs.spec import JobSpec, sort_by_key
 from jobs.state import JobState
 
 
@@ -93,11 +93,11 @@ class DiagnosisOut(Out):
         description="The same, for people.",
         examples=["dead units in conv2: 97% get no gradient from any image"],
     )
-    evidence: Annotated[dict[str, float | None], AfterValidator(by_key)] = Field(
+    evidence: Annotated[dict[str, float | None], AfterValidator(sort_by_key)] = Field(
         description="The figures that show it; null is not finite, see `non_finite`.",
         examples=[{"dead_fraction": 0.97}],
     )
-    thresholds: Annotated[dict[str, float], AfterValidator(by_key)] = Field(
+    thresholds: Annotated[dict[str, float], AfterValidator(sort_by_key)] = Field(
         description="The thresholds they were compared with.", examples=[{"dead_fraction": 0.25}]
     )
     non_finite: NonFinite = Field(

@@ -14,7 +14,7 @@ from api.sweeps.models import JobCounts
 from api.sweeps.summary import derive_state
 from db.models import Epoch, Event
 from db.sweep_events import Member
-from jobs.spec import by_key
+from jobs.spec import sort_by_key
 
 EVENTS_AT_ONCE = 500
 
@@ -46,7 +46,7 @@ def describe_event(event: Event, epoch: Epoch | None) -> dict[str, Any]:
 def order(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
     """Order a stored diagnosis as its model does, whatever the database made of it."""
     found = {name: diagnosis[name] for name in DiagnosisOut.model_fields if name in diagnosis}
-    return found | {name: by_key(diagnosis[name]) for name in ("evidence", "thresholds")}
+    return found | {name: sort_by_key(diagnosis[name]) for name in ("evidence", "thresholds")}
 
 
 def describe_sweep_end(members: Sequence[Member]) -> dict[str, Any]:

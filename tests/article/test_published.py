@@ -6,7 +6,7 @@ import pytest
 from article import published
 from article.published import Point, compare
 from jobs.spec import JobSpec
-from jobs.statistics import prediction
+from jobs.statistics import predict_interval
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
 POINT = Point(epoch=1, value=0.0097, reading_error=0.0003)
@@ -70,14 +70,14 @@ def test_one_more_run_lies_in_the_interval_in_95_of_100_cases():
     rng = np.random.default_rng(0)
     inside = 0
     for *runs, one_more in rng.normal(7, 2, (4000, 4)).tolist():
-        interval = prediction(runs)
+        interval = predict_interval(runs)
         assert interval is not None
         inside += interval[0] <= one_more <= interval[1]
     assert inside / 4000 == pytest.approx(0.95, abs=0.012)
 
 
 def test_values_that_are_not_finite_predict_nothing():
-    assert prediction([1.0, math.inf]) is None
+    assert predict_interval([1.0, math.inf]) is None
 
 
 def test_the_article_s_protocol_departs_from_it_in_nothing():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.diagnosis import CHANCE_LOSS, History, Losses, Record, diagnose, followed
+from jobs.diagnosis import CHANCE_LOSS, History, Losses, Record, diagnose, update_records
 from jobs.metrics import LayerMetrics
 from jobs.spec import JobSpec
 
@@ -135,7 +135,7 @@ def story(*losses: Losses) -> tuple[list[Record], list[list[Record]]]:
     known: list[Record] = []
     told = []
     for epoch in range(1, len(losses) + 1):
-        known, new = followed(known, History(SPEC, losses[:epoch], []))
+        known, new = update_records(known, History(SPEC, losses[:epoch], []))
         told.append(new)
     return known, told
 
@@ -153,6 +153,6 @@ def test_what_is_over_says_until_when_it_held() -> None:
 
 def test_evidence_that_is_not_finite_is_marked() -> None:
     history = History(SPEC, [WELL], [layers((math.inf, *RELU[1:]))])
-    _, (record,) = followed([], history)
+    _, (record,) = update_records([], history)
     assert record["evidence"] == {"gradient_norm": None, "ratio": None}
     assert record["non_finite"] == {"/evidence/gradient_norm": "inf", "/evidence/ratio": "inf"}

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jobs.labels import labels
+from jobs.labels import label_specs
 from jobs.spec import JobSpec
 from jobs.sweep import InvalidSweep, SweepSpec, expand
 
@@ -157,4 +157,7 @@ def test_a_label_has_the_words_of_json():
 def test_labels_of_jobs_have_the_words_of_json():
     given = [{"diagnostics": True, "train_samples": None}, {"diagnostics": False, "train_samples": 500}]
     specs = [JobSpec.model_validate({"activation": "relu", **one}) for one in given]
-    assert labels(specs) == ["relu, train_samples null, diagnostics true", "relu, train_samples 500, diagnostics false"]
+    assert label_specs(specs) == [
+        "relu, train_samples null, diagnostics true",
+        "relu, train_samples 500, diagnostics false",
+    ]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from db import history, jobs
 from db.models import Event
 from db.session import Sessions
-from jobs.diagnosis import VANISHING_EPOCHS, Record, followed
+from jobs.diagnosis import VANISHING_EPOCHS, Record, update_records
 from jobs.spec import JobSpec
 from jobs.state import JobState
 from tests.support.figures import NOT_REPEATABLE
@@ -40,7 +40,7 @@ def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]
     known: list[Record] = []
     for epoch in range(1, whole.epoch + 1):
         seen = replace(whole, epochs=whole.epochs[:epoch], layers=layers[max(0, epoch - VANISHING_EPOCHS) : epoch])
-        known, new = followed(known, seen)
+        known, new = update_records(known, seen)
         told += new
     return told, known
 
