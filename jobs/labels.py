@@ -1,30 +1,28 @@
-"""Names that tell jobs apart in a legend."""
+"""Labels that distinguish jobs in a legend."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from jobs.spec import JobSpec
-from jobs.values import format_value
+from jobs.values import format_fields
 
 LEFT_OUT = {"activation", "metadata"}
-OF_THE_ACTIVATION = "parameters."
 LONGEST_NAME = 40
 
 
 def label_specs(specs: Sequence[JobSpec]) -> list[str]:
-    """The activation, its owner's name for the job, and of all other fields those that differ.
+    """Label each job by its activation, its name, and all other fields in which the jobs differ.
 
-    `relu “baseline”, optimizer.learning_rate 0.01`. A parameter is compared with that of the same activation alone.
+    `relu “baseline”, optimizer.learning_rate 0.01`. A parameter is only compared with those of the same activation.
     """
-    flat = [dict(format_leaves(spec.model_dump(mode="json", exclude=LEFT_OUT))) for spec in specs]
+    formatted = [format_fields(spec.model_dump(mode="json", exclude=LEFT_OUT)) for spec in specs]
     return [
         ", ".join(
             [
                 make_title(spec),
-                *(f"{path} {value}" for path, value in found.items() if differs(path, spec, specs, flat)),
+                *(f"{path} {text}" for path, text in fields.items() if differs(path, spec, specs, formatted)),
             ]
         )
-        for spec, found in zip(specs, flat, strict=True)
+        for spec, fields in zip(specs, formatted, strict=True)
     ]
 
 
@@ -41,16 +39,11 @@ def shorten_name(text: str) -> str:
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1].rstrip() + "…"
 
 
-def format_leaves(value: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every leaf by its dotted path, as text."""
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from format_leaves(inner, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", format_value(inner)
-
-
-def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], flat: Sequence[Mapping[str, str]]) -> bool:
-    everyone = not path.startswith(OF_THE_ACTIVATION)
-    alike = (found for other, found in zip(specs, flat, strict=True) if everyone or other.activation == spec.activation)
-    return len({found.get(path) for found in alike}) > 1
+def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], formatted: Sequence[Mapping[str, str]]) -> bool:
+    same_activation_only = path.partition(".")[0] == "parameters"
+    compared = (
+        fields.get(path)
+        for other, fields in zip(specs, formatted, strict=True)
+        if other.activation == spec.activation or not same_activation_only
+    )
+    return len(set(compared)) > 1

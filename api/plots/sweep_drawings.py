@@ -57,7 +57,7 @@ def add_published(found: Selection, panel: Panel, figure: Figure) -> Panel:
 
 
 def make_published_line(activation: str, ours: Line, figure: Figure, *, last: float) -> Line:
-    points = [point for point in published.points(activation, figure.name) if point.epoch <= last]
+    points = [point for point in published.read_points(activation, figure.name) if point.epoch <= last]
     y = [axes.scale(figure) * point.value for point in points]
     return Line("published", [point.epoch for point in points], y, style=ours.style, points_only=True)
 

@@ -23,7 +23,7 @@ from article.published import Comparison, Metric
 from db import sweep_results, sweeps
 from db.sweep_results import SweepJob
 from jobs.errors import DatabaseUnavailable, SweepNotFound
-from jobs.sweep import Configuration, SweepSpec
+from jobs.sweep import ARTICLE_ACTIVATIONS, Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)
 
@@ -62,8 +62,8 @@ def list_runs() -> dict[str, Any]:
     """Make what PublishedRuns has."""
     return {
         "data": [
-            {"activation": name, "reading_error": published.reading_errors(name), **figures}
-            for name, figures in published.figures().items()
+            {"activation": name, "reading_error": published.find_reading_errors(name), **figures}
+            for name, figures in published.load_figures().items()
         ]
     }
 
@@ -71,9 +71,9 @@ def list_runs() -> dict[str, Any]:
 def tabulate_points() -> Table:
     rows = [
         (activation, metric, point.epoch, point.value, point.reading_error)
-        for activation in published.activations()
+        for activation in ARTICLE_ACTIVATIONS
         for metric in published.METRICS
-        for point in published.points(activation, metric)
+        for point in published.read_points(activation, metric)
     ]
     return Table.of_rows(POINT_COLUMNS, rows)
 
@@ -102,7 +102,7 @@ def compare_with_published(sweep_id: SweepId, sessions: Sessions, kind: Publishe
         f"published-{sweep_id}",
         document=lambda: {
             "sweep_id": sweep_id,
-            "departures": [*dict.fromkeys(path for job in trained for path in published.departures(job))],
+            "departures": [*dict.fromkeys(path for job in trained for path in published.differences_from_article(job))],
             "verdicts": Counter(row.comparison.verdict for row in rows),
             "data": [row.to_object() for row in rows],
         },
@@ -138,7 +138,7 @@ def compare(jobs: Sequence[SweepJob], runs: Mapping[tuple[int, int], Sequence[Se
     configurations = {job.configuration.number: job.configuration for job in jobs}
     for number, configuration in sorted(configurations.items()):
         for at, metric in enumerate(published.METRICS):
-            for point in published.points(configuration.activation, metric):
+            for point in published.read_points(configuration.activation, metric):
                 found = published.compare(point, [figures[at] for figures in runs.get((number, point.epoch), [])])
                 if found is not None:
                     yield Row(configuration, metric, found)

@@ -13,29 +13,29 @@ POINT = Point(epoch=1, value=0.0097, reading_error=0.0003)
 
 
 def test_every_activation_of_the_article_has_curves_of_a_hundred_epochs():
-    assert list(published.activations()) == ARTICLE_ACTIVATIONS
-    for curves in published.figures().values():
+    assert list(published.load_figures()) == ARTICLE_ACTIVATIONS
+    for curves in published.load_figures().values():
         assert {len(curves[metric]) for metric in published.METRICS} == {100}
 
 
-@pytest.mark.parametrize("activation", published.activations())
+@pytest.mark.parametrize("activation", ARTICLE_ACTIVATIONS)
 def test_the_article_s_table_is_what_its_curves_show(activation: str):
-    table = published.figures()[activation]["after_100_epochs"]
-    losses = published.points(activation, "val_loss")
-    error = published.reading_errors(activation)["val_loss"]
+    table = published.load_figures()[activation]["after_100_epochs"]
+    losses = published.read_points(activation, "val_loss")
+    error = published.find_reading_errors(activation)["val_loss"]
     assert min(point.value for point in losses) == pytest.approx(table["lowest_val_loss"], abs=2 * error)
-    accuracies = published.points(activation, "val_binary_accuracy")
+    accuracies = published.read_points(activation, "val_binary_accuracy")
     assert max(point.value for point in accuracies) == pytest.approx(table["best_val_binary_accuracy"], abs=5e-4)
 
 
 def test_a_point_hidden_by_another_curve_is_left_out():
-    epochs = [point.epoch for point in published.points("relu", "val_loss")]
+    epochs = [point.epoch for point in published.read_points("relu", "val_loss")]
     assert 1 not in epochs
     assert 2 in epochs
 
 
 def test_an_activation_that_the_article_has_not_has_no_points():
-    assert published.points("mish", "val_loss") == []
+    assert published.read_points("mish", "val_loss") == []
 
 
 def test_a_published_run_that_could_be_one_of_ours_agrees():
@@ -82,13 +82,13 @@ def test_values_that_are_not_finite_predict_nothing():
 
 def test_the_article_s_protocol_departs_from_it_in_nothing():
     spec = JobSpec.model_validate({"activation": "selu", "protocol": "article", "epochs": 5, "seed": 3})
-    assert published.departures(spec) == []
+    assert published.differences_from_article(spec) == []
 
 
 def test_each_other_field_is_a_departure():
     given = {"activation": "elu", "parameters": {"alpha": 0.2}, "optimizer": {"learning_rate": 0.01}, "clip": None}
     spec = JobSpec.model_validate({**given, "validation": {"kind": "test"}, "train_samples": 1000})
-    assert set(published.departures(spec)) == {
+    assert set(published.differences_from_article(spec)) == {
         "parameters.alpha 0.2",
         "optimizer.learning_rate 0.01",
         "clip null",
