@@ -1,4 +1,4 @@
-"""What an activation is: an elementwise function, its derivative, its parameters, and what is known about it."""
+"""An activation: an elementwise function, its derivative, its parameters and its known properties."""
 
 import math
 import sys
@@ -23,7 +23,7 @@ class InvalidParameter(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A number between ``minimum`` and ``maximum``, or one of ``choices``."""
+    """A parameter: a number between ``minimum`` and ``maximum``, or one of ``choices``."""
 
     name: str
     default: float | str
@@ -33,7 +33,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def check(self, given: object) -> float | str:
-        """The value as the activation's functions take it.
+        """Check a value and return it as the activation's functions take it.
 
         Raises:
             InvalidParameter: it is of the wrong type, or out of bounds.
@@ -66,7 +66,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A number at which a derivative is not continuous: its limits from below and above, and what it is there."""
+    """A discontinuity of a derivative: its limits from below and above, and its value there."""
 
     x: float
     below: float
@@ -76,7 +76,7 @@ class Jump:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation:
-    """An elementwise function, its derivative, and what to know before using it.
+    """An elementwise function, its derivative, and its properties.
 
     ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
     of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
@@ -100,7 +100,7 @@ class Activation:
     reference: Reference
 
     def complete(self, given: Parameters) -> dict[str, float | str]:
-        """The parameters with the catalog's defaults filled in, in the catalog's order.
+        """Fill in the catalog's defaults; the parameters are in the catalog's order.
 
         Raises:
             InvalidParameter: an unknown name, a wrong type, or a value out of bounds.
@@ -118,15 +118,15 @@ class Activation:
         return f"{self.name} has no parameter {name!r}; it has: {', '.join(self.parameter_names) or 'none'}"
 
     def range(self, parameters: Parameters) -> Range:
-        """The infimum and supremum of the value for complete parameters; None = unbounded."""
+        """Return the infimum and supremum of the value for complete parameters; None = unbounded."""
         return self.bounds(**parameters)
 
     def derivative_at_zero(self, parameters: Parameters) -> float:
-        """What a backward pass takes at 0 for complete parameters: the negative branch's where there is a kink."""
+        """Return the derivative at 0 of a backward pass, for complete parameters: at a kink the negative branch's."""
         return float(self.derivative(0.0, **parameters))
 
     def jumps(self, parameters: Parameters) -> list[Jump]:
-        """Where the derivative jumps, ascending, for complete parameters: at those seams whose two limits differ."""
+        """Find the jumps of the derivative, ascending, for complete parameters: seams whose two limits differ."""
         found = []
         for x in self.seams:
             below, above = self._limit(x, -math.inf, parameters), self._limit(x, math.inf, parameters)
@@ -135,7 +135,7 @@ class Activation:
         return found
 
     def _limit(self, x: float, side: float, parameters: Parameters) -> float:
-        """Of the derivative, coming from that side: on the line through the two nearest float64 there."""
+        """Extrapolate the derivative's limit from that side, on the line through the two nearest float64."""
         near = math.nextafter(x, side)
         return float(
             2 * self.derivative(near, **parameters) - self.derivative(math.nextafter(near, side), **parameters)

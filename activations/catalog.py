@@ -1,4 +1,4 @@
-"""One entry an activation: value, derivative, formulas, parameters, reference.
+"""The catalog: one entry for each activation with value, derivative, formulas, parameters and reference.
 
 A new activation is a pair of functions and an entry in ``ACTIVATIONS``; everything else reads it from here.
 """
@@ -33,7 +33,7 @@ class UnknownActivation(LookupError):
 
 
 def find(name: str) -> Activation:
-    """The catalog's entry of this name.
+    """Find the catalog's entry of this name.
 
     Raises:
         UnknownActivation: there is none.

@@ -1,4 +1,4 @@
-"""Signals forward and gradients back through many random dense layers: what depth and initial weights do to both."""
+"""Propagation of signals and gradients through random dense layers: the effect of depth and initial weights."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,12 @@ from activations.functions import Array
 from activations.gradients import normalized, scaled
 
 SATURATED = 1e-3
-"""An activation whose |derivative| is below this lets next to no gradient through."""
+"""An activation whose |derivative| is below this passes almost no gradient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One layer; the words mean what they mean of a job's layers (worker/training/diagnostics.py)."""
+    """One layer; the names have the same meaning as for a job's layers (worker/training/diagnostics.py)."""
 
     layer: int
     """1-based, from the input."""
@@ -45,9 +45,9 @@ def propagate(
     initializer: str,
     seed: int,
 ) -> list[Layer]:
-    """a_l = f(a_(l-1) W_l) for l = 1..depth and back, in float64, for one draw of everything.
+    """Compute a_l = f(a_(l-1) W_l) for l = 1..depth and the gradients back, in float64, for one random draw.
 
-    a_0 [samples, width] is standard normal, W_l [width, width] is as the initializer draws it, biases are 0. The cost
+    a_0 [samples, width] is standard normal, W_l [width, width] is drawn by the initializer, biases are 0. The cost
     is C = sum(v * a_depth) / samples, with a standard normal v [samples, width]. The seed decides weights, a_0 and v,
     whatever the activation.
 
@@ -63,7 +63,9 @@ def propagate(
     weights_source, input_source, cost_source = np.random.default_rng(seed).spawn(3)
     weights = [INITIALIZERS[initializer](weights_source, width) for _ in range(depth)]
     activations, slopes = [input_source.standard_normal((samples, width))], []
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # what is not finite is told as such
+    with np.errstate(
+        over="ignore", under="ignore", invalid="ignore"
+    ):  # figures that are not finite are returned as such
         for weight in weights:
             z = activations[-1] @ weight
             activations.append(activation.value(z, **parameters))
@@ -85,9 +87,9 @@ def propagate(
 def gradient_norms(
     weights: Sequence[Array], activations: Sequence[Array], slopes: Sequence[Array], v: Array
 ) -> list[float]:
-    """The L2 norm of [dC/dW_l, dC/db_l] for l = 1..depth; ``activations`` are a_0 .. a_depth.
+    """Compute the L2 norm of [dC/dW_l, dC/db_l] for l = 1..depth; ``activations`` are a_0 .. a_depth.
 
-    Each step back is linear, so its power of two can be kept apart: no norm that float64 can hold is lost.
+    Each step back is linear, so its power of two can be kept apart: no norm within float64 is lost.
     """
     norms, arriving, exponent = [], v / len(v), 0
     for weight, entering, slope in zip(*map(reversed, (weights, activations[:-1], slopes)), strict=True):
@@ -104,7 +106,7 @@ def uniform(random: Generator, width: int, *, bound: float) -> Array:
 
 
 def truncated_normal(random: Generator, width: int, *, variance: float) -> Array:
-    """Cut off at two standard deviations, as Keras's, and widened so that ``variance`` is what is left."""
+    """Draw from a normal cut off at two standard deviations, as Keras does, widened to have ``variance``."""
     weights = random.standard_normal((width, width))
     while (beyond := np.abs(weights) > 2).any():
         weights[beyond] = random.standard_normal(np.count_nonzero(beyond))
