@@ -1,4 +1,4 @@
-"""What ails a training, told by the figures it leaves: pure rules over a job's history so far.
+"""Diagnoses: rules that find problems of a training in its figures so far.
 
 docs/diagnoses.md has every threshold with its reason.
 """
@@ -32,7 +32,7 @@ OVERFITTING_RATIO = 1.1
 
 
 class Losses(NamedTuple):
-    """An epoch, as far as the rules look at it."""
+    """The figures of an epoch that the rules need."""
 
     loss: float
     val_loss: float
@@ -41,12 +41,12 @@ class Losses(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Something that is wrong after an epoch, in one layer or (None) in the network as a whole."""
+    """A problem found after an epoch, in one layer or, if that is None, in the network as a whole."""
 
     code: Code
     layer: str | None
     epoch: int
-    """After which it was found, 1-based."""
+    """The epoch after which it was found, 1-based."""
     message: str
     evidence: Mapping[str, float]
     thresholds: Mapping[str, float]
@@ -66,11 +66,11 @@ class History:
 
 
 Record = Mapping[str, Any]
-"""A diagnosis as JSON: what `recorded` makes, with `until_epoch`, the last epoch it held after; null while it holds."""
+"""A diagnosis as JSON from `to_record`, with `until_epoch`: the last epoch after which it held, null while it holds."""
 
 
 def to_record(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The diagnosis as JSON: a figure that is not finite is null, and `non_finite` says what it was."""
+    """Convert to JSON: a figure that is not finite is null, and `non_finite` has its value."""
     found = {name: value for name, value in diagnosis.evidence.items() if not math.isfinite(value)}
     record = asdict(diagnosis) | {"evidence": {**diagnosis.evidence, **dict.fromkeys(found)}}
     marks = {f"/evidence/{name}": str(value) for name, value in found.items()}
@@ -78,7 +78,7 @@ def to_record(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def update_records(known: Sequence[Record], history: History) -> tuple[list[Record], list[Record]]:
-    """What is known of the job after its last epoch, the latest of each code and layer; and what of it is new."""
+    """Update the known records after the last epoch, the latest of each code and layer; returns all and the new."""
     holding = {(found.code, found.layer): to_record(found) for found in diagnose(history)}
     before = {(record["code"], record["layer"]): record for record in known}
     new = {key: record for key, record in holding.items() if key not in before or before[key]["until_epoch"]}
@@ -92,7 +92,7 @@ def update_records(known: Sequence[Record], history: History) -> tuple[list[Reco
 
 
 def diagnose(history: History) -> list[Diagnosis]:
-    """What holds after the last epoch: at most one of a code and layer."""
+    """List the diagnoses that hold after the last epoch: at most one for each code and layer."""
     found = [find_stuck_at_chance(history), find_overfitting(history)]
     latest = history.layers[-1] if history.layers else []
     for layer in latest:
@@ -101,7 +101,7 @@ def diagnose(history: History) -> list[Diagnosis]:
 
 
 def find_stuck_at_chance(history: History) -> Diagnosis | None:
-    """No better than ten outputs of 0.1 each, after updates enough to be."""
+    """Find that the loss is no better than that of ten outputs of 0.1 each, after CHANCE_UPDATES updates."""
     last, updates = history.epochs[-1], history.epoch * count_updates_per_epoch(history.spec)
     floor = CHANCE_LOSS_FRACTION * CHANCE_LOSS[history.spec.loss]
     if updates < CHANCE_UPDATES or last.val_loss < floor or last.val_accuracy > CHANCE_ACCURACY:
@@ -122,7 +122,7 @@ def count_updates_per_epoch(spec: JobSpec) -> int:
 
 
 def find_overfitting(history: History) -> Diagnosis | None:
-    """The validation loss has risen since its best epoch while the training loss fell; until there is a new best."""
+    """Find that the validation loss has risen since its best epoch while the training loss fell."""
     best = min(range(history.epoch), key=lambda index: history.epochs[index].val_loss)
     for end in range(best + 1 + OVERFITTING_EPOCHS, history.epoch + 1):
         recent = history.epochs[end - OVERFITTING_EPOCHS : end]
@@ -152,9 +152,9 @@ def describe_overfitting(best_epoch: int, history: History, *, val_loss: float, 
 
 
 def find_vanishing(history: History, layer: str) -> Diagnosis | None:
-    """Next to nothing of the output layer's gradient arrives here, VANISHING_EPOCHS times in a row.
+    """Find that almost none of the output layer's gradient reaches this layer, VANISHING_EPOCHS times in a row.
 
-    A gradient of exactly 0 is another ailment: dead units, here or further on.
+    A gradient of exactly 0 is another problem: dead units, here or closer to the output.
     """
     ratios = [compute_ratio_to_output(measured, layer) for measured in history.layers]
     if len(ratios) < VANISHING_EPOCHS or not all(0 < ratio <= VANISHING_RATIO for ratio in ratios):
@@ -172,7 +172,7 @@ def find_vanishing(history: History, layer: str) -> Diagnosis | None:
 
 
 def find_exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
-    """The gradient grew on its way back from the output layer, or is large beyond all that trains, or not finite."""
+    """Find that the gradient grew backwards from the output layer, is too large for any training, or not finite."""
     norm, ratio = layer.gradient_norm, compute_ratio_to_output(history.layers[-1], layer.layer)
     ceiling = EXPLODING_CHANCE_LOSSES * CHANCE_LOSS[history.spec.loss]
     if norm < ceiling and ratio < EXPLODING_RATIO:
@@ -189,18 +189,18 @@ def find_exploding(history: History, layer: LayerMetrics) -> Diagnosis | None:
 
 
 def compute_ratio_to_output(layers: Sequence[LayerMetrics], layer: str) -> float:
-    """The layer's gradient norm over that of the last layer; 1 where the latter is 0 and nothing can be said."""
+    """Divide the layer's gradient norm by the last layer's; 1 if the latter is 0 and a ratio has no meaning."""
     own, output = find_norms(layers, layer)
     return own / output if output else 1.0
 
 
 def find_norms(layers: Sequence[LayerMetrics], layer: str) -> tuple[float, float]:
-    """Gradient norms of the layer and of the output layer."""
+    """Find the gradient norms of the layer and of the output layer."""
     return next(row.gradient_norm for row in layers if row.layer == layer), layers[-1].gradient_norm
 
 
 def find_dead(history: History, layer: LayerMetrics) -> Diagnosis | None:
-    """Many units without any gradient, for any image."""
+    """Find that many units get no gradient from any image."""
     fraction, threshold = layer.dead_fraction, DEAD_FRACTION.get(layer.layer)
     if fraction is None or threshold is None or fraction < threshold:
         return None

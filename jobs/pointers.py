@@ -1,13 +1,13 @@
-"""JSON pointers (RFC 6901) of what a validator found wrong."""
+"""JSON pointers (RFC 6901) to the values that a validator refused."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def resolve(parts: Iterable[str | int], value: Any) -> Iterable[str | int]:  # noqa: ANN401  # any JSON
-    """The parts of a pydantic location that lead on through the value, and a last one that names a missing field.
+    """Yield the parts of a pydantic location that exist in the value, and a last one that names a missing field.
 
-    Parts that only name a branch of a union are left out.
+    Parts that only name a branch of a union are skipped.
     """
     remaining = list(parts)
     for index, part in enumerate(remaining):

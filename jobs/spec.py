@@ -15,11 +15,11 @@ ADAMW_DECAY = 0.004
 """Keras's."""
 ARTICLE_EPOCHS = 100
 NO_NUL = r"^[^\x00]*$"
-"""A pattern for text that is stored or looked up: PostgreSQL has no place for NUL."""
+"""A pattern for text that is stored or looked up: PostgreSQL cannot store NUL."""
 
 
 def sort_by_key(mapping: Mapping[str, Value]) -> dict[str, Value]:
-    """In an order that does not depend on the database: JSONB has one of its own."""
+    """Sort the keys, so that their order does not depend on the database: JSONB has its own."""
     return dict(sorted(mapping.items()))
 
 
@@ -103,7 +103,7 @@ class ActivationSpec(SpecModel):
             raise make_field_error("/activation", str(error)) from error
         except catalog.InvalidParameter as error:
             raise make_field_error(f"/parameters/{error.parameter}", str(error)) from error
-        object.__setattr__(self, "parameters", complete)  # frozen to everybody else
+        object.__setattr__(self, "parameters", complete)  # the model is frozen
         return self
 
 
@@ -187,8 +187,8 @@ class JobSpec(ActivationSpec):
             raise make_field_error("/train_samples", f"the validation split leaves {available} images for training")
         return self
 
-    def meant(self) -> dict[str, Any]:
-        """The fields in which null or `auto` may stand for something, with what it stands for."""
+    def resolve(self) -> dict[str, Any]:
+        """Resolve the fields in which null or `auto` stands for another value."""
         momentum = 0.0 if self.optimizer.momentum is None else self.optimizer.momentum
         decay = ADAMW_DECAY if self.optimizer.name == "adamw" else 0.0
         decay = decay if self.optimizer.weight_decay is None else self.optimizer.weight_decay
@@ -205,7 +205,7 @@ class JobSpec(ActivationSpec):
 
     @property
     def images_left_for_training(self) -> int:
-        """The training archive less the holdout, split as Keras does: floor(n * (1 - fraction))."""
+        """The training archive without the holdout, split as Keras does: floor(n * (1 - fraction))."""
         if isinstance(self.validation, OnTestSet):
             return TRAINING_ARCHIVE_IMAGES
         return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
@@ -219,5 +219,5 @@ def resolve_initializer(initializer: Initializer, activation: str) -> str:
 
 
 def make_field_error(pointer: str, message: str) -> PydanticCustomError:
-    """An error of a model validator that names the field below the model it concerns (a JSON pointer)."""
+    """Make an error of a model validator that names the field of the model it concerns, by a JSON pointer."""
     return PydanticCustomError("invalid_value", "{message}", {"pointer": pointer, "message": message})

@@ -1,4 +1,4 @@
-"""What several runs of the same configuration say together."""
+"""Statistics of several runs of the same configuration."""
 
 import math
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ class Estimate:
 
     mean: float
     interval: tuple[float, float] | None
-    """None for a single run, which says nothing of the spread."""
+    """None for a single run, which has no spread."""
     n: int
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
-    """Mean and Student's t interval, mean +- t(n - 1) s / sqrt(n) with s the sample deviation; None of no values."""
+    """Estimate mean and Student's t interval, mean +- t(n - 1) s / sqrt(n), s the sample deviation; None: no values."""
     n = len(values)
     if n == 0:
         return None
     if not all(map(math.isfinite, values)):
-        return Estimate(sum(values), None, n)  # inf or nan; a spread has no meaning
+        return Estimate(sum(values), None, n)  # inf or nan, whose spread has no meaning
     mean = fmean(values)
     if n == 1:
         return Estimate(mean, None, n)
@@ -35,9 +35,9 @@ def estimate(values: Sequence[float]) -> Estimate | None:
 
 
 def predict_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Where one more run would lie in 95 of 100 cases: mean +- t(n - 1) s sqrt(1 + 1 / n).
+    """Predict the interval of one more run in 95 of 100 cases: mean +- t(n - 1) s sqrt(1 + 1 / n).
 
-    None where the values say nothing of it: there are fewer than two, or one is not finite.
+    None if there are fewer than two values, or one is not finite.
     """
     n = len(values)
     if n < 2 or not all(map(math.isfinite, values)):
@@ -47,5 +47,5 @@ def predict_interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def compute_quantile(n: int) -> float:
-    """Student's t of n values for two sides."""
+    """Compute the two-sided quantile of Student's t for n values."""
     return float(special.stdtrit(n - 1, (1 + CONFIDENCE) / 2))

@@ -1,4 +1,4 @@
-"""A sweep: one base of a JobSpec, trained for every activation, every point of a grid and every seed."""
+"""A sweep: one base of a JobSpec, trained with every activation, every point of a grid and every seed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -22,7 +22,7 @@ BESIDE_THE_GRID = {"activation": "activations", "seed": "seeds"}
 
 
 class InvalidSweep(ValueError):
-    """Some of its jobs cannot be: what is wrong, by JSON pointer into the request."""
+    """Some jobs of the sweep are invalid; `refusals` has the messages by JSON pointer into the request."""
 
     def __init__(self, refusals: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in refusals.items()))
@@ -30,7 +30,7 @@ class InvalidSweep(ValueError):
 
 
 class WithoutActivation:
-    """Describes the base in OpenAPI, in JobSpec's own words."""
+    """Describes the base in OpenAPI by the fields of JobSpec."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         whole = handler.resolve_ref_schema(handler(JobSpec.__pydantic_core_schema__))
@@ -40,10 +40,10 @@ class WithoutActivation:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a row of a sweep's table is about: an activation at a point of the grid; its seeds are its repetitions."""
+    """A row of a sweep's table: an activation at a point of the grid; its seeds are its repetitions."""
 
     number: int
-    """Among those of its sweep, from 0."""
+    """Its number within the sweep, from 0."""
     activation: str
     values: Mapping[str, JsonValue]
     """By dotted path, as the request has them."""
@@ -55,7 +55,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A value for one place of a JobSpec, and where the request says so."""
+    """A value for one field of a JobSpec, and its place in the request."""
 
     path: Sequence[str]
     value: JsonValue
@@ -63,7 +63,7 @@ class Choice:
 
 
 class SweepSpec(SpecModel):
-    """Its jobs are counted seed by seed, within a seed point by point of the grid, there activation by activation."""
+    """Its jobs are ordered by seed, within a seed by point of the grid, within a point by activation."""
 
     base: Annotated[dict[str, Any], WithoutActivation()] = Field(
         {}, description="What all jobs share: a JobSpec without `activation`.", examples=[{"epochs": 5}]
@@ -93,13 +93,13 @@ class SweepSpec(SpecModel):
     def each_field_is_named_once(self) -> Self:
         for field, instead in BESIDE_THE_GRID.items():
             if field in self.base:
-                raise make_field_error(f"/base/{field}", f"say it in `{instead}`")
+                raise make_field_error(f"/base/{field}", f"use `{instead}`")
             if field in self.grid:
-                raise make_field_error(f"/grid/{field}", f"say it in `{instead}`")
+                raise make_field_error(f"/grid/{field}", f"use `{instead}`")
         paths = sorted(path.split(".") for path in self.grid)
         for path, other in pairwise(paths):
             if other[: len(path)] == path:
-                raise make_field_error(to_pointer(["grid", ".".join(other)]), f"{'.'.join(path)} holds it already")
+                raise make_field_error(to_pointer(["grid", ".".join(other)]), f"{'.'.join(path)} already contains it")
         return self
 
     @model_validator(mode="after")
@@ -118,7 +118,7 @@ class SweepSpec(SpecModel):
 
     @property
     def axes(self) -> list[list[Choice]]:
-        """Seeds, the grid's fields and activations: the last turns fastest."""
+        """Seeds, the grid's fields and activations: the last varies fastest."""
         grid = [make_choices(path.split("."), values, ["grid", path]) for path, values in self.grid.items()]
         return [
             make_choices(["seed"], self.seeds, ["seeds"]),
@@ -132,12 +132,12 @@ class SweepSpec(SpecModel):
 
     @property
     def points(self) -> int:
-        """Of the grid."""
+        """The number of points of the grid."""
         return prod(map(len, self.grid.values()))
 
     @property
     def configurations(self) -> list[Configuration]:
-        """Of each job, in their order, as a sweep is created; later each job says its own."""
+        """The configuration of each job, in the order of a new sweep; a stored job has its own."""
         points = [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
         of_a_seed = [(activation, point) for point in points for activation in self.activations]
         return [Configuration(number, *place) for number, place in enumerate(of_a_seed)] * len(self.seeds)
@@ -152,10 +152,10 @@ def make_choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequen
 
 
 def expand(sweep: SweepSpec) -> list[JobSpec]:
-    """The specs of all its jobs, in their order.
+    """Make the specs of all its jobs, in their order.
 
     Raises:
-        InvalidSweep: at least one of them is none, or the same as another; each fault is named once.
+        InvalidSweep: at least one of them is invalid or equals another; each error is reported once.
     """
     specs: list[JobSpec] = []
     refusals: dict[str, str] = {}
@@ -177,22 +177,22 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
 def find_equivalent_choices(
     axes: Sequence[Sequence[Choice]], combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]
 ) -> dict[str, str]:
-    """Of choices that say the same in other words the later ones, by pointer.
+    """Find choices equivalent to an earlier one, by pointer.
 
-    Two do where a job's spec is the same with either, once the defaults are filled in; or where the training of every
-    job is, as with null and the number that it stands for.
+    Two choices are equivalent if a job's spec is the same with either once the defaults are filled in, or if the
+    training of every job is, as with null and the number that it stands for.
     """
     pairs = [*find_same_specs(combinations, specs)]
-    trainings = [spec.model_copy(update=spec.meant()).model_dump_json(exclude={"protocol"}) for spec in specs]
+    trainings = [spec.model_copy(update=spec.resolve()).model_dump_json(exclude={"protocol"}) for spec in specs]
     for number, axis in enumerate(axes):
         pairs += find_same_trainings(axis, [combination[number] for combination in combinations], trainings)
-    return {later.pointer: f"this says the same as {earlier.pointer}" for earlier, later in reversed(pairs)}
+    return {later.pointer: f"this is equivalent to {earlier.pointer}" for earlier, later in reversed(pairs)}
 
 
 def find_same_specs(
     combinations: Sequence[Sequence[Choice]], specs: Sequence[JobSpec]
 ) -> Iterator[tuple[Choice, Choice]]:
-    """For each spec that was there before, the first choice in which they differ: the earlier one, and the later."""
+    """Find, for each repeated spec, the first choice in which both differ: the earlier one, and the later."""
     first: dict[str, Sequence[Choice]] = {}
     for combination, spec in zip(combinations, specs, strict=True):
         earlier = first.setdefault(spec.model_dump_json(exclude={"protocol"}), combination)
@@ -202,7 +202,7 @@ def find_same_specs(
 def find_same_trainings(
     axis: Sequence[Choice], chosen: Sequence[Choice], trainings: Sequence[str]
 ) -> Iterator[tuple[Choice, Choice]]:
-    """Choices of one axis that make no difference to any job; `chosen` has that of each job."""
+    """Find choices of one axis that make no difference to any job; `chosen` has the choice of each job."""
     first: dict[tuple[str, ...], Choice] = {}
     for choice in axis:
         of_its_jobs = tuple(training for one, training in zip(chosen, trainings, strict=True) if one is choice)
@@ -217,7 +217,7 @@ def assemble(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str
         *parents, field = choice.path
         holder = spec
         for parent in parents:
-            if not isinstance(holder.get(parent), dict):  # missing, null, or what JobSpec is to refuse
+            if not isinstance(holder.get(parent), dict):  # missing, null, or a value that JobSpec refuses
                 holder[parent] = {}
             holder = holder[parent]
         holder[field] = choice.value
@@ -225,13 +225,13 @@ def assemble(base: Mapping[str, Any], combination: Iterable[Choice]) -> dict[str
 
 
 def locate(entry: ErrorDetails, given: Mapping[str, Any]) -> list[str]:
-    """Where in a JobSpec the error is; a validator of a whole model names the field below it in its context."""
+    """Locate the error in a JobSpec; a validator of a whole model names the field in its context."""
     below = str(entry.get("ctx", {}).get("pointer", "")).split("/")[1:]
     return [*map(str, resolve(entry["loc"], given)), *below]
 
 
 def find_pointer(parts: Sequence[str], combination: Iterable[Choice]) -> str:
-    """Into the request: to the value chosen for this place (or for one above or below it), else to the base."""
+    """Find the pointer into the request: to the value chosen for this field, its parent or child, else to the base."""
     for choice in combination:
         if parts and all(part == other for part, other in zip(parts, choice.path, strict=False)):
             return choice.pointer
