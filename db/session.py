@@ -119,7 +119,11 @@ def disconnect_after_failed_ping(error: ExceptionContext) -> None:
 
 
 def trace_statements(engine: Engine) -> None:
-    """A span for each statement that belongs to a trace; with its text, and never with its parameters."""
+    """Make a span for each statement that belongs to a trace, with its text and never with its parameters.
+
+    Not opentelemetry-instrumentation-sqlalchemy 0.66: it refuses SQLAlchemy 2.1, traces each statement outside of
+    a trace, such as a poll, and exports parameters in the messages of PostgreSQL's errors.
+    """
     system = engine.dialect.name
 
     def begin(connection: Connection, *_: object) -> None:
