@@ -40,7 +40,7 @@ class Guard:
 
 
 RACES = "tests/faults/test_races.py"
-STORE_TESTS = "tests/db/test_store.py"
+JOB_TESTS, LEASE_TESTS, QUEUE_TESTS = "tests/db/test_jobs.py", "tests/db/test_leases.py", "tests/db/test_queue.py"
 RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_attempt.py", "tests/broker/test_reconciler.py", "tests/e2e"
 
 GUARDS = (
@@ -56,7 +56,7 @@ GUARDS = (
         "db/leases.py",
         "queue.is_due(), Job.cancel_requested_at",
         "Job.cancel_requested_at",
-        (STORE_TESTS, "before_its_time"),
+        (LEASE_TESTS, "before_its_time"),
     ),
     Guard(
         "an attempt writes nothing once there is a later one",
@@ -70,35 +70,35 @@ GUARDS = (
         "db/leases.py",
         "        Job.attempt == lease.attempt,\n",
         "",
-        (STORE_TESTS, "zombie"),
+        (LEASE_TESTS, "zombie"),
     ),
     Guard(
         "epochs are recorded in order, once",
         "db/leases.py",
         ".where(*held(lease), Job.epochs_done == metrics.epoch - 1)",
         ".where(*held(lease))",
-        (STORE_TESTS, "lost_answer or skipped"),
+        (LEASE_TESTS, "lost_answer or skipped"),
     ),
     Guard(
         "an epoch whose commit was not answered is not an error",
         "db/leases.py",
         "    if recorded is None or recorded.attempt != lease.attempt:",
         "    if recorded is not None or lease:",
-        (STORE_TESTS, "lost_answer"),
+        (LEASE_TESTS, "lost_answer"),
     ),
     Guard(
         "a successor's epoch is not taken for one's own",
         "db/leases.py",
         "    if recorded is None or recorded.attempt != lease.attempt:",
         "    if recorded is None:",
-        (STORE_TESTS, "zombie"),
+        (LEASE_TESTS, "zombie"),
     ),
     Guard(
         "a diagnosis is told once as long as it holds",
         "jobs/diagnosis.py",
         'for key, record in holding.items() if key not in before or before[key]["until_epoch"]}',
         "for key, record in holding.items()}",
-        (STORE_TESTS, "told_once"),
+        ("tests/db/test_diagnoses.py", "told_once"),
     ),
     Guard(
         "a prediction that goes wrong ends no training",
@@ -119,35 +119,35 @@ GUARDS = (
         "db/leases.py",
         "guard = [Job.epochs_done == Job.epochs_total] if state == JobState.SUCCEEDED else []",
         "guard: list[ColumnElement[bool]] = []",
-        (STORE_TESTS, "epochs_missing"),
+        (LEASE_TESTS, "epochs_missing"),
     ),
     Guard(
         "a live lease is left alone",
         "db/queue.py",
         "lost = Job.lease_expires_at < now() if owned_by",
         "lost = Job.id.is_not(None) if owned_by",
-        (STORE_TESTS, "live_lease"),
+        (QUEUE_TESTS, "live_lease"),
     ),
     Guard(
         "a job that always crashes is given up",
         "db/queue.py",
         "MAX_CRASHES_WITHOUT_PROGRESS = 3",
         "MAX_CRASHES_WITHOUT_PROGRESS = 3000",
-        (STORE_TESTS, "three_crashes"),
+        (QUEUE_TESTS, "three_crashes"),
     ),
     Guard(
         "a crash is taken back once",
         "db/leases.py",
         "if lost is None or job.state in TERMINAL:",
         "if job.state in TERMINAL:",
-        (STORE_TESTS, "comes_back"),
+        ("tests/db/test_lost_leases.py", "comes_back"),
     ),
     Guard(
         "a job cancelled while its worker was lost is not trained again",
         "db/transitions.py",
         "    if job.cancel_requested_at is not None:\n        end(",
         "    if job.cancel_requested_at is not None and not job:\n        end(",
-        (STORE_TESTS, "lost_job"),
+        (QUEUE_TESTS, "lost_job"),
     ),
     Guard(
         "a cancel and a claim see each other",
@@ -161,14 +161,14 @@ GUARDS = (
         "db/jobs.py",
         '        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})',
         "        pass",
-        (STORE_TESTS, "quota_of_ten"),
+        (JOB_TESTS, "quota_of_ten"),
     ),
     Guard(
         "one idempotency key makes one job",
         "db/jobs.py",
         "                idempotency.remember(session, request, job_id=job.id)\n",
         "                pass\n",
-        (STORE_TESTS, "one_key"),
+        (JOB_TESTS, "one_key"),
     ),
     Guard(
         "a SQLite transaction that reads first can write later",
