@@ -1,13 +1,15 @@
 """Jobs and sweeps to be tested with: over HTTP as clients submit them, or written to SQL."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.testclient import TestClient
 
-from db import jobs
+from db import jobs, sweeps
 from db.models import Job
 from db.session import Sessions
 from jobs.spec import JobSpec
+from jobs.sweep import SweepSpec, expand
 
 PAIR = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
 
@@ -42,6 +44,13 @@ def create_job(sessions: Sessions, spec: JobSpec | None = None, **options: Any) 
     with sessions.begin() as session:
         job, _ = jobs.create(session, spec or JobSpec(activation="relu"), **{"max_unfinished": 1000, **options})
         return job.id
+
+
+def create_sweep(sessions: Sessions, spec: SweepSpec) -> tuple[str, Sequence[str]]:
+    """The ids of a sweep of queued jobs, and of these in their order."""
+    with sessions.begin() as session:
+        sweep, job_ids, _ = sweeps.create(session, spec, expand(spec), max_unfinished=1000, idempotency_key=None)
+        return sweep.id, job_ids
 
 
 def find_job(sessions: Sessions, job_id: str) -> Job:

@@ -4,22 +4,21 @@ import json
 import pytest
 from sqlalchemy import update
 
-from db import job_list, jobs
+from db import job_list
 from db.job_list import Filters
 from db.models import Job
 from db.session import Sessions
 from jobs.errors import InvalidCursor, JobNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
+from tests.support.submitting import create_job
 
 
 @pytest.fixture
 def five_jobs(sessions: Sessions) -> list[str]:
     ids = []
     for number, activation in enumerate(["relu", "gelu", "relu", "elu", "selu"]):
-        with sessions.begin() as session:
-            spec = JobSpec(activation=activation, metadata={"number": str(number)})
-            ids.append(jobs.create(session, spec, max_unfinished=100)[0].id)
+        ids.append(create_job(sessions, JobSpec(activation=activation, metadata={"number": str(number)})))
     with sessions.begin() as session:
         for job_id, val_loss in zip(ids, [0.3, None, 0.1, 0.2, None], strict=True):
             session.execute(update(Job).where(Job.id == job_id).values(best_val_loss=val_loss))
@@ -39,7 +38,7 @@ def walk(sessions: Sessions, sort: str, *, limit: int = 2) -> list[str]:
             return found
 
 
-def wanted(sessions: Sessions, filters: Filters) -> list[str]:
+def list_ids(sessions: Sessions, filters: Filters) -> list[str]:
     with sessions.read() as session:
         page = job_list.read_page(session, filters, sort="created_at", limit=100, cursor=None)
     return [record.job.id for record in page.records]
@@ -64,10 +63,10 @@ def test_every_sort_key_pages_through_every_job(sessions: Sessions, five_jobs: l
 
 
 def test_filters_narrow_down(sessions: Sessions, five_jobs: list[str]) -> None:
-    assert wanted(sessions, Filters(activations=["relu"])) == [five_jobs[0], five_jobs[2]]
-    assert wanted(sessions, Filters(metadata={"number": "3"})) == [five_jobs[3]]
-    assert wanted(sessions, Filters(activations=["relu"], metadata={"number": "3"})) == []
-    assert wanted(sessions, Filters(states=[JobState.RUNNING])) == []
+    assert list_ids(sessions, Filters(activations=["relu"])) == [five_jobs[0], five_jobs[2]]
+    assert list_ids(sessions, Filters(metadata={"number": "3"})) == [five_jobs[3]]
+    assert list_ids(sessions, Filters(activations=["relu"], metadata={"number": "3"})) == []
+    assert list_ids(sessions, Filters(states=[JobState.RUNNING])) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_queue_positions_count_from_the_next(sessions: Sessions, five_jobs: list
         assert [job_list.find_record(session, job_id).queue_position for job_id in five_jobs] == [1, 2, 3, 4, 5]
 
 
-def test_no_job_is_named_as_such(sessions: Sessions) -> None:
+def test_no_job_raises_job_not_found(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.read() as session:
         job_list.find_record(session, "no-such-job")
 
@@ -108,7 +107,7 @@ def test_no_job_is_named_as_such(sessions: Sessions) -> None:
     ],
 )
 @pytest.mark.parametrize("sort", ["-created_at", "best_val_loss"])
-def test_every_page_says_how_many_jobs_the_filters_let_through(
+def test_every_page_says_how_many_jobs_match_the_filters(
     sessions: Sessions, five_jobs: list[str], filters: Filters, total: int, sort: str
 ) -> None:
     del five_jobs
