@@ -1,4 +1,4 @@
-"""Leases of workers on jobs, and the writes they allow (docs/architecture.md); the WHERE of each write checks the lease.
+"""Leases of workers on jobs, and what may be written under one (docs/architecture.md); each WHERE checks the lease.
 
 The caller owns the transaction. Every function updates the job row first, which locks it and checks the lease again;
 only then does it insert. A write under a lost lease raises Fenced.
