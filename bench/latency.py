@@ -16,7 +16,7 @@ from stack.up import answers, free_port, valkey
 
 JOBS = 30
 TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {"kind": "holdout", "fraction": 0.001}}
-WORKER = "from worker.main import main; from jobs import settings; main(settings.read(), tasks='bench.first_batch')"
+WORKER = "from worker.main import main; from runtime import settings; main(settings.read(), tasks='bench.first_batch')"
 
 
 def main(*, jobs: int = JOBS) -> None:

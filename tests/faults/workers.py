@@ -26,7 +26,7 @@ SPEC = {
     "optimizer": {"learning_rate": 0.03},  # too much: units die, and each epoch has its diagnoses
 }
 LEASE_SECONDS = 4
-WORKER = "from worker.main import main; from jobs import settings; main(settings.read(), tasks='{}')"
+WORKER = "from worker.main import main; from runtime import settings; main(settings.read(), tasks='{}')"
 
 
 @contextmanager

@@ -150,7 +150,7 @@ def test_a_write_that_the_system_cuts_short_leaves_nothing(tmp_path: Path):
     """Where nothing can be mounted, a limit on the size of files stands in for the full disk."""
     program = """
 import resource, signal, sys
-from db import files
+from storage import files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 files.write(sys.argv[1] + "/first", bytes(90_000))
