@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.streams.poller import EventPoller
-from broker.hints import Queue
+from broker.hints import HintQueue
 from db.session import Sessions as DatabaseSessions
 from runtime.settings import Settings as ServiceSettings
 
@@ -14,8 +14,8 @@ def get_sessions(request: Request) -> DatabaseSessions:
     return request.app.state.sessions  # type: ignore[no-any-return]  # State has no types
 
 
-def get_queue(request: Request) -> Queue:
-    return request.app.state.queue  # type: ignore[no-any-return]  # State has no types
+def get_hints(request: Request) -> HintQueue:
+    return request.app.state.hints  # type: ignore[no-any-return]  # State has no types
 
 
 def get_poller(request: Request) -> EventPoller:
@@ -27,6 +27,6 @@ def get_settings(request: Request) -> ServiceSettings:
 
 
 Sessions = Annotated[DatabaseSessions, Depends(get_sessions)]
-Hints = Annotated[Queue, Depends(get_queue)]
+Hints = Annotated[HintQueue, Depends(get_hints)]
 Poller = Annotated[EventPoller, Depends(get_poller)]
 Settings = Annotated[ServiceSettings, Depends(get_settings)]

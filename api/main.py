@@ -29,7 +29,7 @@ from api.streams.poller import EventPoller
 from api.sweeps import endpoints as sweeps
 from api.sweeps import history as sweep_history
 from api.sweeps import means, published
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from broker.reconciler import Reconciler
 from db.session import connect
 from jobs.errors import DatabaseUnavailable
@@ -56,9 +56,9 @@ def create_app(settings: Settings) -> FastAPI:
     """Compose the service on the database and broker of the settings; neither is connected to before it starts."""
     configuration = configure_telemetry(settings)  # before the database is connected, whose statements it traces
     sessions = connect(settings.database)
-    queue = CeleryQueue(settings.broker_url)
+    hints = CeleryHintQueue(settings.broker_url)
     reconciler = Reconciler(
-        sessions, queue, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+        sessions, hints, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
     )
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         reconciler.start()
         yield
         reconciler.stop()
-        queue.close()
+        hints.close()
         sessions.close()
 
     release = version("activation-lab")
@@ -82,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=run,
         telemetry=configuration,
     )
-    app.state.settings, app.state.sessions, app.state.queue = settings, sessions, queue
+    app.state.settings, app.state.sessions, app.state.hints = settings, sessions, hints
     app.state.poller, app.state.metrics = EventPoller(sessions), metrics.Metrics(release)
     install_parts(app, settings)
     return app

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 
 import psutil
 
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import jobs, schema, workers
 from db.models import Job
@@ -31,7 +31,7 @@ LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samp
 class Scene:
     folder: Path
     broker: Valkey
-    queue: CeleryQueue
+    hints: CeleryHintQueue
     sessions: Sessions
     workers: list[Child] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Scene:
         """From what happens to the worker, or the process, that trains a job, to the job's next attempt."""
         with self.sessions.begin() as session:
             job_id = jobs.create(session, LONG, max_unfinished=10)[0].id
-        dispatch(self.sessions, self.queue, [job_id])
+        dispatch(self.sessions, self.hints, [job_id])
         self.until(lambda: self.job(job_id).epochs_done >= 2)
         trainer = psutil.Process(int(str(self.job(job_id).lease_owner).rpartition("/")[2]))
         worker = next(worker for worker in self.workers if worker.process and worker.process.pid == trainer.ppid())
@@ -108,12 +108,12 @@ def running(folder: Path) -> Iterator[Scene]:
     with (folder / "log").open("w") as log:
         broker = valkey(folder, log)
         broker.start()
-        scene = Scene(folder, broker, CeleryQueue(broker.url), sessions)
+        scene = Scene(folder, broker, CeleryHintQueue(broker.url), sessions)
         yield scene
         for part in (*scene.workers, broker):
             part.ask_to_stop()
             part.stop_by(monotonic() + 15)
-        scene.queue.close()
+        scene.hints.close()
     sessions.close()
 
 

@@ -14,7 +14,7 @@ from runtime import tracing
 log = logging.getLogger(__name__)
 
 
-class Queue(Protocol):
+class HintQueue(Protocol):
     """What the API and the reconciler need of a broker."""
 
     def send(self, job_ids: Iterable[str]) -> list[str]:
@@ -27,7 +27,7 @@ class Queue(Protocol):
         """How many hints for jobs wait for a worker. Raises BrokerUnavailable, also where it takes no hints."""
 
 
-class CeleryQueue:
+class CeleryHintQueue:
     """Hints over Celery; every call answers within about 3 s, also when the broker is silent."""
 
     def __init__(self, broker_url: str) -> None:

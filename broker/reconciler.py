@@ -5,7 +5,7 @@ import random
 import threading
 from time import monotonic, time
 
-from broker.hints import Queue
+from broker.hints import HintQueue
 from db import predictions, queue
 from db.session import Sessions
 from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable
@@ -20,7 +20,7 @@ LEAST_JUMP_SECONDS = 2.0
 
 
 def reconcile(
-    sessions: Sessions, hints: Queue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
+    sessions: Sessions, hints: HintQueue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
 ) -> None:
     """One round; any number of processes may do this at once. A `patient` one takes no job from its worker.
 
@@ -45,7 +45,7 @@ def reap_some(sessions: Sessions) -> bool:
     return len(reaped) >= queue.REAP_BATCH
 
 
-def send_lost_hints(sessions: Sessions, hints: Queue) -> None:
+def send_lost_hints(sessions: Sessions, hints: HintQueue) -> None:
     """Send again as many hints as the broker has too few, so that its queue cannot grow beyond the jobs that wait."""
     with sessions.read() as session:
         waiting = queue.count_due(session)
@@ -57,7 +57,7 @@ def send_lost_hints(sessions: Sessions, hints: Queue) -> None:
     dispatch(sessions, hints, job_ids)
 
 
-def dispatch(sessions: Sessions, hints: Queue, job_ids: list[str]) -> None:
+def dispatch(sessions: Sessions, hints: HintQueue, job_ids: list[str]) -> None:
     """Send hints for jobs that are committed, and never fail: the jobs are accepted, whatever happens now.
 
     What the broker does not take is left to the next round; where SQL cannot note that, until the hint counts as lost.
@@ -83,7 +83,7 @@ class Reconciler:
     def __init__(
         self,
         sessions: Sessions,
-        hints: Queue,
+        hints: HintQueue,
         *,
         interval_seconds: float,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,

@@ -13,7 +13,7 @@ from celery.signals import setup_logging, task_failure, worker_shutting_down
 from celery.worker import state
 
 from broker.app import PREDICTIONS, QUEUE, create_consumer
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from broker.reconciler import Reconciler, send_lost_hints
 from db import queue, workers
 from db.session import Sessions, connect
@@ -34,19 +34,19 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
     """
     sessions = connect(settings.database, pool_size=4, goes_first=True)
     name, lock = sign_in(settings.data_dir / "workers")
-    queue = CeleryQueue(settings.broker_url)
+    hints = CeleryHintQueue(settings.broker_url)
     with lock:
         forget_former_life(sessions, name)
-        send_hints_at_once(sessions, queue)
-        watch_children(sessions, queue, name)
+        send_hints_at_once(sessions, hints)
+        watch_children(sessions, hints, name)
         reconciler = Reconciler(
-            sessions, queue, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+            sessions, hints, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
         )
         reconciler.start()
         consume(settings, name, tasks)
         reconciler.stop()
         sign_out(sessions, name)
-        send_hints_at_once(sessions, queue)  # for the jobs given back: another worker need not wait
+        send_hints_at_once(sessions, hints)  # for the jobs given back: another worker need not wait
 
 
 def sign_in(folder: Path) -> tuple[str, IO[str]]:
@@ -94,21 +94,21 @@ def sign_out(sessions: Sessions, name: str) -> None:
         log.warning("this worker stays on the list for a while: %s", error)
 
 
-def send_hints_at_once(sessions: Sessions, queue: CeleryQueue) -> None:
+def send_hints_at_once(sessions: Sessions, hints: CeleryHintQueue) -> None:
     """Not only when the reconciler comes round."""
     try:
-        send_lost_hints(sessions, queue)
+        send_lost_hints(sessions, hints)
     except (DatabaseUnavailable, BrokerUnavailable) as error:
         log.warning("hints have to wait for the reconciler: %s", error)
 
 
-def watch_children(sessions: Sessions, queue: CeleryQueue, name: str) -> None:
+def watch_children(sessions: Sessions, hints: CeleryHintQueue, name: str) -> None:
     """Celery's signals, connected weakly by default, are kept here as long as the process."""
     causes = Causes()
 
     def release_dead(exception: BaseException, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
         release_jobs_of_dead_children(sessions, name, causes.name(str(exception)))
-        send_hints_at_once(sessions, queue)
+        send_hints_at_once(sessions, hints)
 
     task_failure.connect(release_dead, weak=False)
     worker_shutting_down.connect(drain_children, weak=False)

@@ -32,11 +32,11 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED)
-def submit(spec: JobSpec, response: Response, sessions: Sessions, queue: Hints, terms: SubmissionTerms) -> JobOut:
+def submit(spec: JobSpec, response: Response, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> JobOut:
     """Accept a training job. It is stored once this answers, even while the broker is away."""
     with sessions.begin() as session:
         job, replayed = jobs.create(session, spec, **terms)
-    return answer_accepted(job, response, sessions, queue, replayed=replayed)
+    return answer_accepted(job, response, sessions, hints, replayed=replayed)
 
 
 @router.get(
@@ -70,20 +70,20 @@ def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     responses=ACCEPTED
     | declare_errors(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
 )
-def retry(job_id: JobId, response: Response, sessions: Sessions, queue: Hints, terms: SubmissionTerms) -> JobOut:
+def retry(job_id: JobId, response: Response, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> JobOut:
     """Run an ended job's spec again, as a new job."""
     with sessions.begin() as session:
         job, replayed = jobs.retry(session, job_id, **terms)
-    return answer_accepted(job, response, sessions, queue, replayed=replayed)
+    return answer_accepted(job, response, sessions, hints, replayed=replayed)
 
 
-def answer_accepted(job: Job, response: Response, sessions: Sessions, queue: Hints, *, replayed: bool) -> JobOut:
+def answer_accepted(job: Job, response: Response, sessions: Sessions, hints: Hints, *, replayed: bool) -> JobOut:
     """Read the job after the commit, so that meanwhile others can write."""
     with sessions.read() as session:
         out = JobOut.of(job_list.find_record(session, job.id))
     if not replayed:
         log.info("job accepted", extra={"job_id": out.id, **({"retry_of": job.retry_of} if job.retry_of else {})})
-        dispatch(sessions, queue, [out.id])
+        dispatch(sessions, hints, [out.id])
     response.headers.update(make_headers(out.links.self, replayed=replayed))
     return out
 

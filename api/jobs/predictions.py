@@ -77,7 +77,7 @@ class PredictionOut(Out):
     ),
 )
 async def predict(
-    job_id: JobId, request: PredictionIn, sessions: Sessions, queue: Hints, settings: Settings
+    job_id: JobId, request: PredictionIn, sessions: Sessions, hints: Hints, settings: Settings
 ) -> PredictionOut:
     """Predict the digit in an image, with the job's last checkpoint.
 
@@ -86,7 +86,7 @@ async def predict(
     """
     prediction_id = await run_in_threadpool(request_prediction, sessions, job_id, request.image)
     try:
-        await run_in_threadpool(queue.send_prediction, prediction_id)
+        await run_in_threadpool(hints.send_prediction, prediction_id)
         row = await wait_for_answer(sessions, prediction_id, seconds=settings.predict_seconds)
         if row is None:
             await run_in_threadpool(refuse_unknown, sessions, job_id)

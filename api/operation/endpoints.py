@@ -43,9 +43,9 @@ def check_alive() -> Alive:
 
 
 @router.get("/readyz", name="readyz", responses=declare_errors(503), response_model=Alive)
-def check_ready(request: Request, sessions: Sessions, queue: Hints) -> Response:
+def check_ready(request: Request, sessions: Sessions, hints: Hints) -> Response:
     """Check that SQL and the broker answer and have room, and the schema is current; else 503 names the problem."""
-    wrong = [*find_database_problems(sessions), *find_broker_problems(queue)]
+    wrong = [*find_database_problems(sessions), *find_broker_problems(hints)]
     if wrong:
         return answer_problem(request, 503, "; ".join(wrong))
     return JSONResponse(Alive().model_dump())
@@ -63,9 +63,9 @@ def find_database_problems(sessions: Sessions) -> list[str]:
     return [f"the database's schema is {version}, this service needs {schema.VERSION}"]
 
 
-def find_broker_problems(queue: Hints) -> list[str]:
+def find_broker_problems(hints: Hints) -> list[str]:
     try:
-        queue.length()
+        hints.length()
     except BrokerUnavailable as error:
         return [str(error)]
     return []

@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from api.operation.job_counters import ActivityCounter
 from api.operation.job_gauges import Snapshot, make_gauges
-from broker.hints import Queue
+from broker.hints import HintQueue
 from db import stats
 from db.session import Sessions
 from db.stats import QueueStats
@@ -22,11 +22,11 @@ class JobMetrics(Collector):
         self._snapshot: Snapshot | None = None
         self._activity = ActivityCounter()
 
-    def read(self, sessions: Sessions, queue: Queue) -> None:
+    def read(self, sessions: Sessions, hints: HintQueue) -> None:
         """Read SQL and the broker once; raises nothing if they are away."""
         started = perf_counter()
         found = self._read_database(sessions)
-        self._snapshot = Snapshot(found, count_hints(queue), perf_counter() - started)
+        self._snapshot = Snapshot(found, count_hints(hints), perf_counter() - started)
 
     def _read_database(self, sessions: Sessions) -> QueueStats | None:
         try:
@@ -46,8 +46,8 @@ class JobMetrics(Collector):
         yield from self._activity.collect()
 
 
-def count_hints(queue: Queue) -> int | None:
+def count_hints(hints: HintQueue) -> int | None:
     try:
-        return queue.length()
+        return hints.length()
     except BrokerUnavailable:
         return None

@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from api.dependencies import Hints, Sessions
 from api.operation.http_metrics import HttpMetrics
 from api.operation.job_metrics import JobMetrics
-from broker.hints import Queue
+from broker.hints import HintQueue
 from db import schema
 from db.session import Sessions as DatabaseSessions
 
@@ -39,11 +39,11 @@ class Metrics:
             collector(registry=self.registry)
         self._lock = threading.Lock()
 
-    def render(self, sessions: DatabaseSessions, queue: Queue, accept: str) -> tuple[bytes, str]:
+    def render(self, sessions: DatabaseSessions, hints: HintQueue, accept: str) -> tuple[bytes, str]:
         """Render the metrics as they are now; returns them and their media type."""
         encode, media_type = choose_encoder(accept)
         with self._lock:
-            self.jobs.read(sessions, queue)
+            self.jobs.read(sessions, hints)
             return encode(self.registry), media_type
 
 
@@ -53,11 +53,11 @@ EXPOSITION = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="
 @router.get(
     "/metrics", name="metrics", response_class=Response, responses={200: {"content": {"text/plain": EXPOSITION}}}
 )
-def scrape(request: Request, sessions: Sessions, queue: Hints) -> Response:
+def scrape(request: Request, sessions: Sessions, hints: Hints) -> Response:
     """Get metrics in Prometheus's text format, or as OpenMetrics if the client accepts that; needs no key.
 
     Answers even while the database or the broker is away: `activation_lab_up` is then 0, and its metrics are absent.
     """
     collected: Metrics = request.app.state.metrics
-    body, media_type = collected.render(sessions, queue, request.headers.get("Accept", ""))
+    body, media_type = collected.render(sessions, hints, request.headers.get("Accept", ""))
     return Response(body, media_type=media_type, headers={"Vary": "Accept"})

@@ -39,7 +39,7 @@ def expand_spec(spec: SweepSpec) -> list[JobSpec]:
 
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=SweepDetail)
-def submit(spec: SweepSpec, sessions: Sessions, queue: Hints, terms: SubmissionTerms) -> Response:
+def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
     specs = expand_spec(spec)
     with sessions.begin() as session:
@@ -47,7 +47,7 @@ def submit(spec: SweepSpec, sessions: Sessions, queue: Hints, terms: SubmissionT
     out = read_detail(sessions, sweep.id)  # after the commit: meanwhile others can write
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
-    dispatch(sessions, queue, [*job_ids])
+    dispatch(sessions, hints, [*job_ids])
     return ExactJSON(out.model_dump(), 202, make_headers(out.links.self, replayed=replayed))
 
 

@@ -45,14 +45,14 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
         predict_seconds=1,
     )
     created = create_app(settings)
-    created.state.queue.close()
-    created.state.queue = RecordingQueue()
+    created.state.hints.close()
+    created.state.hints = RecordingQueue()
     return created
 
 
 @pytest.fixture
 def queue(app: FastAPI) -> RecordingQueue:
-    hints: RecordingQueue = app.state.queue
+    hints: RecordingQueue = app.state.hints
     return hints
 
 

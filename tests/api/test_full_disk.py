@@ -65,8 +65,8 @@ def filled(client: TestClient, disk: Disk) -> None:
 @pytest.fixture
 def app(database_url: str, tmp_path: Path, app: FastAPI) -> FastAPI:  # noqa: ARG001  # the other is not used
     created = create_app(app.state.settings.model_copy(update={"max_unfinished_jobs": 1000, "max_body_bytes": 100_000}))
-    created.state.queue.close()
-    created.state.queue = app.state.queue
+    created.state.hints.close()
+    created.state.hints = app.state.hints
     return created
 
 

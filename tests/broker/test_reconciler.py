@@ -1,4 +1,4 @@
-"""With a hand-written queue: what is sent, and when."""
+"""With a hand-written queue of hints: what is sent, and when."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from jobs.spec import JobSpec
 from tests.support.outage import Outage
 
 
-class FakeQueue:
+class FakeHints:
     """Takes hints until it is full."""
 
     def __init__(self, *, capacity: int = 1000) -> None:
@@ -49,18 +49,18 @@ def forget_hints(sessions: Sessions, seconds_ago: float) -> None:
 def test_hints_that_a_flushed_broker_lost_are_sent_again(sessions: Sessions) -> None:
     ids = submit(sessions, 3)
     forget_hints(sessions, 60)
-    queue = FakeQueue()
-    reconcile(sessions, queue)
-    assert queue.sent == ids
+    hints = FakeHints()
+    reconcile(sessions, hints)
+    assert hints.sent == ids
 
 
 def test_hints_that_still_wait_are_not_doubled(sessions: Sessions) -> None:
     ids = submit(sessions, 3)
     forget_hints(sessions, 60)
-    queue = FakeQueue()
-    queue.send(ids)
-    reconcile(sessions, queue)
-    assert queue.sent == ids
+    hints = FakeHints()
+    hints.send(ids)
+    reconcile(sessions, hints)
+    assert hints.sent == ids
 
 
 def test_a_prediction_that_nobody_waits_for_any_more_is_forgotten(sessions: Sessions) -> None:
@@ -68,29 +68,29 @@ def test_a_prediction_that_nobody_waits_for_any_more_is_forgotten(sessions: Sess
     left = Prediction(id="left", job_id=job_id, image=[[0.0]], created_at=after(-601))
     with sessions.begin() as session:
         session.add(left)
-    reconcile(sessions, FakeQueue())
+    reconcile(sessions, FakeHints())
     with sessions.read() as session:
         assert session.get(Prediction, "left") is None
 
 
 def test_a_hint_just_sent_is_given_time_to_arrive(sessions: Sessions) -> None:
     submit(sessions, 1)
-    queue = FakeQueue()
-    reconcile(sessions, queue)
-    assert queue.sent == []
+    hints = FakeHints()
+    reconcile(sessions, hints)
+    assert hints.sent == []
 
 
 def test_what_the_broker_did_not_take_is_sent_by_the_next_round(sessions: Sessions) -> None:
     ids = submit(sessions, 2)
-    dispatch(sessions, FakeQueue(capacity=1), ids)
-    queue = FakeQueue()
-    reconcile(sessions, queue)
-    assert queue.sent == ids[1:]
+    dispatch(sessions, FakeHints(capacity=1), ids)
+    hints = FakeHints()
+    reconcile(sessions, hints)
+    assert hints.sent == ids[1:]
 
 
 def test_an_accepted_job_stays_accepted_when_broker_and_database_go_away() -> None:
     sessions = connect("postgresql+psycopg://nobody:x@127.0.0.1:1/none")
-    dispatch(sessions, FakeQueue(capacity=0), ["some-job"])
+    dispatch(sessions, FakeHints(capacity=0), ["some-job"])
     sessions.close()
 
 
@@ -99,7 +99,7 @@ def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Session
     with sessions.begin() as session:
         leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     with pytest.raises(BrokerUnavailable):
-        reconcile(sessions, FakeQueue(capacity=0))
+        reconcile(sessions, FakeHints(capacity=0))
     with sessions.read() as session:
         assert jobs.find(session, job_id).state == "queued"
 
@@ -112,7 +112,7 @@ def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
         leases.claim(session, job_id, "worker/1", lease_seconds=1)
-    reconciler = Reconciler(sessions, FakeQueue(), interval_seconds=0.05)
+    reconciler = Reconciler(sessions, FakeHints(), interval_seconds=0.05)
     outage.begin()
     reconciler.start()
     sleep(1.2)
@@ -132,7 +132,7 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
         leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     times = iter([0.0, seconds])
     monkeypatch.setattr("broker.reconciler.time", lambda: next(times, seconds))
-    reconciler, rounds = Reconciler(sessions, FakeQueue(), interval_seconds=0.02), threading.Semaphore(0)
+    reconciler, rounds = Reconciler(sessions, FakeHints(), interval_seconds=0.02), threading.Semaphore(0)
     monkeypatch.setattr("broker.reconciler.send_lost_hints", lambda *_: rounds.release())
     monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 3600)
     reconciler.start()
@@ -145,8 +145,8 @@ def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions)
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
         leases.claim(session, job_id, "worker/1", lease_seconds=7200)
-    reconcile(sessions, FakeQueue(), lease_seconds=-1)
-    reconcile(sessions, FakeQueue())
+    reconcile(sessions, FakeHints(), lease_seconds=-1)
+    reconcile(sessions, FakeHints())
     assert state_of(sessions, job_id) == "queued"
 
 
@@ -156,7 +156,7 @@ def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeyp
     for job_id in ids:
         with sessions.begin() as session:
             leases.claim(session, job_id, "worker/1", lease_seconds=-1)
-    reconcile(sessions, FakeQueue())
+    reconcile(sessions, FakeHints())
     assert {state_of(sessions, job_id) for job_id in ids} == {"queued"}
 
 

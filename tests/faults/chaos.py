@@ -12,7 +12,7 @@ import psutil
 import redis
 from sqlalchemy import select
 
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from db.models import Job
 from jobs.errors import DatabaseUnavailable
 from jobs.state import JobState
@@ -95,9 +95,9 @@ def flush_broker(ground: Ground, _: random.Random) -> None:
 def double_hints(ground: Ground, _: random.Random) -> None:
     with suppress(DatabaseUnavailable), ground.sessions.read() as session:
         unfinished = session.scalars(select(Job.id).where(Job.state.in_([JobState.QUEUED, JobState.RUNNING]))).all()
-        queue = CeleryQueue(ground.broker_url)
-        queue.send([*unfinished, *unfinished])
-        queue.close()
+        hints = CeleryHintQueue(ground.broker_url)
+        hints.send([*unfinished, *unfinished])
+        hints.close()
 
 
 def stop_database(ground: Ground, chance: random.Random) -> None:

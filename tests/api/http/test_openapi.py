@@ -234,9 +234,9 @@ def answering(app: FastAPI) -> Iterator[None]:
 
     def work() -> None:
         deadline = monotonic() + 20
-        while not app.state.queue.predictions and monotonic() < deadline and not over.is_set():
+        while not app.state.hints.predictions and monotonic() < deadline and not over.is_set():
             sleep(0.005)
-        for prediction_id in app.state.queue.predictions:
+        for prediction_id in app.state.hints.predictions:
             with app.state.sessions.begin() as session:
                 predictions.answer(session, prediction_id, Answer(epoch=1, probabilities=[0.1] * 10))
 

@@ -45,8 +45,8 @@ def url(
     chosen, folder = request.param, tmp_path_factory.mktemp("proxied")
     database = f"sqlite:///{shutil.copy(sqlite_template, folder / 'activation-lab.db')}"
     app = create_app(Settings(database_url=database, data_dir=folder, root_path=chosen["root_path"]))
-    app.state.queue.close()
-    app.state.queue = NoBroker()
+    app.state.hints.close()
+    app.state.hints = NoBroker()
     with serve(app) as inner, proxy(lambda: inner, "/lab", strips=chosen["strips"], tells=chosen["tells"]) as shown:
         yield shown
     app.state.sessions.close()

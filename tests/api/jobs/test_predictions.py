@@ -42,10 +42,10 @@ def answering(app: FastAPI, conclude: Callable[[Any, str], None]) -> Iterator[No
 
     def work() -> None:
         deadline = monotonic() + 5
-        while not app.state.queue.predictions and monotonic() < deadline:
+        while not app.state.hints.predictions and monotonic() < deadline:
             sleep(0.01)
         with app.state.sessions.begin() as session:
-            conclude(session, app.state.queue.predictions[0])
+            conclude(session, app.state.hints.predictions[0])
 
     thread = Thread(target=work)
     thread.start()
