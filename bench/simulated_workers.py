@@ -21,7 +21,7 @@ from db.session import Sessions
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from worker.attempt import Runner, run
-from worker.predictor import Answering
+from worker.predictor import Predictor
 from worker.registration import Presence
 
 CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
@@ -173,13 +173,13 @@ def training(
 ) -> None:
     """A worker: the real one but for its training, which is a clock. At the end of the time it drains."""
     draining, owner = Event(), f"simulated/{number}"
-    unasked = Answering(sessions, Checkpoints(), lambda *_: never)
+    predictor = Predictor(sessions, Checkpoints(), lambda *_: never)
     timer = Timer(for_seconds, draining.set)
     timer.start()
     presence = Presence(sessions, owner, "clock", interval_seconds=10)
     while not draining.is_set() and (job_id := hints.take()):
         clock = Clock(notes, epoch_seconds)
-        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, unasked, draining=draining)
+        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, predictor, draining=draining)
         with presence.working_on(job_id):
             clock.hinted_at = monotonic()
             run(job_id, runner)

@@ -1,6 +1,6 @@
-"""Predictions on their way through SQL: the row is the question, a worker writes the answer beside it.
+"""Predictions on their way through SQL: the row is the request, and a worker writes the answer beside it.
 
-A row lives as long as somebody waits for it. A hint goes to an idle process; one that trains looks for itself.
+A row lives as long as a client waits for it. Idle processes receive a hint; those that train poll.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,20 @@ from db.models import Checkpoint, Job, Prediction
 from jobs.errors import JobNotFound, NoCheckpoint
 from jobs.spec import JobSpec
 
-TAKEN_AGAIN_AFTER_SECONDS = 3.0
-"""Who took a question and has not answered it by then may be dead."""
-LEFT_TO_THE_IDLE_SECONDS = 0.3
-TAKEN_AT_ONCE = 8
-FORGOTTEN_AFTER_SECONDS = 600.0
-FORGOTTEN_AT_ONCE = 200
+RETAKE_AFTER_SECONDS = 3.0
+"""A process that took a request and has not answered it by then may be dead."""
+IDLE_HEAD_START_SECONDS = 0.3
+"""Age of a request at which processes that train may take it."""
+TAKE_BATCH = 8
+EXPIRE_AFTER_SECONDS = 600.0
+EXPIRE_BATCH = 200
 
 Image = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a worker needs to answer."""
+class PredictionRequest:
+    """All that a worker needs to answer."""
 
     id: str
     job_id: str
@@ -49,7 +50,7 @@ class Answer:
 
 
 def ask(session: Session, job_id: str, image: Image) -> str:
-    """Store the question; returns its id.
+    """Store a request; return its id.
 
     Raises:
         JobNotFound: there is no such job.
@@ -71,54 +72,54 @@ def outcome(session: Session, prediction_id: str) -> Prediction | None:
 
 
 def withdraw(session: Session, prediction_id: str) -> None:
-    """Nobody waits for it any more."""
+    """Delete a prediction whose client has gone."""
     session.execute(delete(Prediction).where(Prediction.id == prediction_id))
 
 
 def forget_left(session: Session) -> None:
-    """Remove those whose API process died before it could, some at a time."""
-    left = select(Prediction.id).where(Prediction.created_at < after(-FORGOTTEN_AFTER_SECONDS))
-    session.execute(delete(Prediction).where(Prediction.id.in_(left.limit(FORGOTTEN_AT_ONCE))))
+    """Delete predictions that their API process died before withdrawing, a batch at a time."""
+    left = select(Prediction.id).where(Prediction.created_at < after(-EXPIRE_AFTER_SECONDS))
+    session.execute(delete(Prediction).where(Prediction.id.in_(left.limit(EXPIRE_BATCH))))
 
 
 # --- workers ---
 
 
 def waiting(session: Session) -> bool:
-    """Whether there is a question that idle processes have left."""
+    """Whether a request waits that no idle process has taken in its head start."""
     return session.scalar(select(Prediction.id).where(*untaken()).limit(1)) is not None
 
 
-def take(session: Session, prediction_id: str | None = None) -> list[Question]:
-    """This question, or a few that idle processes have left, the oldest first; less where others were quicker."""
-    wanted = untaken() if prediction_id is None else (Prediction.id == prediction_id, *untaken(left_seconds=0))
+def take(session: Session, prediction_id: str | None = None) -> list[PredictionRequest]:
+    """Take this request, or the oldest that idle processes have left; fewer where other processes were quicker."""
+    wanted = untaken() if prediction_id is None else (Prediction.id == prediction_id, *untaken(min_age_seconds=0))
     rows = session.scalars(
-        select(Prediction).where(*wanted).order_by(Prediction.id).limit(TAKEN_AT_ONCE).with_for_update(skip_locked=True)
+        select(Prediction).where(*wanted).order_by(Prediction.id).limit(TAKE_BATCH).with_for_update(skip_locked=True)
     ).all()
     session.execute(update(Prediction).where(Prediction.id.in_([row.id for row in rows])).values(taken_at=now()))
-    return [question(session, row) for row in rows]
+    return [build_request(session, row) for row in rows]
 
 
-def question(session: Session, row: Prediction) -> Question:
+def build_request(session: Session, row: Prediction) -> PredictionRequest:
     spec = JobSpec.model_validate(jobs.find(session, row.job_id).spec)
-    return Question(row.id, row.job_id, spec, row.image, checkpoints.list_kept(session, row.job_id))
+    return PredictionRequest(row.id, row.job_id, spec, row.image, checkpoints.list_kept(session, row.job_id))
 
 
-def untaken(*, left_seconds: float = LEFT_TO_THE_IDLE_SECONDS) -> tuple[ColumnElement[bool], ...]:
-    """A time in the future is from before the clock was set back."""
-    future = after(TAKEN_AGAIN_AFTER_SECONDS)
+def untaken(*, min_age_seconds: float = IDLE_HEAD_START_SECONDS) -> tuple[ColumnElement[bool], ...]:
+    """Unanswered and not just taken; a time in the future is from before the clock was set back."""
+    future = after(RETAKE_AFTER_SECONDS)
     return (
         Prediction.answered_at.is_(None),
-        or_(Prediction.created_at <= after(-left_seconds), Prediction.created_at > future),
+        or_(Prediction.created_at <= after(-min_age_seconds), Prediction.created_at > future),
         or_(Prediction.taken_at.is_(None), free_again(future)),
     )
 
 
 def free_again(future: ColumnElement[datetime]) -> ColumnElement[bool]:
-    return or_(Prediction.taken_at < after(-TAKEN_AGAIN_AFTER_SECONDS), Prediction.taken_at > future)
+    return or_(Prediction.taken_at < after(-RETAKE_AFTER_SECONDS), Prediction.taken_at > future)
 
 
 def answer(session: Session, prediction_id: str, given: Answer) -> None:
-    """The first answer stays; and none is needed where nobody waits any more."""
+    """Store the answer, unless there is one already or the client has withdrawn the request."""
     unanswered = Prediction.id == prediction_id, Prediction.answered_at.is_(None)
     session.execute(update(Prediction).where(*unanswered).values(answered_at=now(), **asdict(given)))

@@ -27,7 +27,7 @@ from jobs.spec import JobSpec
 from runtime import tracing
 from worker.heartbeat import Cancelled, Draining, Pulse
 from worker.journal import Entry, Journal
-from worker.predictor import Answering
+from worker.predictor import Predictor
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Runner:
     checkpoints: Checkpoints
     prepare: Callable[[JobSpec, Callable[[], None]], tuple[Training, Environment]]
     """Makes a training ready to start; the callable it is given is called between batches and may raise."""
-    answering: Answering
+    predictor: Predictor
     lease_seconds: float = 60
     heartbeat_seconds: float = 10
     stalled_seconds: float = 1800
@@ -218,7 +218,7 @@ class Run:
         self.pulse.check()
         self.journal.catch_up()
         if self.pulse.asked():
-            self.runner.answering.answer_waiting()
+            self.runner.predictor.answer_waiting()
 
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""

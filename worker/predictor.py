@@ -1,4 +1,4 @@
-"""Answering predictions: at a hint where this process is idle, between two batches where it trains. No torch here."""
+"""Predictions for clients: on a hint in an idle process, between two batches in one that trains. No torch here."""
 
 import logging
 import math
@@ -7,87 +7,88 @@ from typing import Any, Protocol
 
 from db import predictions
 from db.models import Checkpoint
-from db.predictions import Answer, Image, Question
+from db.predictions import Answer, Image, PredictionRequest
 from db.session import Sessions
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, InternalError, NoCheckpoint, StorageUnavailable
 from jobs.spec import JobSpec
 
 log = logging.getLogger(__name__)
 
-Classify = Callable[[Image], list[float]]
-MakeClassifier = Callable[[JobSpec, Any], Classify]
+Classifier = Callable[[Image], list[float]]
+BuildClassifier = Callable[[JobSpec, Any], Classifier]
 """Takes a spec and the tensors of a checkpoint; worker/training/classifier.py has the real one."""
 
 
 class Checkpoints(Protocol):
-    """What is needed of a store of checkpoints; worker/checkpoint.py has the real one."""
+    """The part of worker/checkpoint.py that a predictor needs."""
 
     def load(self, path: str, sha256: str) -> Any: ...  # noqa: ANN401  # of torch, which this module does not know
 
 
-class Answering:
-    """Never raises: a prediction must not end a training. Who asked is told why, or waits no longer than it would.
+class Predictor:
+    """Answers requests and never raises, because a prediction must not end a training.
 
-    The last classifier is kept, for the next question is often of the same job.
+    A client gets the code of an error as the answer, or none within its timeout where the database is away. The last
+    classifier is kept: the next request is often for the same job.
     """
 
-    def __init__(self, sessions: Sessions, checkpoints: Checkpoints, make_classifier: MakeClassifier) -> None:
+    def __init__(self, sessions: Sessions, checkpoints: Checkpoints, build_classifier: BuildClassifier) -> None:
         self._sessions = sessions
         self._checkpoints = checkpoints
-        self._make_classifier = make_classifier
-        self._last: tuple[str, Classify] | None = None
+        self._build_classifier = build_classifier
+        self._last: tuple[str, Classifier] | None = None
 
     def answer(self, prediction_id: str) -> None:
-        """At a hint; nothing where another process was quicker or nobody waits any more."""
-        self._answer(prediction_id)
+        """Answer this request, unless another process took it or its client withdrew it."""
+        self.take_and_answer(prediction_id)
 
     def answer_waiting(self) -> None:
-        """What no idle process took: a few of them, for a training is kept waiting."""
-        self._answer(None)
+        """Answer a few requests that idle processes have left; the training waits meanwhile."""
+        self.take_and_answer(None)
 
-    def _answer(self, prediction_id: str | None) -> None:
+    def take_and_answer(self, prediction_id: str | None) -> None:
         try:
             with self._sessions.begin() as session:
-                questions = predictions.take(session, prediction_id)
-            answers = {question.id: self._answered(question) for question in questions}
+                requests = predictions.take(session, prediction_id)
+            answers = {request.id: self.make_answer(request) for request in requests}
             with self._sessions.begin() as session:
-                for question_id, answer in answers.items():
-                    predictions.answer(session, question_id, answer)
+                for request_id, answer in answers.items():
+                    predictions.answer(session, request_id, answer)
         except DatabaseUnavailable as error:
             log.warning("predictions stay unanswered: %s", error)
 
-    def _answered(self, question: Question) -> Answer:
+    def make_answer(self, request: PredictionRequest) -> Answer:
         try:
-            return self._looked_at(question)
+            return self.classify(request)
         except NoCheckpoint as error:
             return Answer(error_code=error.code)
         except OSError as error:
-            log.warning("job %s: its checkpoints cannot be read: %s", question.job_id, error)
+            log.warning("job %s: its checkpoints cannot be read: %s", request.job_id, error)
             return Answer(error_code=StorageUnavailable.code)
         except Exception:
-            log.exception("job %s: a prediction met an error without a name", question.job_id)
+            log.exception("job %s: a prediction failed with an unexpected error", request.job_id)
             return Answer(error_code=InternalError.code)
 
-    def _looked_at(self, question: Question) -> Answer:
-        """Through the newest checkpoint that is whole. Raises NoCheckpoint where none is."""
-        for checkpoint in question.checkpoints:
+    def classify(self, request: PredictionRequest) -> Answer:
+        """Classify the image with the newest undamaged checkpoint. Raises NoCheckpoint where there is none."""
+        for checkpoint in request.checkpoints:
             try:
-                classify = self._classifier(question.spec, checkpoint)
+                classifier = self.load_classifier(request.spec, checkpoint)
             except CheckpointDamaged as error:
-                log.warning("job %s: %s; going back one", question.job_id, error)
+                log.warning("job %s: %s; trying the one before it", request.job_id, error)
             else:
-                return Answer(epoch=checkpoint.epoch, probabilities=finite(classify(question.image)))
+                return Answer(epoch=checkpoint.epoch, probabilities=require_finite(classifier(request.image)))
         raise NoCheckpoint
 
-    def _classifier(self, spec: JobSpec, checkpoint: Checkpoint) -> Classify:
+    def load_classifier(self, spec: JobSpec, checkpoint: Checkpoint) -> Classifier:
         if self._last is None or self._last[0] != checkpoint.path:
             tensors = self._checkpoints.load(checkpoint.path, checkpoint.sha256)
-            self._last = checkpoint.path, self._make_classifier(spec, tensors)
+            self._last = checkpoint.path, self._build_classifier(spec, tensors)
         return self._last[1]
 
 
-def finite(probabilities: list[float]) -> list[float]:
-    """Raises FloatingPointError where some are not: SQL has no place for them in JSON."""
+def require_finite(probabilities: list[float]) -> list[float]:
+    """Return the probabilities. Raises FloatingPointError where one is not finite: JSON has no such numbers."""
     if not all(map(math.isfinite, probabilities)):
         raise FloatingPointError("the network's outputs are not finite")
     return probabilities

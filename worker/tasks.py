@@ -19,7 +19,7 @@ from broker.app import PREDICT, TRAIN
 from db.session import connect
 from runtime import logs, settings, tracing
 from worker.attempt import Runner, run
-from worker.predictor import Answering
+from worker.predictor import Predictor
 from worker.registration import Presence
 
 
@@ -42,7 +42,7 @@ def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no 
 @shared_task(name=PREDICT, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def predict_digit(task: Any, prediction_id: str) -> None:  # noqa: ANN401  # Celery has no types
     with tracing.span("predict", {"prediction_id": prediction_id}, carrier=carrier_of(task)):
-        this_process(task.request.hostname).runner.answering.answer(prediction_id)
+        this_process(task.request.hostname).runner.predictor.answer(prediction_id)
 
 
 def carrier_of(task: Any) -> dict[str, str]:  # noqa: ANN401  # Celery has no types
@@ -68,7 +68,7 @@ def this_process(hostname: str) -> Process:
     """Torch is imported here, in the child, and never in its parent."""
     from worker.checkpoint import Checkpoints  # noqa: PLC0415
     from worker.prepare import device_name, prepare, use_gpu_of, use_threads  # noqa: PLC0415
-    from worker.training.classifier import classifier  # noqa: PLC0415
+    from worker.training.classifier import build_classifier  # noqa: PLC0415
     from worker.training.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
@@ -82,7 +82,7 @@ def this_process(hostname: str) -> Process:
         sessions=sessions,
         owner=owner,
         checkpoints=checkpoints,
-        answering=Answering(sessions, checkpoints, classifier),
+        predictor=Predictor(sessions, checkpoints, build_classifier),
         prepare=partial(prepare, configured.mnist_dir),
         lease_seconds=configured.lease_seconds,
         heartbeat_seconds=configured.heartbeat_seconds,

@@ -1,4 +1,4 @@
-"""Questions and answers in SQL, on real SQLite and real PostgreSQL."""
+"""Prediction requests and answers in SQL, on real SQLite and real PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +8,7 @@ from sqlalchemy import update
 from db import jobs, predictions
 from db.clock import after
 from db.models import Prediction
-from db.predictions import Answer, Question
+from db.predictions import Answer, PredictionRequest
 from db.session import Sessions
 from jobs.errors import JobNotFound, NoCheckpoint
 from jobs.spec import JobSpec
@@ -33,7 +33,7 @@ def ask(sessions: Sessions, job_id: str) -> str:
         return predictions.ask(session, job_id, IMAGE)
 
 
-def take(sessions: Sessions, prediction_id: str | None = None) -> list[Question]:
+def take(sessions: Sessions, prediction_id: str | None = None) -> list[PredictionRequest]:
     with sessions.begin() as session:
         return predictions.take(session, prediction_id)
 
@@ -50,13 +50,13 @@ def find(sessions: Sessions, prediction_id: str) -> Prediction | None:
         return predictions.outcome(session, prediction_id)
 
 
-def test_a_question_holds_all_that_a_worker_needs(sessions: Sessions, job_id: str) -> None:
-    (question,) = take(sessions, ask(sessions, job_id))
-    assert (question.job_id, question.spec.activation, question.image) == (job_id, "relu", IMAGE)
-    assert [checkpoint.epoch for checkpoint in question.checkpoints] == [2, 1]
+def test_a_request_holds_all_that_a_worker_needs(sessions: Sessions, job_id: str) -> None:
+    (request,) = take(sessions, ask(sessions, job_id))
+    assert (request.job_id, request.spec.activation, request.image) == (job_id, "relu", IMAGE)
+    assert [checkpoint.epoch for checkpoint in request.checkpoints] == [2, 1]
 
 
-def test_a_question_is_taken_once_but_again_from_who_may_be_dead(sessions: Sessions, job_id: str) -> None:
+def test_a_request_is_taken_once_but_again_from_a_process_that_may_be_dead(sessions: Sessions, job_id: str) -> None:
     prediction_id = ask(sessions, job_id)
     assert len(take(sessions, prediction_id)) == 1
     assert take(sessions, prediction_id) == []
@@ -64,7 +64,7 @@ def test_a_question_is_taken_once_but_again_from_who_may_be_dead(sessions: Sessi
     assert len(take(sessions, prediction_id)) == 1
 
 
-def test_processes_that_train_leave_a_new_question_to_idle_ones(sessions: Sessions, job_id: str) -> None:
+def test_processes_that_train_leave_a_new_request_to_idle_ones(sessions: Sessions, job_id: str) -> None:
     with sessions.begin() as session:
         predictions.ask(session, job_id, IMAGE)
         assert not predictions.waiting(session)
@@ -77,12 +77,12 @@ def test_processes_that_train_leave_a_new_question_to_idle_ones(sessions: Sessio
         assert not predictions.waiting(session)
 
 
-def test_many_questions_are_taken_a_few_at_a_time_the_oldest_first(sessions: Sessions, job_id: str) -> None:
+def test_many_requests_are_taken_a_few_at_a_time_the_oldest_first(sessions: Sessions, job_id: str) -> None:
     asked = [ask(sessions, job_id) for _ in range(20)]
     age(sessions, created_at=1)
     with ThreadPoolExecutor(4) as pool:
-        taken = list(pool.map(lambda _: [question.id for question in take(sessions)], range(4)))
-    assert sorted(question_id for some in taken for question_id in some) == asked
+        taken = list(pool.map(lambda _: [request.id for request in take(sessions)], range(4)))
+    assert sorted(request_id for some in taken for request_id in some) == asked
     assert all(len(some) <= 8 for some in taken)
 
 
@@ -123,7 +123,7 @@ def test_only_a_job_with_a_checkpoint_can_be_asked(sessions: Sessions) -> None:
         predictions.ask(session, job.id, IMAGE)
 
 
-def test_a_question_goes_with_its_job(sessions: Sessions, job_id: str) -> None:
+def test_a_request_goes_with_its_job(sessions: Sessions, job_id: str) -> None:
     prediction_id = ask(sessions, job_id)
     with sessions.begin() as session:
         session.delete(jobs.find(session, job_id))

@@ -108,7 +108,7 @@ GUARDS = (
         (RUN_TESTS, "goes_wrong and sqlite"),
     ),
     Guard(
-        "a question is taken by one process at a time",
+        "a prediction request is taken by one process at a time",
         "db/predictions.py",
         "        or_(Prediction.taken_at.is_(None), free_again(future)),\n",
         "",

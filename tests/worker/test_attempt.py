@@ -20,7 +20,7 @@ from jobs.spec import JobSpec
 from tests.support.outage import Outage
 from worker.attempt import Runner, run
 from worker.heartbeat import Pulse
-from worker.predictor import Answering
+from worker.predictor import Predictor
 
 
 def nothing(_: int) -> None: ...
@@ -94,7 +94,7 @@ class Scene:
         self.trainings: list[FakeTraining] = []
         self.draining = threading.Event()
         self.pause = threading.Event()
-        self.answering = Answering(
+        self.predictor = Predictor(
             sessions, self.checkpoints, lambda _, tensors: lambda _: [float(tensors["epoch"])] * 10
         )
 
@@ -116,7 +116,7 @@ class Scene:
         return claimed
 
     def runner(self, owner: str) -> Runner:
-        return Runner(self.sessions, owner, self.checkpoints, self.prepare, self.answering, draining=self.draining)
+        return Runner(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
 
     def run(self, job_id: str, owner: str = "worker/1") -> Job:
         run(job_id, self.runner(owner))
@@ -527,7 +527,7 @@ def outcome(scene: Scene, prediction_id: str) -> Prediction:
 
 def asked_while_training(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Prediction]:
     """The only worker trains, and somebody asks the very job for a prediction in its third epoch."""
-    monkeypatch.setattr("db.predictions.LEFT_TO_THE_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("db.predictions.IDLE_HEAD_START_SECONDS", 0.0)
     asked: list[str] = []
 
     def ask_in_epoch_three(epoch: int) -> None:
@@ -556,7 +556,7 @@ def test_a_worker_that_trains_answers_between_batches(scene: Scene, monkeypatch:
 def test_a_prediction_that_goes_wrong_ends_no_training(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, classify: Callable[..., list[float]]
 ) -> None:
-    scene.answering = Answering(scene.sessions, scene.checkpoints, lambda *_: classify)
+    scene.predictor = Predictor(scene.sessions, scene.checkpoints, lambda *_: classify)
     job, prediction = asked_while_training(scene, monkeypatch)
     assert prediction.error_code == "internal_error"
     assert job.state == "succeeded"
@@ -574,27 +574,27 @@ def test_an_idle_worker_answers_from_the_newest_checkpoint_that_is_whole(
     scene.checkpoints.damaged = {"newest": {urls[-1]}, "all": set(urls)}.get(trouble, set())
     scene.checkpoints.unreadable = trouble == "storage"
     prediction_id = ask(scene, job.id)
-    scene.answering.answer(prediction_id)
+    scene.predictor.answer(prediction_id)
     prediction = outcome(scene, prediction_id)
     assert (prediction.epoch, prediction.error_code) == (epoch, code)
 
 
-def test_the_next_question_of_the_same_job_reads_no_file(scene: Scene) -> None:
+def test_the_next_request_for_the_same_job_reads_no_file(scene: Scene) -> None:
     job = scene.run(scene.submit(epochs=1))
     first, second = ask(scene, job.id), ask(scene, job.id)
-    scene.answering.answer(first)
+    scene.predictor.answer(first)
     scene.checkpoints.files.clear()
-    scene.answering.answer(second)
+    scene.predictor.answer(second)
     assert outcome(scene, second).probabilities == [1.0] * 10
 
 
 def test_a_hint_for_a_prediction_that_is_gone_does_nothing(scene: Scene) -> None:
-    scene.answering.answer("nonsense")
+    scene.predictor.answer("nonsense")
 
 
 @on_postgres
-def test_an_outage_while_answering_is_no_error(scene: Scene, outage: Outage) -> None:
+def test_an_outage_while_predicting_is_no_error(scene: Scene, outage: Outage) -> None:
     job = scene.run(scene.submit(epochs=1))
     prediction_id = ask(scene, job.id)
     outage.begin()
-    scene.answering.answer(prediction_id)
+    scene.predictor.answer(prediction_id)

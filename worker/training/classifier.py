@@ -1,4 +1,4 @@
-"""Which digit a checkpointed network sees."""
+"""Predictions of a checkpointed network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,8 +12,10 @@ from worker.training.randomness import generator
 from worker.training.train import below
 
 
-def classifier(spec: JobSpec, tensors: Mapping[str, Tensor]) -> Callable[[Sequence[Sequence[float]]], list[float]]:
-    """From 28 rows of 28 grey levels 0..255 to the ten softmax outputs, in float32 on the CPU.
+def build_classifier(
+    spec: JobSpec, tensors: Mapping[str, Tensor]
+) -> Callable[[Sequence[Sequence[float]]], list[float]]:
+    """Build a function from 28 rows of 28 grey levels 0..255 to the ten softmax outputs, in float32 on the CPU.
 
     ``tensors`` is Training.state_dict of a job with this spec.
     """

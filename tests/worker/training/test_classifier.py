@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from worker.training.classifier import classifier
+from worker.training.classifier import build_classifier
 from worker.training.train import Training
 
 
@@ -15,8 +15,8 @@ def test_a_prediction_is_what_the_trained_network_says(start: Callable[..., Trai
     with torch.no_grad():
         expected = training._logits(images).softmax(1)
 
-    classify = classifier(training.spec, training.state_dict())
-    found = [classify(image.tolist()) for image in images]
+    classifier = build_classifier(training.spec, training.state_dict())
+    found = [classifier(image.tolist()) for image in images]
 
     assert torch.tensor(found).allclose(expected, atol=1e-6)
     assert all(sum(probabilities) == pytest.approx(1) for probabilities in found)
@@ -27,7 +27,7 @@ def test_predicting_changes_no_training(start: Callable[..., Training]) -> None:
     undisturbed, disturbed = start(), start()
     other = start(activation="sigmoid", epochs=1)
     list(other.epochs())
-    disturbed.between_batches = lambda: classifier(other.spec, other.state_dict())(dark)
+    disturbed.between_batches = lambda: build_classifier(other.spec, other.state_dict())(dark)
 
     list(undisturbed.epochs())
     list(disturbed.epochs())
