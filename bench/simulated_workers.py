@@ -25,7 +25,7 @@ from worker.predictor import Predictor
 from worker.registration import Presence
 
 CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
-CONNECTIONS = 3  # of a worker in training: the job's, the pulse's, the presence's
+CONNECTIONS = 3  # of a worker in training: the job's, the heartbeat's, the presence's
 READY_WITHIN_SECONDS = 3600.0
 NO_LIMIT = 1_000_000
 

@@ -25,7 +25,7 @@ from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, Internal
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from runtime import tracing
-from worker.heartbeat import Cancelled, Draining, Pulse
+from worker.heartbeat import Cancelled, Draining, Heartbeat
 from worker.journal import Entry, Journal
 from worker.predictor import Predictor
 
@@ -71,8 +71,8 @@ class Runner:
     stalled_seconds: float = 1800
     draining: threading.Event = field(default_factory=threading.Event)
 
-    def pulse(self, claim: Claim) -> Pulse:
-        return Pulse(
+    def make_heartbeat(self, claim: Claim) -> Heartbeat:
+        return Heartbeat(
             self.sessions,
             claim.lease,
             self.lease_seconds,
@@ -119,8 +119,8 @@ def attempt(claim: Claim, runner: Runner) -> None:
     job_id = claim.lease.job_id
     log.info("job started", extra={"activation": claim.spec.activation, "epochs_done": claim.epochs_done})
     try:
-        with runner.pulse(claim) as pulse:
-            Run(runner, claim, pulse).to_its_end()
+        with runner.make_heartbeat(claim) as heartbeat:
+            Run(runner, claim, heartbeat).to_its_end()
     except Fenced:
         log.warning("job %s was taken from attempt %d", job_id, claim.lease.attempt)
         prove_alive(claim, runner)
@@ -153,11 +153,11 @@ def patiently(draining: threading.Event) -> Retrying:
 class Run:
     """One attempt at a job."""
 
-    def __init__(self, runner: Runner, claim: Claim, pulse: Pulse) -> None:
+    def __init__(self, runner: Runner, claim: Claim, heartbeat: Heartbeat) -> None:
         self.runner = runner
         self.claim = claim
-        self.pulse = pulse
-        self.journal = Journal(runner.sessions, claim.lease, pulse, runner.checkpoints.delete)
+        self.heartbeat = heartbeat
+        self.journal = Journal(runner.sessions, claim.lease, heartbeat, runner.checkpoints.delete)
 
     def to_its_end(self) -> None:
         """Raises Fenced when the lease is lost, DatabaseUnavailable when a draining worker cannot wait longer."""
@@ -210,21 +210,21 @@ class Run:
             reraise=True,
         ):
             with attempt:
-                self.pulse.check()
+                self.heartbeat.check()
                 tensors = self.runner.checkpoints.load(path, sha256)
         return tensors
 
     def between_batches(self) -> None:
-        self.pulse.check()
+        self.heartbeat.check()
         self.journal.catch_up()
-        if self.pulse.asked():
+        if self.heartbeat.prediction_waiting():
             self.runner.predictor.answer_waiting()
 
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Checkpoint first: an epoch that SQL knows can always be gone on from."""
         tracing.ended("train epoch", {"epoch": metrics.epoch, "loss": metrics.loss}, seconds=metrics.epoch_seconds)
         checkpoint = self.save(training, metrics.epoch)
-        self.pulse.progressed()
+        self.heartbeat.record_progress()
         self.journal.record(Entry(metrics, training.layers, checkpoint))
 
     def save(self, training: Training, epoch: int) -> CheckpointFile | None:

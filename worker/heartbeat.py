@@ -1,4 +1,4 @@
-"""The sign of life of a job in training, on a thread and a connection of its own."""
+"""The heartbeat of a job in training: renews its lease, on a thread and a connection of its own."""
 
 import logging
 import os
@@ -17,33 +17,32 @@ from worker.death_cause import STALLED_STATUS
 
 log = logging.getLogger(__name__)
 
-CANCEL_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
 STALLED_AFTER_MEDIANS = 10
 SUSPENDED_AFTER_SECONDS = 5.0
-"""A beat that comes so late comes from a process that was suspended, or waited for the database."""
+"""A round that begins so late belongs to a process that was suspended, or waited for the database."""
 
 
 class Cancelled(Exception):
-    """A client asked to cancel the job."""
+    """A client has cancelled the job."""
 
 
 class Draining(Exception):
-    """The worker is to stop; another one goes on with the job."""
+    """The worker shuts down; another worker will resume the job."""
 
 
-def leave() -> None:
-    """End the process at once: a thread that hangs in native code hears of nothing else."""
+def exit_process() -> None:
+    """End the process at once, also while a thread hangs in native code."""
     os._exit(STALLED_STATUS)
 
 
-class Pulse:
-    """Renews a lease while training, and learns of cancellation, of a lost lease, of draining and of predictions.
+class Heartbeat:
+    """Renews a lease during training, and polls for cancellation, a lost lease and predictions.
 
-    After an outage of the database it renews the lease before anything else is written, which `in_contact` tells.
+    After an outage of the database, while `connected` is false, it renews the lease before anything else is written.
 
-    It watches over progress too: where no epoch has ended for `stalled_seconds`, or ten times as long as one takes, the
-    training hangs, and its process ends so that another one can go on. It ends too where the lease can no longer be
-    renewed because of an error that nobody expected.
+    It ends the process, so that another one can resume the job, when no epoch has ended for `stalled_seconds` or for
+    ten times the usual duration, and when an unexpected error keeps it from renewing the lease.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Pulse:
         draining: threading.Event,
         *,
         stalled_seconds: float = 1800,
-        leave: Callable[[], None] = leave,
+        exit_process: Callable[[], None] = exit_process,
     ) -> None:
         self._sessions = sessions
         self._lease = lease
@@ -63,18 +62,18 @@ class Pulse:
         self._heartbeat_seconds = heartbeat_seconds
         self._draining = draining
         self._stalled_seconds = stalled_seconds
-        self._leave = leave
-        self._progressed_at = self._beaten_at = monotonic()
+        self._exit_process = exit_process
+        self._progressed_at = self._polled_at = monotonic()
         self._epoch_seconds: list[float] = []
         self._renewed_at = monotonic()
-        self._in_contact = True
-        self._asked = False
+        self._connected = True
+        self._prediction_waiting = False
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(
-            target=copy_context().run,  # what it logs is about this job
-            args=(self._run,),
-            name=f"pulse-{lease.job_id}",
+            target=copy_context().run,  # its log lines carry the job's fields
+            args=(self.run,),
+            name=f"heartbeat-{lease.job_id}",
             daemon=True,
         )
 
@@ -87,91 +86,92 @@ class Pulse:
         self._thread.join()
 
     def check(self) -> None:
-        """Called between batches.
+        """Stop the training between two batches where there is a reason to.
 
         Raises:
-            Cancelled, Fenced, Draining: the training is to stop here, for this reason.
+            Cancelled, Fenced, Draining: the reason.
         """
         if self._interruption is not None:
             raise self._interruption
         if self._draining.is_set():
             raise Draining
 
-    def progressed(self) -> None:
-        """Called after every epoch."""
+    def record_progress(self) -> None:
+        """Note the end of an epoch."""
         before, self._progressed_at = self._progressed_at, monotonic()
         self._epoch_seconds.append(self._progressed_at - before)
 
-    def asked(self) -> bool:
-        """Whether a client waits for a prediction that no idle process took; said once, until it is looked again."""
-        asked, self._asked = self._asked, False
-        return asked
+    def prediction_waiting(self) -> bool:
+        """Whether the last poll found a prediction that no idle process took; true once for each poll."""
+        waiting, self._prediction_waiting = self._prediction_waiting, False
+        return waiting
 
     @property
-    def in_contact(self) -> bool:
+    def connected(self) -> bool:
         """False from an outage of the database until the lease has been renewed after it."""
-        return self._in_contact
+        return self._connected
 
-    def lose_contact(self) -> None:
-        """Called by who met an outage of the database elsewhere."""
-        self._in_contact = False
+    def disconnect(self) -> None:
+        """Note an outage of the database that the training thread has met."""
+        self._connected = False
 
-    def _run(self) -> None:
-        """Beat until the job ends. A training that nobody watches over must not go on: then its process ends."""
+    def run(self) -> None:
+        """Run until the job ends. Training without a heartbeat must not go on: an error here ends the process."""
         try:
-            self._beat_until_stopped()
+            self.run_until_stopped()
         except BaseException:
-            log.critical("job %s: no heartbeat any more, this process ends", self._lease.job_id, exc_info=True)
-            self._leave()
+            log.critical("job %s: the heartbeat has failed, this process exits", self._lease.job_id, exc_info=True)
+            self._exit_process()
 
-    def _beat_until_stopped(self) -> None:
-        while self._interruption is None and not self._stopped.wait(CANCEL_POLL_SECONDS):
-            before, self._beaten_at = self._beaten_at, monotonic()
-            self._forgive_suspension(self._beaten_at - before)
-            self._watch_progress()
+    def run_until_stopped(self) -> None:
+        while self._interruption is None and not self._stopped.wait(POLL_SECONDS):
+            before, self._polled_at = self._polled_at, monotonic()
+            self.discount_suspension(self._polled_at - before)
+            self.exit_when_stalled()
             try:
-                self._beat()
+                self.renew_and_poll()
             except DatabaseUnavailable as error:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
-                self._in_contact = False
-                self._progressed_at = monotonic()  # to wait for the database is not to hang
+                self._connected = False
+                self._progressed_at = monotonic()  # waiting for the database is not stalling
             except Fenced:
                 self._interruption = Fenced
             except Exception:
                 if monotonic() - self._renewed_at > self._lease_seconds:  # another worker may have the job
                     raise
-                log.exception("job %s: a heartbeat failed, the next one may not", self._lease.job_id)
+                log.exception("job %s: a heartbeat failed, the next one follows", self._lease.job_id)
 
-    def _beat(self) -> None:
-        if not self._in_contact or monotonic() - self._renewed_at >= self._heartbeat_seconds:
-            self._renew()
-        if self._look().needs_renewal:
-            self._renew()
+    def renew_and_poll(self) -> None:
+        if not self._connected or monotonic() - self._renewed_at >= self._heartbeat_seconds:
+            self.renew()
+        if self.poll_cancellation().needs_renewal:
+            self.renew()
 
-    def _forgive_suspension(self, seconds: float) -> None:
-        """To be suspended, with the whole machine or alone, is not to hang."""
+    def discount_suspension(self, seconds: float) -> None:
+        """Leave a suspension of the process or the machine out of the time without progress."""
         if seconds > SUSPENDED_AFTER_SECONDS:
             self._progressed_at += seconds
 
-    def _watch_progress(self) -> None:
+    def exit_when_stalled(self) -> None:
         usual = median(self._epoch_seconds) if self._epoch_seconds else 0.0
-        silent = self._beaten_at - self._progressed_at
+        silent = self._polled_at - self._progressed_at
         if silent > max(self._stalled_seconds, STALLED_AFTER_MEDIANS * usual):
-            log.critical("job %s: no epoch for %.0f s, this process ends", self._lease.job_id, silent)
-            self._leave()
+            log.critical("job %s: no epoch for %.0f s, this process exits", self._lease.job_id, silent)
+            self._exit_process()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         with self._sessions.begin() as session:
             leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)
         self._renewed_at = monotonic()
-        self._in_contact = True
+        self._connected = True
 
-    def _look(self) -> LeaseStatus:
+    def poll_cancellation(self) -> LeaseStatus:
+        """Read the lease's status, whether a client has cancelled, and whether a prediction waits."""
         with self._sessions.read() as session:
-            standing = leases.check(
+            status = leases.check(
                 session, self._lease, lease_seconds=self._lease_seconds, heartbeat_seconds=self._heartbeat_seconds
             )
-            self._asked = predictions.waiting(session)
-        if standing.cancel_requested:
+            self._prediction_waiting = predictions.waiting(session)
+        if status.cancel_requested:
             self._interruption = Cancelled
-        return standing
+        return status

@@ -1,4 +1,4 @@
-"""Epochs on their way to SQL, in order. While the database is away training goes on, and they wait here."""
+"""Epochs on their way to SQL, in order. During an outage of the database training goes on, and they wait here."""
 
 import logging
 from collections import deque
@@ -11,14 +11,14 @@ from db.leases import Lease
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
 from jobs.metrics import EpochMetrics, LayerMetrics
-from worker.heartbeat import Pulse
+from worker.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """All that one epoch leaves behind; the checkpoint is a file already."""
+    """The results of one epoch; the checkpoint is a file already."""
 
     metrics: EpochMetrics
     layers: Sequence[LayerMetrics]
@@ -26,43 +26,42 @@ class Entry:
 
 
 class Journal:
-    """What an attempt has trained and SQL does not know yet.
+    """Holds the epochs of an attempt that are not in SQL yet.
 
-    After an outage the pulse renews the lease first; only then is anything written here, and nothing at all where the
-    lease was lost.
+    After an outage the heartbeat renews the lease first; nothing is written before that, or when the lease was lost.
     """
 
-    def __init__(self, sessions: Sessions, lease: Lease, pulse: Pulse, delete: Callable[[str], None]) -> None:
+    def __init__(self, sessions: Sessions, lease: Lease, heartbeat: Heartbeat, delete: Callable[[str], None]) -> None:
         self._sessions = sessions
         self._lease = lease
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._delete = delete
         self._entries: deque[Entry] = deque()
 
     def record(self, entry: Entry) -> None:
-        """Write this epoch, at once or when the database is back. Raises Fenced when the lease is lost."""
+        """Write this epoch, now or after the outage. Raises Fenced when the lease is lost."""
         self._entries.append(entry)
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Write what waits, as far as the database answers; cheap where nothing waits or nothing can be written.
+        """Write the waiting epochs as far as the database answers; cheap when there are none, or during an outage.
 
         Raises:
             Fenced: the lease is lost.
         """
-        if not self._entries or not self._pulse.in_contact:
+        if not self._entries or not self._heartbeat.connected:
             return
         try:
             self.write_all()
         except DatabaseUnavailable as error:
             log.warning("job %s: %d epochs wait for the database: %s", self._lease.job_id, len(self._entries), error)
-            self._pulse.lose_contact()
+            self._heartbeat.disconnect()
 
     def write_all(self) -> None:
-        """Write what waits.
+        """Write the waiting epochs.
 
         Raises:
-            DatabaseUnavailable: the rest waits on.
+            DatabaseUnavailable: the rest keeps waiting.
             Fenced: the lease is lost.
         """
         while self._entries:
@@ -74,11 +73,11 @@ class Journal:
                 stale = checkpoints.forget_stale(session, self._lease.job_id) if entry.checkpoint else []
             self._entries.popleft()
             for path in stale:
-                self._forget(path)
+                self.delete_file(path)
 
-    def _forget(self, path: str) -> None:
+    def delete_file(self, path: str) -> None:
         try:
             self._delete(path)
         except OSError:
-            # It lies there until the job is deleted, with the folder it lies in.
+            # The file goes with the job's folder when the job is deleted.
             log.exception("job %s: %s could not be deleted", self._lease.job_id, path)

@@ -222,14 +222,14 @@ GUARDS = (
     Guard(
         "a training that hangs is ended",
         "worker/heartbeat.py",
-        "            self._watch_progress()\n            try:\n",
+        "            self.exit_when_stalled()\n            try:\n",
         "            try:\n",
         (RUN_TESTS, "stalled"),
     ),
     Guard(
         "an outage is not taken for a hang",
         "worker/heartbeat.py",
-        "                self._progressed_at = monotonic()  # to wait for the database is not to hang\n",
+        "                self._progressed_at = monotonic()  # waiting for the database is not stalling\n",
         "",
         (RUN_TESTS, "not_stalling"),
     ),

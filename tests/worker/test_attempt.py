@@ -19,7 +19,7 @@ from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from tests.support.outage import Outage
 from worker.attempt import Runner, run
-from worker.heartbeat import Pulse
+from worker.heartbeat import Heartbeat
 from worker.predictor import Predictor
 
 
@@ -144,12 +144,12 @@ class Scene:
 
 @pytest.fixture
 def scene(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr("worker.heartbeat.CANCEL_POLL_SECONDS", 0.01)
+    monkeypatch.setattr("worker.heartbeat.POLL_SECONDS", 0.01)
     return Scene(sessions)
 
 
 def until_noticed(training: FakeTraining) -> None:
-    """Train on, batch by batch, until the pulse tells this training to stop."""
+    """Train on, batch by batch, until the heartbeat tells this training to stop."""
     for _ in range(2000):
         training.between_batches()
         threading.Event().wait(0.005)
@@ -316,11 +316,11 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(scene: Scene) -> No
     assert (job.state, job.lease_owner, job.attempt, job.epochs_done) == ("running", "worker/2", 2, 1)
 
 
-def test_the_pulse_renews_the_lease(scene: Scene) -> None:
+def test_a_heartbeat_renews_the_lease(scene: Scene) -> None:
     claimed = scene.claim()
     with scene.sessions.begin() as session:
         session.execute(update(Job).values(lease_expires_at=Job.created_at))
-    with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
+    with Heartbeat(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
         for _ in range(500):
             job = scene.job(claimed.lease.job_id)
             if job.lease_expires_at is not None and job.lease_expires_at > job.created_at:
@@ -337,9 +337,11 @@ def test_a_training_without_an_epoch_for_long_has_stalled(
 ) -> None:
     claimed = scene.claim()
     stalled = threading.Event()
-    pulse = Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, leave=stalled.set)
-    pulse._epoch_seconds = epoch_seconds
-    with pulse:
+    heartbeat = Heartbeat(
+        scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.1, exit_process=stalled.set
+    )
+    heartbeat._epoch_seconds = epoch_seconds
+    with heartbeat:
         assert stalled.wait(2 if stalls else 0.5) is stalls
 
 
@@ -356,7 +358,7 @@ def test_a_heartbeat_that_meets_a_bug_is_followed_by_others(
         fine.set()
 
     monkeypatch.setattr(leases, "heartbeat", failing)
-    with Pulse(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
+    with Heartbeat(scene.sessions, claimed.lease, 60, 0.01, scene.draining):
         assert fine.wait(60)
     assert [record.levelname for record in caplog.records if "heartbeat failed" in record.message] == ["ERROR"] * 3
 
@@ -391,7 +393,7 @@ def test_a_training_without_a_heartbeat_does_not_go_on(
 
     claimed, left = scene.claim(), threading.Event()
     monkeypatch.setattr(leases, "heartbeat", failing)
-    with Pulse(scene.sessions, claimed.lease, 0.05, 0.01, scene.draining, leave=left.set):
+    with Heartbeat(scene.sessions, claimed.lease, 0.05, 0.01, scene.draining, exit_process=left.set):
         assert left.wait(60)
 
 
@@ -407,7 +409,7 @@ def test_a_process_that_was_suspended_has_not_stalled(scene: Scene, monkeypatch:
     asleep: list[float] = []
     monkeypatch.setattr(predictions, "waiting", looking)
     monkeypatch.setattr("worker.heartbeat.monotonic", lambda: monotonic() + sum(asleep))
-    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=1800, leave=left.set):
+    with Heartbeat(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=1800, exit_process=left.set):
         assert all(looked.acquire(timeout=60) for _ in range(10))
     assert not left.is_set()
 
@@ -417,7 +419,7 @@ def test_a_worker_that_comes_back_to_a_lost_lease_has_not_crashed(scene: Scene) 
         if epoch == 2 and len(scene.trainings) <= 3:
             with scene.sessions.begin() as session:
                 session.execute(update(Job).values(lease_expires_at=Job.created_at))
-            while scene.job(job_id).state == "running":  # the pulse may have renewed it just then
+            while scene.job(job_id).state == "running":  # the heartbeat may have renewed it just then
                 with scene.sessions.begin() as session:
                     session.execute(update(Job).values(lease_expires_at=Job.created_at))
                     queue.reap(session)
@@ -503,7 +505,9 @@ def test_a_worker_told_to_stop_in_an_outage_stops_and_leaves_the_job_to_its_leas
 def test_waiting_for_the_database_is_not_stalling(scene: Scene, outage: Outage) -> None:
     claimed = scene.claim()
     stalled = threading.Event()
-    with Pulse(scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.3, leave=stalled.set):
+    with Heartbeat(
+        scene.sessions, claimed.lease, 60, 10, scene.draining, stalled_seconds=0.3, exit_process=stalled.set
+    ):
         outage.begin()
         assert not stalled.wait(1)
         outage.end()
