@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from worker import tasks
-from worker.attempt import Runner, run
+from worker.attempt import work_on
+from worker.trainer import Trainer
 
 
-def run_noting(job_id: str, runner: Runner, *, carrier: Mapping[str, str] | None = None) -> None:
+def work_and_note(job_id: str, trainer: Trainer, *, carrier: Mapping[str, str] | None = None) -> None:
     def prepare(spec: Any, between_batches: Callable[[], None]) -> Any:
-        return runner.prepare(spec, noted_once(spec.metadata["number"], between_batches))
+        return trainer.prepare(spec, note_once(spec.metadata["number"], between_batches))
 
-    run(job_id, replace(runner, prepare=prepare), carrier=carrier)
+    work_on(job_id, replace(trainer, prepare=prepare), carrier=carrier)
 
 
-def noted_once(number: str, between_batches: Callable[[], None]) -> Callable[[], None]:
+def note_once(number: str, between_batches: Callable[[], None]) -> Callable[[], None]:
     path = Path(os.environ["BENCH_FOLDER"]) / number
 
     def check() -> None:
@@ -29,4 +30,4 @@ def noted_once(number: str, between_batches: Callable[[], None]) -> Callable[[],
     return check
 
 
-vars(tasks)["run"] = run_noting  # the name that the task calls
+vars(tasks)["work_on"] = work_and_note  # the name that the task calls

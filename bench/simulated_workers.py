@@ -20,9 +20,10 @@ from db.checkpoints import CheckpointFile
 from db.session import Sessions
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
-from worker.attempt import Runner, run
+from worker.attempt import work_on
 from worker.predictor import Predictor
 from worker.registration import Presence
+from worker.trainer import Trainer
 
 CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
 CONNECTIONS = 3  # of a worker in training: the job's, the heartbeat's, the presence's
@@ -179,10 +180,10 @@ def training(
     presence = Presence(sessions, owner, "clock", interval_seconds=10)
     while not draining.is_set() and (job_id := hints.take()):
         clock = Clock(notes, epoch_seconds)
-        runner = Runner(sessions, owner, Checkpoints(), clock.prepare, predictor, draining=draining)
+        trainer = Trainer(sessions, owner, Checkpoints(), clock.prepare, predictor, draining=draining)
         with presence.working_on(job_id):
             clock.hinted_at = monotonic()
-            run(job_id, runner)
+            work_on(job_id, trainer)
             if clock.evaluated_at:
                 notes.add("succeed", monotonic() - clock.evaluated_at)
     timer.cancel()

@@ -18,31 +18,32 @@ from celery.signals import setup_logging, worker_process_init
 from broker.app import PREDICT, TRAIN
 from db.session import connect
 from runtime import logs, settings, tracing
-from worker.attempt import Runner, run
+from worker.attempt import work_on
 from worker.predictor import Predictor
 from worker.registration import Presence
+from worker.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     """What a child process keeps from job to job."""
 
-    runner: Runner
+    trainer: Trainer
     presence: Presence
 
 
 @shared_task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def train_job(task: Any, job_id: str) -> None:  # noqa: ANN401  # Celery has no types
     process = this_process(task.request.hostname)
-    with drained_by_sigterm(process.runner.draining), process.presence.working_on(job_id):
-        run(job_id, process.runner, carrier=carrier_of(task))
+    with drained_by_sigterm(process.trainer.draining), process.presence.working_on(job_id):
+        work_on(job_id, process.trainer, carrier=carrier_of(task))
     tracing.flush()
 
 
 @shared_task(name=PREDICT, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
 def predict_digit(task: Any, prediction_id: str) -> None:  # noqa: ANN401  # Celery has no types
     with tracing.span("predict", {"prediction_id": prediction_id}, carrier=carrier_of(task)):
-        this_process(task.request.hostname).runner.predictor.answer(prediction_id)
+        this_process(task.request.hostname).trainer.predictor.answer(prediction_id)
 
 
 def carrier_of(task: Any) -> dict[str, str]:  # noqa: ANN401  # Celery has no types
@@ -78,7 +79,7 @@ def this_process(hostname: str) -> Process:
     sessions = connect(configured.database, pool_size=4, goes_first=True)
     owner = f"{hostname}/{os.getpid()}"
     checkpoints = Checkpoints(configured.checkpoints)
-    runner = Runner(
+    trainer = Trainer(
         sessions=sessions,
         owner=owner,
         checkpoints=checkpoints,
@@ -89,7 +90,7 @@ def this_process(hostname: str) -> Process:
         stalled_seconds=configured.stalled_seconds,
     )
     device = device_name(choose_device("auto"))
-    return Process(runner, Presence(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))
+    return Process(trainer, Presence(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))
 
 
 @contextmanager

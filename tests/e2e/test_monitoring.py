@@ -114,11 +114,11 @@ def test_the_ids_lead_from_the_request_to_the_training(done: Done) -> None:
     (access,) = [line for line in done.lines() if line.get("request_id") == "the-submit" and "route" in line]
     assert (access["route"], access["status"], access["trace_id"]) == ("/v1/jobs", 202, accepted["trace_id"])
     (started,) = [line for line in done.lines() if line["event"] == "job started"]
-    (left,) = [line for line in done.lines() if line["event"] == "job left"]
-    for line in (started, left):
+    (ended,) = [line for line in done.lines() if line["event"] == "attempt ended"]
+    for line in (started, ended):
         assert (line["job_id"], line["attempt"]) == (done.job_id, 1)
         assert line["worker"].startswith("worker-")
-    assert left["how"] == "succeed"
+    assert ended["how"] == "succeed"
     assert started["trace_id"] == accepted["trace_id"]
 
 

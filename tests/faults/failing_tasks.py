@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from worker import attempt, tasks
+from worker import tasks
+from worker.attempt import Attempt
 from worker.journal import Journal
+from worker.trainer import Trainer
 
 FOLDER = Path(os.environ["FAULTS_FOLDER"])
 LESS_THAN_A_CHECKPOINT_BYTES = 8_000_000
@@ -50,25 +52,25 @@ def around(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-original_run, original_to_its_end = tasks.run, attempt.Run.to_its_end
+original_work_on, original_execute = tasks.work_on, Attempt.execute
 
 
-def failing_run(job_id: str, runner: attempt.Runner, **traced: Any) -> None:
+def failing_work_on(job_id: str, trainer: Trainer, **traced: Any) -> None:
     trouble, _, point = (FOLDER / f"{job_id}.point").read_text().rpartition(", ")
     present.update(job=job_id, trouble=trouble, point=point)
     if trouble == "full disk" and not spent():
         resource.setrlimit(resource.RLIMIT_FSIZE, (LESS_THAN_A_CHECKPOINT_BYTES, resource.RLIM_INFINITY))
     reach("before claim")
-    original_run(job_id, runner, **traced)
+    original_work_on(job_id, trainer, **traced)
 
 
-def failing_to_its_end(self: attempt.Run) -> None:
+def failing_execute(self: Attempt) -> None:
     reach("after claim")
-    original_to_its_end(self)
+    original_execute(self)
 
 
-tasks.run = failing_run
-attempt.Run.to_its_end = failing_to_its_end  # type: ignore[method-assign]
+tasks.work_on = failing_work_on
+Attempt.execute = failing_execute  # type: ignore[method-assign]
 Journal.write_all = around("epoch commit", Journal.write_all)  # type: ignore[method-assign]
-attempt.Run.end = around("finish", attempt.Run.end)  # type: ignore[method-assign]
+Attempt.finish = around("finish", Attempt.finish)  # type: ignore[method-assign]
 Path.replace = around("checkpoint rename", Path.replace)  # type: ignore[method-assign]

@@ -56,7 +56,7 @@ def test_a_worker_that_dies_at_any_point_loses_and_doubles_nothing(
     assert (hopeless.error_code, hopeless.attempt, hopeless.epochs_done) == ("worker_crashed_repeatedly", 3, 0)
     log = (tmp_path / "worker.log").read_text()
     assert f"job {jobs['full disk, after epoch commit']}: epoch 1 has no checkpoint" in log
-    assert "does not hold the bytes that were saved; going back one" in log
+    assert "does not hold the bytes that were saved; trying the one before it" in log
 
 
 def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(

@@ -18,9 +18,10 @@ from jobs.errors import CheckpointDamaged, Diverged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from tests.support.outage import Outage
-from worker.attempt import Runner, run
+from worker.attempt import work_on
 from worker.heartbeat import Heartbeat
 from worker.predictor import Predictor
+from worker.trainer import Trainer
 
 
 def nothing(_: int) -> None: ...
@@ -115,11 +116,11 @@ class Scene:
         assert claimed is not None
         return claimed
 
-    def runner(self, owner: str) -> Runner:
-        return Runner(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
+    def trainer(self, owner: str) -> Trainer:
+        return Trainer(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
 
     def run(self, job_id: str, owner: str = "worker/1") -> Job:
-        run(job_id, self.runner(owner))
+        work_on(job_id, self.trainer(owner))
         return self.job(job_id)
 
     def job(self, job_id: str) -> Job:
@@ -242,7 +243,7 @@ def test_storage_that_is_away_is_waited_for_and_then_done_without(
     def note(epoch: int) -> None:
         trained.append(epoch)
 
-    monkeypatch.setattr("worker.attempt.STORAGE_BACK_WITHIN_SECONDS", patience)
+    monkeypatch.setattr("worker.retries.STORAGE_SECONDS", patience)
     trained: list[int] = []
     scene.before = drain_in_epoch_three
     job_id = scene.submit(epochs=4)
@@ -293,7 +294,7 @@ def test_a_diverged_job_fails_with_its_epochs_kept(scene: Scene) -> None:
     assert [epoch for epoch, _, _ in scene.history(job.id)] == [1]
 
 
-def test_an_error_without_a_name_fails_the_job_and_says_what_it_was(scene: Scene) -> None:
+def test_an_unexpected_error_fails_the_job_and_says_what_it_was(scene: Scene) -> None:
     def bug(epoch: int) -> None:
         raise ZeroDivisionError(f"in epoch {epoch}")
 
@@ -493,10 +494,10 @@ def test_a_worker_told_to_stop_in_an_outage_stops_and_leaves_the_job_to_its_leas
             outage.begin()
             scene.draining.set()
 
-    monkeypatch.setattr("worker.attempt.DRAINED_WITHIN_SECONDS", 0.5)
+    monkeypatch.setattr("worker.retries.DRAIN_SECONDS", 0.5)
     scene.before = stop_in_the_outage
     job_id = scene.submit(epochs=3)
-    run(job_id, scene.runner("worker/1"))
+    work_on(job_id, scene.trainer("worker/1"))
     outage.end()
     assert (scene.job(job_id).state, scene.job(job_id).lease_owner) == ("running", "worker/1")
 
