@@ -150,7 +150,7 @@ class Attempt:
         """Save a checkpoint, then the epoch: training can resume from every epoch that SQL knows."""
         tracing.ended("train epoch", {"epoch": metrics.epoch, "loss": metrics.loss}, seconds=metrics.epoch_seconds)
         checkpoint = self.save_checkpoint(training, metrics.epoch)
-        self.heartbeat.record_progress()
+        self.heartbeat.record_epoch()
         self.journal.record(Entry(metrics, training.layers, checkpoint))
 
     def save_checkpoint(self, training: Training, epoch: int) -> CheckpointFile | None:

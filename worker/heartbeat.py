@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from statistics import median
 from time import monotonic
 from typing import Self
 
@@ -14,13 +13,11 @@ from db.leases import Lease, LeaseStatus
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable, Fenced
 from worker.death_cause import STALLED_STATUS
+from worker.stall import StallWatch
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-STALLED_AFTER_MEDIANS = 10
-SUSPENDED_AFTER_SECONDS = 5.0
-"""A round that begins so late belongs to a process that was suspended, or waited for the database."""
 
 
 class Cancelled(Exception):
@@ -41,8 +38,8 @@ class Heartbeat:
 
     After an outage of the database, while `connected` is false, it renews the lease before anything else is written.
 
-    It ends the process, so that another one can resume the job, when no epoch has ended for `stalled_seconds` or for
-    ten times the usual duration, and when an unexpected error keeps it from renewing the lease.
+    It ends the process, so that another one can resume the job, when the training has stalled (worker/stall.py), and
+    when an unexpected error keeps it from renewing the lease.
     """
 
     def __init__(
@@ -61,10 +58,8 @@ class Heartbeat:
         self._lease_seconds = lease_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._draining = draining
-        self._stalled_seconds = stalled_seconds
+        self._stall_watch = StallWatch(stalled_seconds)
         self._exit_process = exit_process
-        self._progressed_at = self._polled_at = monotonic()
-        self._epoch_seconds: list[float] = []
         self._renewed_at = monotonic()
         self._connected = True
         self._prediction_waiting = False
@@ -96,10 +91,8 @@ class Heartbeat:
         if self._draining.is_set():
             raise Draining
 
-    def record_progress(self) -> None:
-        """Note the end of an epoch."""
-        before, self._progressed_at = self._progressed_at, monotonic()
-        self._epoch_seconds.append(self._progressed_at - before)
+    def record_epoch(self) -> None:
+        self._stall_watch.record_epoch()
 
     def prediction_waiting(self) -> bool:
         """Whether the last poll found a prediction that no idle process took; true once for each poll."""
@@ -125,15 +118,13 @@ class Heartbeat:
 
     def run_until_stopped(self) -> None:
         while self._interruption is None and not self._stopped.wait(POLL_SECONDS):
-            before, self._polled_at = self._polled_at, monotonic()
-            self.discount_suspension(self._polled_at - before)
             self.exit_when_stalled()
             try:
                 self.renew_and_poll()
             except DatabaseUnavailable as error:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
                 self._connected = False
-                self._progressed_at = monotonic()  # waiting for the database is not stalling
+                self._stall_watch.restart()  # waiting for the database is not stalling
             except Fenced:
                 self._interruption = Fenced
             except Exception:
@@ -147,16 +138,10 @@ class Heartbeat:
         if self.poll_cancellation().needs_renewal:
             self.renew()
 
-    def discount_suspension(self, seconds: float) -> None:
-        """Leave a suspension of the process or the machine out of the time without progress."""
-        if seconds > SUSPENDED_AFTER_SECONDS:
-            self._progressed_at += seconds
-
     def exit_when_stalled(self) -> None:
-        usual = median(self._epoch_seconds) if self._epoch_seconds else 0.0
-        silent = self._polled_at - self._progressed_at
-        if silent > max(self._stalled_seconds, STALLED_AFTER_MEDIANS * usual):
-            log.critical("job %s: no epoch for %.0f s, this process exits", self._lease.job_id, silent)
+        seconds = self._stall_watch.find_stall()
+        if seconds is not None:
+            log.critical("job %s: no epoch for %.0f s, this process exits", self._lease.job_id, seconds)
             self._exit_process()
 
     def renew(self) -> None:

@@ -41,7 +41,8 @@ class Guard:
 
 RACES = "tests/faults/test_races.py"
 JOB_TESTS, LEASE_TESTS, QUEUE_TESTS = "tests/db/test_jobs.py", "tests/db/test_leases.py", "tests/db/test_queue.py"
-RUN_TESTS, RECONCILER_TESTS, E2E = "tests/worker/test_attempt.py", "tests/broker/test_reconciler.py", "tests/e2e"
+ATTEMPT_TESTS, HEARTBEAT_TESTS = "tests/worker/test_attempt.py", "tests/worker/test_heartbeat.py"
+RECONCILER_TESTS, E2E = "tests/broker/test_reconciler.py", "tests/e2e"
 
 GUARDS = (
     Guard(
@@ -105,7 +106,7 @@ GUARDS = (
         "worker/predictor.py",
         "        except Exception:\n",
         "        except EOFError:\n",
-        (RUN_TESTS, "goes_wrong and sqlite"),
+        ("tests/worker/test_predictor.py", "goes_wrong and sqlite"),
     ),
     Guard(
         "a prediction request is taken by one process at a time",
@@ -217,35 +218,35 @@ GUARDS = (
         "worker/heartbeat.py",
         "            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
         "            del session\n",
-        (RUN_TESTS, "renews"),
+        (HEARTBEAT_TESTS, "renews"),
     ),
     Guard(
         "a training that hangs is ended",
         "worker/heartbeat.py",
         "            self.exit_when_stalled()\n            try:\n",
         "            try:\n",
-        (RUN_TESTS, "stalled"),
+        (HEARTBEAT_TESTS, "stalled"),
     ),
     Guard(
         "an outage is not taken for a hang",
         "worker/heartbeat.py",
-        "                self._progressed_at = monotonic()  # waiting for the database is not stalling\n",
+        "                self._stall_watch.restart()  # waiting for the database is not stalling\n",
         "",
-        (RUN_TESTS, "not_stalling"),
+        (HEARTBEAT_TESTS, "not_stalling"),
     ),
     Guard(
         "a worker told to stop gives its job back",
         "worker/heartbeat.py",
         "            raise Draining\n",
         "            return\n",
-        (RUN_TESTS, "draining"),
+        (ATTEMPT_TESTS, "draining"),
     ),
     Guard(
         "an epoch trained in an outage is kept",
         "worker/journal.py",
         "            return\n        try:\n",
         "            self._entries.clear()\n            return\n        try:\n",
-        (RUN_TESTS, "goes_on_while"),
+        ("tests/worker/test_journal.py", "goes_on_while"),
     ),
     Guard(
         "a worker that is lost loses its job",

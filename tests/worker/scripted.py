@@ -1,0 +1,164 @@
+"""A worker on a real database whose training takes no time and does, before each epoch, what the test says."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from db import history, jobs, leases, predictions, queue
+from db.checkpoints import CheckpointFile
+from db.leases import Lease
+from db.models import Job, Prediction
+from db.session import Sessions
+from jobs.errors import CheckpointDamaged
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.spec import JobSpec
+from worker.attempt import work_on
+from worker.heartbeat import Heartbeat
+from worker.predictor import Predictor
+from worker.trainer import Trainer
+
+
+def do_nothing(_: int) -> None: ...
+
+
+class FakeTraining:
+    """Counts: the loss of an epoch says how many epochs this training has seen in all, restored ones included."""
+
+    def __init__(self, spec: JobSpec, between_batches: Callable[[], None], before: Callable[[int], None]) -> None:
+        self.spec = spec
+        self.between_batches = between_batches
+        self.before = before
+        self.epoch = 0
+        self.layers: Sequence[LayerMetrics] = ()
+
+    def state_dict(self) -> Mapping[str, Any]:
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, tensors: Mapping[str, Any]) -> None:
+        self.epoch = tensors["epoch"]
+
+    def epochs(self) -> Iterator[EpochMetrics]:
+        while self.epoch < self.spec.epochs:
+            self.before(self.epoch + 1)
+            self.between_batches()
+            self.epoch += 1
+            yield EpochMetrics(self.epoch, float(self.epoch), 0.5, 0.9, 0.5, 0.5, 0.9, 1e-3, 1.0, 1000.0)
+
+    def evaluate_on_test(self) -> Evaluation:
+        return Evaluation(0.1, 0.9, 0.98)
+
+    def train_until_stopped(self) -> None:
+        """Train on, batch by batch, until the heartbeat stops this training."""
+        for _ in range(2000):
+            self.between_batches()
+            threading.Event().wait(0.005)
+        pytest.fail("the training was never stopped")
+
+
+class FakeCheckpoints:
+    """Files in memory; `damaged` ones cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Mapping[str, Any]] = {}
+        self.damaged: set[str] = set()
+        self.full = False
+        self.undeletable = False
+        self.failing_loads = 0
+
+    def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        path = f"{job_id}/{epoch}-{attempt}"
+        self.files[path] = tensors
+        return CheckpointFile(epoch, attempt, path, "0" * 64, 1)
+
+    def load(self, path: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
+        if self.failing_loads > 0:
+            self.failing_loads -= 1
+            raise ConnectionRefusedError(path)
+        if path in self.damaged or path not in self.files:
+            raise CheckpointDamaged(path)
+        return self.files[path]
+
+    def delete(self, path: str) -> None:
+        if self.undeletable:
+            raise PermissionError(path)
+        del self.files[path]
+
+
+class ScriptedWorker:
+    def __init__(self, sessions: Sessions) -> None:
+        self.sessions = sessions
+        self.checkpoints = FakeCheckpoints()
+        self.before: Callable[[int], None] = do_nothing
+        """Called before each epoch, with its number."""
+        self.trainings: list[FakeTraining] = []
+        self.draining = threading.Event()
+        self.predictor = Predictor(
+            sessions, self.checkpoints, lambda _, tensors: lambda _: [float(tensors["epoch"])] * 10
+        )
+
+    def prepare(self, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[FakeTraining, Environment]:
+        self.trainings.append(FakeTraining(spec, between_batches, self.before))
+        return self.trainings[-1], Environment("cpu", "2", "3", 1, "0", "0" * 64)
+
+    def submit(self, **spec: Any) -> str:
+        with self.sessions.begin() as session:
+            return jobs.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
+
+    def train(self, job_id: str, owner: str = "worker/1") -> None:
+        trainer = Trainer(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
+        work_on(job_id, trainer)
+
+    def work_on(self, job_id: str, owner: str = "worker/1") -> Job:
+        self.train(job_id, owner)
+        return self.find(job_id)
+
+    def work_until(self, epoch: int, job_id: str) -> Job:
+        """Drain before this epoch, which gives the job back."""
+        self.before = lambda number: self.draining.set() if number == epoch else None
+        job = self.work_on(job_id)
+        self.draining.clear()
+        self.before = do_nothing
+        return job
+
+    def claim(self) -> Lease:
+        """Claim a new job, and train nothing."""
+        job_id = self.submit()
+        with self.sessions.begin() as session:
+            claim = leases.claim(session, job_id, "worker/1", lease_seconds=60)
+        assert claim is not None
+        return claim.lease
+
+    def make_heartbeat(
+        self, lease: Lease, *, lease_seconds: float = 60, heartbeat_seconds: float = 10, **options: Any
+    ) -> Heartbeat:
+        return Heartbeat(self.sessions, lease, lease_seconds, heartbeat_seconds, self.draining, **options)
+
+    def find(self, job_id: str) -> Job:
+        with self.sessions.read() as session:
+            return jobs.find(session, job_id)
+
+    def read_history(self, job_id: str) -> list[tuple[int, int, float]]:
+        """Epoch, attempt and loss of each epoch."""
+        with self.sessions.read() as session:
+            return [(row.epoch, row.attempt, row.loss) for row in history.read_epochs(session, job_id)]
+
+    def reap(self, owner: str) -> None:
+        """Take the job from this owner; again while a heartbeat holds the row, which `queue.reap` passes over."""
+        while True:
+            with self.sessions.begin() as session:
+                if queue.reap(session, owned_by=owner):
+                    return
+
+    def request_prediction(self, job_id: str) -> str:
+        with self.sessions.begin() as session:
+            return predictions.ask(session, job_id, [[0.0] * 28] * 28)
+
+    def find_prediction(self, prediction_id: str) -> Prediction:
+        with self.sessions.read() as session:
+            row = predictions.outcome(session, prediction_id)
+        assert row is not None
+        return row
