@@ -10,12 +10,12 @@ from torch import Generator, Tensor
 from jobs.errors import DeviceUnavailable, Diverged
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
-from worker.running_metrics import Tally
 from worker.training import diagnostics, memory, optimizers
 from worker.training.data import Examples, Mnist, split
 from worker.training.losses import LOSSES
 from worker.training.model import Network
 from worker.training.randomness import generator
+from worker.training.running_metrics import RunningMetrics
 
 CHUNK = {"cpu": 256, "cuda": 8192}
 """Images that go through the network between two calls of ``between_batches``: less than a second's work."""
@@ -124,37 +124,37 @@ class Training:
         order = torch.randperm(len(self.training), generator=generator("order", self.spec.seed, epoch))
         masks = generator("dropout", self.spec.seed, epoch, self.device)
         batches = torch.split(order.to(self.device), self.spec.batch_size)
-        tally = Tally(len(batches), self.device)
+        running = RunningMetrics(len(batches), self.device)
         for number, batch in enumerate(batches, start=1):
             if number == len(batches):
                 self.before_last_update = self._parameters()
-            self._step(self.training.take(batch), masks, tally)
+            self._step(self.training.take(batch), masks, running)
             if number % BATCHES_BETWEEN_CHECKS[self.device.type] == 0 or number == len(batches):
-                refuse_non_finite(tally, epoch)
-        return tally.means()
+                refuse_non_finite(running, epoch)
+        return running.compute_means()
 
-    def _step(self, batch: Examples, masks: Generator, tally: Tally) -> None:
+    def _step(self, batch: Examples, masks: Generator, running: RunningMetrics) -> None:
         """One update. The gradients of the chunks add up to the batch's, whose loss is the mean over its images."""
         self.optimizer.zero_grad()
-        tally.next_batch()
+        running.start_batch()
         for chunk in batch.chunks(CHUNK[self.device.type]):
             self.between_batches()
             logits = self._logits(chunk.images, masks)
             losses = LOSSES[self.spec.loss](logits, chunk.labels)
             torch.autograd.backward(losses.sum() / len(batch))
-            tally.add(losses, logits, chunk.labels)
+            running.add(losses, logits, chunk.labels)
         optimizers.clip(self.network.parameters(), self.spec.clip)
         self.optimizer.step()
 
     @torch.no_grad()
     def _evaluate(self, examples: Examples) -> Evaluation:
-        tally = Tally(1, self.device)
-        tally.next_batch()
+        running = RunningMetrics(1, self.device)
+        running.start_batch()
         for chunk in examples.chunks(CHUNK[self.device.type]):
             self.between_batches()
             logits = self._logits(chunk.images)
-            tally.add(LOSSES[self.spec.loss](logits, chunk.labels), logits, chunk.labels)
-        return tally.means()
+            running.add(LOSSES[self.spec.loss](logits, chunk.labels), logits, chunk.labels)
+        return running.compute_means()
 
     def _diagnose(self, epoch: int) -> list[LayerMetrics]:
         probe = self.training.first(diagnostics.PROBE_IMAGES)
@@ -190,8 +190,8 @@ def set_up(device: torch.device) -> None:
         torch.backends.cudnn.deterministic = True
 
 
-def refuse_non_finite(tally: Tally, epoch: int) -> None:
-    batch = tally.first_non_finite()
+def refuse_non_finite(running: RunningMetrics, epoch: int) -> None:
+    batch = running.find_non_finite()
     if batch is not None:
         raise Diverged(f"the training loss became NaN or infinite in epoch {epoch}, batch {batch}")
 
