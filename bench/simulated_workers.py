@@ -22,11 +22,11 @@ from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
 from worker.attempt import work_on
 from worker.predictor import Predictor
-from worker.registration import Presence
+from worker.registration import Registration
 from worker.trainer import Trainer
 
 CONTEXT = multiprocessing.get_context("fork")  # with SQLAlchemy's compiled statements, as a worker of some age has them
-CONNECTIONS = 3  # of a worker in training: the job's, the heartbeat's, the presence's
+CONNECTIONS = 3  # of a worker in training: the job's, the heartbeat's, the registration's
 READY_WITHIN_SECONDS = 3600.0
 NO_LIMIT = 1_000_000
 
@@ -177,11 +177,11 @@ def training(
     predictor = Predictor(sessions, Checkpoints(), lambda *_: never)
     timer = Timer(for_seconds, draining.set)
     timer.start()
-    presence = Presence(sessions, owner, "clock", interval_seconds=10)
+    registration = Registration(sessions, owner, "clock", interval_seconds=10)
     while not draining.is_set() and (job_id := hints.take()):
         clock = Clock(notes, epoch_seconds)
         trainer = Trainer(sessions, owner, Checkpoints(), clock.prepare, predictor, draining=draining)
-        with presence.working_on(job_id):
+        with registration.show_job(job_id):
             clock.hinted_at = monotonic()
             work_on(job_id, trainer)
             if clock.evaluated_at:

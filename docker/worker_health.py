@@ -1,4 +1,4 @@
-"""Exit status 0 when the worker of this container has lately reported to the database, 1 and a reason when not."""
+"""Health check of a container: status 0 when its worker has registered lately, else status 1 and the reason."""
 
 # ruff: noqa: INP001  # a script beside the Dockerfile, in no package
 
@@ -11,15 +11,15 @@ from jobs.errors import DatabaseUnavailable
 from runtime import settings
 
 
-def complaint(sessions: Sessions, hostname: str) -> str | None:
-    """What is wrong with the worker on this host. Its id is NAME@HOSTNAME/PROCESS, and each container is a host."""
+def find_problem(sessions: Sessions, hostname: str) -> str | None:
+    """Return what is wrong with the worker of this container. Its id is NAME@HOSTNAME/PROCESS."""
     try:
         with sessions.read() as session:
-            reported = {worker.id.rpartition("@")[2].rpartition("/")[0] for worker in workers.list_live(session)}
+            registered = {worker.id.rpartition("@")[2].rpartition("/")[0] for worker in workers.list_live(session)}
     except DatabaseUnavailable as error:
         return str(error)
-    return None if hostname in reported else f"no worker on {hostname} has reported lately"
+    return None if hostname in registered else f"no worker on {hostname} has registered lately"
 
 
 if __name__ == "__main__":
-    sys.exit(complaint(connect(settings.read().database, pool_size=1), socket.gethostname()))
+    sys.exit(find_problem(connect(settings.read().database, pool_size=1), socket.gethostname()))

@@ -1,13 +1,9 @@
 """The worker's parent process: consumes hints, hands them to its children, and watches over them. No torch here."""
 
-import fcntl
 import logging
 import os
 import signal
-import socket
-from pathlib import Path
-from typing import IO, Any
-from uuid import uuid4
+from typing import Any
 
 from celery.signals import setup_logging, task_failure, worker_shutting_down
 from celery.worker import state
@@ -19,25 +15,23 @@ from db import queue, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from runtime.settings import Settings
-from worker.death_cause import Causes
+from worker.death_cause import DeathCauses
+from worker.identity import acquire_name
 
 log = logging.getLogger(__name__)
 
-LONGEST_HOST = 200
-"""Characters of the machine's name: SQL keeps 255 of a worker's with its process."""
-
 
 def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
-    """Run until SIGTERM or SIGINT: then jobs in training are given back at the next batch.
+    """Run until SIGTERM or SIGINT; jobs in training are then given back at the next batch.
 
     `tasks` names the module that the children import.
     """
     sessions = connect(settings.database, pool_size=4, goes_first=True)
-    name, lock = sign_in(settings.data_dir / "workers")
+    name, lock = acquire_name(settings.data_dir / "workers")
     hints = CeleryHintQueue(settings.broker_url)
     with lock:
-        forget_former_life(sessions, name)
-        send_hints_at_once(sessions, hints)
+        release_previous_jobs(sessions, name)
+        send_hints_now(sessions, hints)
         watch_children(sessions, hints, name)
         reconciler = Reconciler(
             sessions, hints, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
@@ -46,42 +40,17 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
         consume(settings, name, tasks)
         reconciler.stop()
         sign_out(sessions, name)
-        send_hints_at_once(sessions, hints)  # for the jobs given back: another worker need not wait
+        send_hints_now(sessions, hints)  # for the jobs given back: another worker need not wait
 
 
-def sign_in(folder: Path) -> tuple[str, IO[str]]:
-    """A name nobody else holds, and the lock that proves it: who finds the lock free knows its last holder dead."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(1, 1000):
-        path = folder / f"{number}.lock"
-        lock = path.open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            continue
-        return name_in(lock), lock
-    raise RuntimeError(f"a thousand workers share {folder}")
-
-
-def name_in(lock: IO[str]) -> str:
-    """The name this lock stands for: made up once, so that no other machine has it."""
-    lock.seek(0)
-    name = lock.read()
-    if not name:
-        name = f"worker-{uuid4().hex[:8]}@{socket.gethostname()[:LONGEST_HOST]}"
-        lock.write(name)
-        lock.flush()
-    return name
-
-
-def forget_former_life(sessions: Sessions, name: str) -> None:
+def release_previous_jobs(sessions: Sessions, name: str) -> None:
+    """Release the jobs that this worker trained before it was started again."""
     while True:
         with sessions.begin() as session:
             reaped = queue.reap(session, owned_by=name, cause="it was started again")
             workers.sign_out(session, f"{name}/")
         for job_id in reaped:
-            log.warning("job %s was left behind by this worker's former life", job_id)
+            log.warning("job %s was lost when this worker ended before", job_id)
         if len(reaped) < queue.REAP_BATCH:
             return
 
@@ -94,38 +63,38 @@ def sign_out(sessions: Sessions, name: str) -> None:
         log.warning("this worker stays on the list for a while: %s", error)
 
 
-def send_hints_at_once(sessions: Sessions, hints: CeleryHintQueue) -> None:
-    """Not only when the reconciler comes round."""
+def send_hints_now(sessions: Sessions, hints: CeleryHintQueue) -> None:
+    """Send lost hints before the reconciler's next round."""
     try:
         send_lost_hints(sessions, hints)
     except (DatabaseUnavailable, BrokerUnavailable) as error:
-        log.warning("hints have to wait for the reconciler: %s", error)
+        log.warning("hints wait for the reconciler: %s", error)
 
 
 def watch_children(sessions: Sessions, hints: CeleryHintQueue, name: str) -> None:
-    """Celery's signals, connected weakly by default, are kept here as long as the process."""
-    causes = Causes()
+    """Connect Celery's signals for as long as the process lives; by default a connection is weak."""
+    causes = DeathCauses()
 
     def release_dead(exception: BaseException, **_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
         release_jobs_of_dead_children(sessions, name, causes.name(str(exception)))
-        send_hints_at_once(sessions, hints)
+        send_hints_now(sessions, hints)
 
     task_failure.connect(release_dead, weak=False)
     worker_shutting_down.connect(drain_children, weak=False)
 
 
 def release_jobs_of_dead_children(sessions: Sessions, name: str, cause: str) -> None:
-    """Faster than the lease: the parent knows its child dead."""
+    """Release them before their leases expire, because the parent knows that the child is dead."""
     try:
         with sessions.begin() as session:
             for owner in queue.list_lease_owners(session, name):
-                if not alive(int(owner.rpartition("/")[2])):
+                if not is_alive(int(owner.rpartition("/")[2])):
                     queue.reap(session, owned_by=owner, cause=cause)
     except DatabaseUnavailable as error:
-        log.warning("the lease of a dead child has to run out: %s", error)
+        log.warning("the lease of a dead child has to expire: %s", error)
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -139,12 +108,12 @@ def drain_children(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass w
             os.kill(request.worker_pid, signal.SIGTERM)
 
 
-def log_as_before(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
-    """Whoever answers this signal keeps Celery from setting up logging its own way."""
+def keep_logging(**_: Any) -> None:  # noqa: ANN401  # Celery's signals pass what they like
+    """Keep the logging as it is: Celery sets up its own only where nothing is connected to this signal."""
 
 
 def consume(settings: Settings, name: str, tasks: str) -> None:
-    setup_logging.connect(log_as_before, weak=False)
+    setup_logging.connect(keep_logging, weak=False)
     celery = create_consumer(settings.broker_url, include=[tasks])
     celery.worker_main(
         [

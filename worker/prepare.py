@@ -1,4 +1,4 @@
-"""A training on this machine: its device, its data, and the words that describe both."""
+"""The preparation of a training on this machine: its device, its data and their description."""
 
 import platform
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from worker.training import data
 from worker.training.train import Training, choose_device
 
 
-def use_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Pin the CPU threads of this process: a history depends on their number to the last bit."""
     torch.set_num_threads(threads)
 
 
-def use_gpu_of(child: int) -> None:
-    """Give each child of a worker a GPU of its own, as far as there are any."""
+def select_gpu(child: int) -> None:
+    """Give each child of a worker a GPU of its own, as far as there are enough."""
     gpus = torch.cuda.device_count()
     if gpus:
         torch.cuda.set_device(child % gpus)
 
 
 def prepare(mnist_dir: Path, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[Training, Environment]:
-    """A training at its beginning, and where it takes place.
+    """Return a training that has not begun, and a description of its environment.
 
     Raises:
         DeviceUnavailable: the spec asks for cuda and there is none.
@@ -35,12 +35,12 @@ def prepare(mnist_dir: Path, spec: JobSpec, between_batches: Callable[[], None])
     device = choose_device(spec.device)
     mnist = data.load(mnist_dir)
     training = Training(spec, mnist, device=device, between_batches=between_batches)
-    return training, describe(device, mnist.data_sha256)
+    return training, describe_environment(device, mnist.data_sha256)
 
 
-def describe(device: torch.device, data_sha256: str) -> Environment:
+def describe_environment(device: torch.device, data_sha256: str) -> Environment:
     return Environment(
-        device=device_name(device),
+        device=describe_device(device),
         torch=torch.__version__,
         python=platform.python_version(),
         threads=torch.get_num_threads(),
@@ -49,5 +49,5 @@ def describe(device: torch.device, data_sha256: str) -> Environment:
     )
 
 
-def device_name(device: torch.device) -> str:
+def describe_device(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else "cpu"

@@ -1,4 +1,4 @@
-"""What this worker process tells the others about itself: its device, and the job it trains."""
+"""The registration of this worker process in SQL: its device, and the job it trains."""
 
 import logging
 import threading
@@ -12,8 +12,8 @@ from jobs.errors import DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 
-class Presence:
-    """Reports at every change and every `interval_seconds`, on a thread of its own."""
+class Registration:
+    """Writes itself at every change and every `interval_seconds`, on a thread of its own."""
 
     def __init__(self, sessions: Sessions, worker_id: str, device: str, *, interval_seconds: float) -> None:
         self._sessions = sessions
@@ -22,26 +22,26 @@ class Presence:
         self._interval_seconds = interval_seconds
         self._job_id: str | None = None
         self._changed = threading.Event()
-        threading.Thread(target=self._report_forever, name="presence", daemon=True).start()
+        threading.Thread(target=self.write_forever, name="registration", daemon=True).start()
 
     @contextmanager
-    def working_on(self, job_id: str) -> Iterator[None]:
-        self._turn_to(job_id)
+    def show_job(self, job_id: str) -> Iterator[None]:
+        self.set_job(job_id)
         try:
             yield
         finally:
-            self._turn_to(None)
+            self.set_job(None)
 
-    def _turn_to(self, job_id: str | None) -> None:
+    def set_job(self, job_id: str | None) -> None:
         self._job_id = job_id
         self._changed.set()
 
-    def _report_forever(self) -> None:
+    def write_forever(self) -> None:
         while True:
             self._changed.clear()
             try:
                 with self._sessions.begin() as session:
                     workers.report(session, self._worker_id, device=self._device, job_id=self._job_id)
             except DatabaseUnavailable as error:
-                log.warning("this worker cannot report: %s", error)
+                log.warning("this worker cannot register: %s", error)
             self._changed.wait(self._interval_seconds)

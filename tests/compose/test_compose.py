@@ -416,7 +416,7 @@ def test_the_page_finds_plotly_in_what_slimming_leaves_of_it(tmp_path: Path, mon
     assert plotly_file() == script
 
 
-complaint = runpy.run_path(str(PROJECT / "docker" / "worker_health.py"))["complaint"]
+find_problem = runpy.run_path(str(PROJECT / "docker" / "worker_health.py"))["find_problem"]
 
 
 @pytest.fixture
@@ -428,21 +428,21 @@ def sessions(tmp_path: Path):
     sessions.close()
 
 
-def test_a_worker_is_healthy_once_it_has_reported(sessions: Sessions):
-    assert complaint(sessions, "0d5e")
+def test_a_worker_is_healthy_once_it_has_registered(sessions: Sessions):
+    assert find_problem(sessions, "0d5e")
 
     with sessions.begin() as session:
         workers.report(session, "worker-1f2e3d4c@0d5e/42", device="cpu", job_id=None)
 
-    assert complaint(sessions, "0d5e") is None
+    assert find_problem(sessions, "0d5e") is None
 
 
-def test_a_worker_is_not_healthy_for_another_ones_report(sessions: Sessions):
+def test_a_worker_is_not_healthy_for_another_ones_registration(sessions: Sessions):
     with sessions.begin() as session:
         workers.report(session, "worker-1f2e3d4c@0d5e/42", device="cpu", job_id=None)
 
-    assert complaint(sessions, "d5e")
+    assert find_problem(sessions, "d5e")
 
 
 def test_a_worker_without_a_database_is_not_healthy(tmp_path: Path):
-    assert complaint(connect(f"sqlite:///{tmp_path / 'no' / 'such.db'}"), "0d5e")
+    assert find_problem(connect(f"sqlite:///{tmp_path / 'no' / 'such.db'}"), "0d5e")

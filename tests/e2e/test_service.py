@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from tests.support.service import Service, service_on
-from worker.prepare import choose_device, device_name
+from worker.prepare import choose_device, describe_device
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -43,7 +43,7 @@ def test_a_job_is_trained_and_its_epochs_arrive_as_they_happen(service: Service)
     assert [seq for seq, _ in seen] == list(range(1, 8))
     job = service.job(job_id)
     assert (job["state"], job["error"]) == ("succeeded", None)
-    assert job["environment"]["device"] == device_name(choose_device("auto"))
+    assert job["environment"]["device"] == describe_device(choose_device("auto"))
     assert 0.1 < job["test"]["accuracy"] < 1
     rows = list(csv.DictReader(io.StringIO(service.http.get(f"/v1/jobs/{job_id}/history?format=csv").text)))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]

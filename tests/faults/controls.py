@@ -272,14 +272,14 @@ GUARDS = (
     Guard(
         "a worker's parent releases the job of a child that died",
         "worker/main.py",
-        '                if not alive(int(owner.rpartition("/")[2])):\n',
+        '                if not is_alive(int(owner.rpartition("/")[2])):\n',
         "                if not owner:\n",
         (E2E, "trainer_killed"),
     ),
     Guard(
-        "a worker that starts again releases what its former life held",
+        "a worker that starts again releases the jobs it had before",
         "worker/main.py",
-        "        forget_former_life(sessions, name)\n",
+        "        release_previous_jobs(sessions, name)\n",
         "",
         (E2E, "worker_killed"),
     ),

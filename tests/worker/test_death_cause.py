@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.death_cause import Causes
+from worker.death_cause import DeathCauses
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,13 @@ from worker.death_cause import Causes
     ],
 )
 def test_a_death_has_a_name(message: str, cause: str, tmp_path: Path) -> None:
-    assert Causes(tmp_path / "none").name(message) == cause
+    assert DeathCauses(tmp_path / "none").name(message) == cause
 
 
 def test_a_kill_by_the_kernel_for_memory_is_told_from_others(tmp_path: Path) -> None:
     events = tmp_path / "memory.events"
     events.write_text("low 0\noom 1\noom_kill 1\n")
-    causes = Causes(events)
+    causes = DeathCauses(events)
     killed = "Worker exited prematurely: signal 9 (SIGKILL) Job: 3."
     events.write_text("low 0\noom 2\noom_kill 2\n")
     assert causes.name(killed) == "host_oom"
