@@ -1,20 +1,21 @@
 """With a hand-written queue of hints: what is sent, and when."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import update
 
 from broker.reconciler import Reconciler, dispatch, reconcile
-from db import jobs, leases, queue
+from db import leases, queue
 from db.clock import after
 from db.models import Job, Prediction
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable
-from jobs.spec import JobSpec
 from tests.support.outage import Outage
+from tests.support.submitting import create_job, find_job
+from tests.support.waiting import wait_for
 
 
 class FakeHints:
@@ -35,10 +36,11 @@ class FakeHints:
             raise BrokerUnavailable
         return len(self.sent)
 
+    def send_prediction(self, prediction_id: str) -> None: ...
+
 
 def submit(sessions: Sessions, count: int) -> list[str]:
-    with sessions.begin() as session:
-        return [jobs.create(session, JobSpec(activation="relu"), max_unfinished=100)[0].id for _ in range(count)]
+    return [create_job(sessions) for _ in range(count)]
 
 
 def forget_hints(sessions: Sessions, seconds_ago: float) -> None:
@@ -100,8 +102,7 @@ def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Session
         leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     with pytest.raises(BrokerUnavailable):
         reconcile(sessions, FakeHints(capacity=0))
-    with sessions.read() as session:
-        assert jobs.find(session, job_id).state == "queued"
+    assert find_job(sessions, job_id).state == "queued"
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -118,7 +119,7 @@ def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     sleep(1.2)
     outage.end()
     back_at = monotonic()
-    until(lambda: state_of(sessions, job_id) == "queued")
+    wait_for(lambda: find_job(sessions, job_id).state == "queued", seconds=10)
     reconciler.stop()
     assert monotonic() - back_at > 1, "its lease had run out before the outage ended"
 
@@ -138,7 +139,7 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
     reconciler.start()
     assert all(rounds.acquire(timeout=60) for _ in range(3))
     reconciler.stop()
-    assert state_of(sessions, job_id) == "running"
+    assert find_job(sessions, job_id).state == "running"
 
 
 def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions) -> None:
@@ -147,7 +148,7 @@ def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions)
         leases.claim(session, job_id, "worker/1", lease_seconds=7200)
     reconcile(sessions, FakeHints(), lease_seconds=-1)
     reconcile(sessions, FakeHints())
-    assert state_of(sessions, job_id) == "queued"
+    assert find_job(sessions, job_id).state == "queued"
 
 
 def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,16 +158,4 @@ def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeyp
         with sessions.begin() as session:
             leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     reconcile(sessions, FakeHints())
-    assert {state_of(sessions, job_id) for job_id in ids} == {"queued"}
-
-
-def state_of(sessions: Sessions, job_id: str) -> str:
-    with sessions.read() as session:
-        return jobs.find(session, job_id).state
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 10
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.02)
+    assert {find_job(sessions, job_id).state for job_id in ids} == {"queued"}

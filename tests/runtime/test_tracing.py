@@ -10,6 +10,6 @@ print(*[name for name in sys.modules if name.startswith(("opentelemetry.sdk.trac
 """
 
 
-def test_without_a_collector_the_api_imports_nothing_that_traces():
+def test_without_a_collector_the_api_imports_nothing_that_traces() -> None:
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []

@@ -17,7 +17,9 @@ from storage import files
 from tests.support.names import NAMES
 
 
-def test_a_file_is_durable_before_it_has_its_name_and_the_name_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_is_durable_before_it_has_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events = []
     fsync, replace = os.fsync, Path.replace
 
@@ -37,7 +39,7 @@ def test_a_file_is_durable_before_it_has_its_name_and_the_name_after(tmp_path: P
     assert events == [tmp_path.name, ".name.partial", ".name.partial -> name", "job"]
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -49,7 +51,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert list((tmp_path / "job").iterdir()) == []
 
 
-def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path):
+def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path) -> None:
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / ".name.partial").touch()
 
@@ -60,7 +62,7 @@ def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_folder_of_any_name_holds_files(name: str, tmp_path: Path):
+def test_a_folder_of_any_name_holds_files(name: str, tmp_path: Path) -> None:
     folder_url = (tmp_path / name).as_uri()
     files.write(files.below(folder_url, "job/file"), b"content")
 
@@ -71,16 +73,16 @@ def test_a_folder_of_any_name_holds_files(name: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("path", ["/job", "../job", "job/../../x", "job//file", "./job", "job/", "", "file:///x"])
-def test_a_path_that_leads_elsewhere_names_nothing(path: str, checkpoints_url: str):
+def test_a_path_that_leads_elsewhere_names_nothing(path: str, checkpoints_url: str) -> None:
     with pytest.raises(FileNotFoundError, match="names nothing below"):
         files.below(checkpoints_url, path)
 
 
-def test_a_path_is_taken_literally(file_url: str):
+def test_a_path_is_taken_literally(file_url: str) -> None:
     assert files.local_path(files.below(file_url, "%2e%2e/x")) == files.local_path(file_url) / "%2e%2e" / "x"
 
 
-def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str):
+def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str) -> None:
     for name in ("job/one", "job/two", "job-2/one"):
         files.write(f"{checkpoints_url}/{name}", b"content")
 
@@ -93,13 +95,13 @@ def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str):
             files.read(f"{checkpoints_url}/job/{name}")
 
 
-def test_a_part_is_read(checkpoints_url: str):
+def test_a_part_is_read(checkpoints_url: str) -> None:
     files.write(f"{checkpoints_url}/name", b"0123456789")
 
     assert files.read(f"{checkpoints_url}/name", start=3, end=6) == b"345"
 
 
-def test_what_another_process_wrote_and_deleted_is_seen(s3_url: str):
+def test_what_another_process_wrote_and_deleted_is_seen(s3_url: str) -> None:
     """A listing or a miss is not remembered."""
     other = fsspec.filesystem("s3", skip_instance_cache=True)
     files.delete_folder(s3_url)
@@ -113,7 +115,7 @@ def test_what_another_process_wrote_and_deleted_is_seen(s3_url: str):
     assert not other.exists(f"{s3_url}/name")
 
 
-def test_any_thread_may_write_and_read(s3_url: str):
+def test_any_thread_may_write_and_read(s3_url: str) -> None:
     urls = [f"{s3_url}/{number}" for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(files.write, urls, (url.encode() for url in urls)))
@@ -134,7 +136,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_real_full_disk_leaves_what_was_there_and_nothing_else(full_disk: Path):
+def test_a_real_full_disk_leaves_what_was_there_and_nothing_else(full_disk: Path) -> None:
     url = f"{full_disk.as_uri()}/job"
     files.write(f"{url}/first", bytes(600_000))
 
@@ -146,7 +148,7 @@ def test_a_real_full_disk_leaves_what_was_there_and_nothing_else(full_disk: Path
     files.write(f"{url}/third", bytes(300_000))
 
 
-def test_a_write_that_the_system_cuts_short_leaves_nothing(tmp_path: Path):
+def test_a_write_that_the_system_cuts_short_leaves_nothing(tmp_path: Path) -> None:
     """Where nothing can be mounted, a limit on the size of files stands in for the full disk."""
     program = """
 import resource, signal, sys
@@ -167,7 +169,7 @@ except OSError as error:
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["first"]
 
 
-def test_a_name_that_cannot_be_had_leaves_nothing(file_url: str, tmp_path: Path):
+def test_a_name_that_cannot_be_had_leaves_nothing(file_url: str, tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "name").mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):
@@ -230,7 +232,7 @@ VERBS: Mapping[str, Callable[[str], object]] = {
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_is_an_os_error_and_never_a_missing_file(
     outage: str, aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.2)
     monkeypatch.setattr(files, "REQUEST_SECONDS", 0.2)
     with server_that_says(OUTAGES[outage]) as endpoint:
@@ -253,7 +255,7 @@ def error_of(verb: Callable[[str], object]) -> Exception | None:
 
 def test_a_server_that_hangs_is_waited_for_no_longer_than_is_said(
     aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.5)
     with server_that_says(b"") as endpoint:
         aws({"AWS_ENDPOINT_URL": endpoint})
@@ -264,7 +266,9 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_is_said(
     assert monotonic() - began < 30  # the library itself waits for a minute, and tries again
 
 
-def test_missing_credentials_are_an_os_error(aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch):
+def test_missing_credentials_are_an_os_error(
+    aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with server_that_says(b"") as endpoint:
         aws({"AWS_ENDPOINT_URL": endpoint})
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -273,7 +277,7 @@ def test_missing_credentials_are_an_os_error(aws: Callable[[Mapping[str, str]], 
             files.write("s3://bucket/name", b"content")
 
 
-def test_a_missing_bucket_takes_no_checkpoint(s3_url: str):
+def test_a_missing_bucket_takes_no_checkpoint(s3_url: str) -> None:
     with pytest.raises(OSError, match="bucket does not exist"):
         files.write(f"{s3_url.replace('test-', 'other-')}/name", b"content")
 
@@ -283,7 +287,7 @@ LISTED = b"""<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncate
 </ListBucketResult>"""
 
 
-def test_objects_that_may_be_listed_but_not_deleted_are_reported(aws: Callable[[Mapping[str, str]], None]):
+def test_objects_that_may_be_listed_but_not_deleted_are_reported(aws: Callable[[Mapping[str, str]], None]) -> None:
     """Of a request to delete many, the answer is a 200 that names the refused."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from db import history, jobs, leases, predictions, queue
+from db import history, predictions, queue
 from db.checkpoints import CheckpointFile
 from db.leases import Lease
 from db.models import Job, Prediction
@@ -14,6 +14,9 @@ from db.session import Sessions
 from jobs.errors import CheckpointDamaged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from tests.support.fake_worker import FakeWorker
+from tests.support.figures import TEST, epoch_metrics
+from tests.support.submitting import create_job, find_job
 from worker.attempt import work_on
 from worker.heartbeat import Heartbeat
 from worker.predictor import Predictor
@@ -44,10 +47,10 @@ class FakeTraining:
             self.before(self.epoch + 1)
             self.between_batches()
             self.epoch += 1
-            yield EpochMetrics(self.epoch, float(self.epoch), 0.5, 0.9, 0.5, 0.5, 0.9, 1e-3, 1.0, 1000.0)
+            yield epoch_metrics(self.epoch, loss=float(self.epoch))
 
     def evaluate_on_test(self) -> Evaluation:
-        return Evaluation(0.1, 0.9, 0.98)
+        return TEST
 
     def train_until_stopped(self) -> None:
         """Train on, batch by batch, until the heartbeat stops this training."""
@@ -105,8 +108,7 @@ class ScriptedWorker:
         return self.trainings[-1], Environment("cpu", "2", "3", 1, "0", "0" * 64)
 
     def submit(self, **spec: Any) -> str:
-        with self.sessions.begin() as session:
-            return jobs.create(session, JobSpec(activation="relu", **spec), max_unfinished=100)[0].id
+        return create_job(self.sessions, JobSpec(activation="relu", **spec))
 
     def train(self, job_id: str, owner: str = "worker/1") -> None:
         trainer = Trainer(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
@@ -126,11 +128,7 @@ class ScriptedWorker:
 
     def claim(self) -> Lease:
         """Claim a new job, and train nothing."""
-        job_id = self.submit()
-        with self.sessions.begin() as session:
-            claim = leases.claim(session, job_id, "worker/1", lease_seconds=60)
-        assert claim is not None
-        return claim.lease
+        return FakeWorker(self.sessions).claim(self.submit())
 
     def make_heartbeat(
         self, lease: Lease, *, lease_seconds: float = 60, heartbeat_seconds: float = 10, **options: Any
@@ -138,8 +136,7 @@ class ScriptedWorker:
         return Heartbeat(self.sessions, lease, lease_seconds, heartbeat_seconds, self.draining, **options)
 
     def find(self, job_id: str) -> Job:
-        with self.sessions.read() as session:
-            return jobs.find(session, job_id)
+        return find_job(self.sessions, job_id)
 
     def read_history(self, job_id: str) -> list[tuple[int, int, float]]:
         """Epoch, attempt and loss of each epoch."""

@@ -5,9 +5,10 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from db import jobs, leases, queue
+from db import jobs, queue
 from db.models import Job
 from jobs.errors import Diverged
+from tests.support.fake_worker import FakeWorker
 from tests.support.outage import Outage
 from tests.worker.scripted import ScriptedWorker
 
@@ -124,8 +125,7 @@ def test_a_worker_that_lost_its_job_stops_and_writes_nothing(worker: ScriptedWor
     def lose_in_epoch_two(epoch: int) -> None:
         if epoch == 2 and len(worker.trainings) == 1:
             worker.reap("worker/1")
-            with worker.sessions.begin() as session:
-                leases.claim(session, job_id, "worker/2", lease_seconds=60)
+            FakeWorker(worker.sessions, "worker/2").claim(job_id)
             worker.trainings[0].train_until_stopped()
 
     worker.before = lose_in_epoch_two

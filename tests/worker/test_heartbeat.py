@@ -9,7 +9,7 @@ from sqlalchemy import update
 from db import jobs, leases, predictions
 from db.models import Job
 from tests.support.outage import Outage
-from tests.support.service import wait_for
+from tests.support.waiting import wait_for
 from tests.worker.scripted import ScriptedWorker
 
 

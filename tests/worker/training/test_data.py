@@ -31,7 +31,7 @@ def raw(mnist_dir: Path) -> Path:
     return mnist_dir / "MNIST" / "raw"
 
 
-def test_all_images_and_labels_are_there(mnist: Mnist):
+def test_all_images_and_labels_are_there(mnist: Mnist) -> None:
     assert mnist.train.images.shape == (60_000, 28, 28)
     assert mnist.test.images.shape == (10_000, 28, 28)
     assert mnist.train.images.dtype == mnist.test.images.dtype == torch.uint8
@@ -39,11 +39,11 @@ def test_all_images_and_labels_are_there(mnist: Mnist):
     assert mnist.test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
-def test_a_process_loads_once(mnist: Mnist):
+def test_a_process_loads_once(mnist: Mnist) -> None:
     assert data.load(REPOSITORY / "data") is mnist
 
 
-def test_it_is_what_torchvision_reads(mnist_dir: Path):
+def test_it_is_what_torchvision_reads(mnist_dir: Path) -> None:
     for name in data.ARCHIVES:
         archive = raw(mnist_dir) / name
         archive.with_suffix("").write_bytes(gzip.decompress(archive.read_bytes()))
@@ -55,7 +55,7 @@ def test_it_is_what_torchvision_reads(mnist_dir: Path):
     assert torch.equal(loaded.test.labels, expected.targets)
 
 
-def test_what_was_decoded_once_is_not_decoded_again(mnist_dir: Path, mnist: Mnist):
+def test_what_was_decoded_once_is_not_decoded_again(mnist_dir: Path, mnist: Mnist) -> None:
     data.load(mnist_dir)
     without = "import sys; sys.modules['torchvision'] = None"
     script = f"{without}; import pathlib; from worker import data; data.load(pathlib.Path({str(mnist_dir)!r}))"
@@ -68,7 +68,7 @@ def test_what_was_decoded_once_is_not_decoded_again(mnist_dir: Path, mnist: Mnis
 
 
 @pytest.mark.parametrize("name", data.ARCHIVES)
-def test_a_missing_archive_is_named(mnist_dir: Path, name: str):
+def test_a_missing_archive_is_named(mnist_dir: Path, name: str) -> None:
     (raw(mnist_dir) / name).unlink()
 
     with pytest.raises(DataMissing, match=name):
@@ -76,7 +76,7 @@ def test_a_missing_archive_is_named(mnist_dir: Path, name: str):
 
 
 @pytest.mark.parametrize("name", data.ARCHIVES)
-def test_a_damaged_archive_is_named(mnist_dir: Path, name: str):
+def test_a_damaged_archive_is_named(mnist_dir: Path, name: str) -> None:
     archive = raw(mnist_dir) / name
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 1
@@ -86,7 +86,7 @@ def test_a_damaged_archive_is_named(mnist_dir: Path, name: str):
         data.load(mnist_dir)
 
 
-def test_a_truncated_archive_is_named(mnist_dir: Path):
+def test_a_truncated_archive_is_named(mnist_dir: Path) -> None:
     archive = raw(mnist_dir) / "t10k-labels-idx1-ubyte.gz"
     archive.write_bytes(archive.read_bytes()[:1000])
 
@@ -95,7 +95,7 @@ def test_a_truncated_archive_is_named(mnist_dir: Path):
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:1000], lambda content: content[:-1] + b"x"])
-def test_a_damaged_decoded_file_is_replaced(mnist_dir: Path, mnist: Mnist, damage: Callable[[bytes], bytes]):
+def test_a_damaged_decoded_file_is_replaced(mnist_dir: Path, mnist: Mnist, damage: Callable[[bytes], bytes]) -> None:
     data.load(mnist_dir)
     [decoded] = raw(mnist_dir).glob("*.safetensors")
     whole = decoded.read_bytes()
@@ -108,7 +108,7 @@ def test_a_damaged_decoded_file_is_replaced(mnist_dir: Path, mnist: Mnist, damag
 
 def test_a_folder_that_cannot_be_written_to_is_read(
     mnist_dir: Path, mnist: Mnist, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_written_to_is_read(
     assert sorted(path.name for path in raw(mnist_dir).iterdir()) == sorted(data.ARCHIVES)
 
 
-def test_a_full_disk_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -129,7 +129,7 @@ def test_a_full_disk_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch):
         data.load(mnist_dir)
 
 
-def test_processes_that_start_at_once_all_load(mnist_dir: Path, mnist: Mnist):
+def test_processes_that_start_at_once_all_load(mnist_dir: Path, mnist: Mnist) -> None:
     script = f"import pathlib; from worker import data; print(data.load(pathlib.Path({str(mnist_dir)!r})).data_sha256)"
     processes = [
         subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
@@ -140,7 +140,7 @@ def test_processes_that_start_at_once_all_load(mnist_dir: Path, mnist: Mnist):
     assert len(list(raw(mnist_dir).iterdir())) == len(data.ARCHIVES) + 1
 
 
-def test_the_holdout_is_the_last_fraction_and_train_samples_the_first_of_the_rest(mnist: Mnist):
+def test_the_holdout_is_the_last_fraction_and_train_samples_the_first_of_the_rest(mnist: Mnist) -> None:
     spec = JobSpec(activation="relu", train_samples=1000, validation={"kind": "holdout", "fraction": 0.25})
 
     training, validation = data.split(mnist, spec)
@@ -150,7 +150,7 @@ def test_the_holdout_is_the_last_fraction_and_train_samples_the_first_of_the_res
     assert torch.equal(validation.labels, mnist.train.labels[45_000:])
 
 
-def test_the_article_protocol_trains_on_everything_and_validates_on_the_test_set(mnist: Mnist):
+def test_the_article_protocol_trains_on_everything_and_validates_on_the_test_set(mnist: Mnist) -> None:
     training, validation = data.split(mnist, JobSpec(activation="relu", protocol="article"))
 
     assert len(training) == 60_000

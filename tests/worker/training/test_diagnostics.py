@@ -26,7 +26,7 @@ def diagnose(training: Training) -> dict[str, LayerMetrics]:
     return {layer.layer: layer for layer in training._diagnose(1)}
 
 
-def test_each_layer_is_measured_every_epoch(start: Start):
+def test_each_layer_is_measured_every_epoch(start: Start) -> None:
     training = start()
 
     for metrics in training.epochs():
@@ -34,7 +34,7 @@ def test_each_layer_is_measured_every_epoch(start: Start):
     assert all(layer.gradient_norm > 0 and layer.update_ratio > 0 for layer in training.layers)
 
 
-def test_without_diagnostics_nothing_is_measured(start: Start):
+def test_without_diagnostics_nothing_is_measured(start: Start) -> None:
     training = start(epochs=1, diagnostics=False)
 
     list(training.epochs())
@@ -43,7 +43,7 @@ def test_without_diagnostics_nothing_is_measured(start: Start):
 
 
 @pytest.mark.parametrize("activation", ["relu", "selu", "gelu"])
-def test_looking_does_not_change_the_training(start: Start, activation: str):
+def test_looking_does_not_change_the_training(start: Start, activation: str) -> None:
     on, off = (start(activation=activation, diagnostics=diagnostics) for diagnostics in (True, False))
 
     list(on.epochs())
@@ -52,7 +52,7 @@ def test_looking_does_not_change_the_training(start: Start, activation: str):
     assert all(torch.equal(a, b) for a, b in zip(on.state_dict().values(), off.state_dict().values(), strict=True))
 
 
-def test_looking_leaves_gradients_and_hooks_as_they_were(start: Start):
+def test_looking_leaves_gradients_and_hooks_as_they_were(start: Start) -> None:
     training = start(epochs=1, diagnostics=False)
     list(training.epochs())
     before = [parameter.grad.clone() for parameter in training.network.parameters()]
@@ -63,7 +63,7 @@ def test_looking_leaves_gradients_and_hooks_as_they_were(start: Start):
     assert not training.network.conv1._forward_hooks
 
 
-def test_the_gradient_norm_is_that_of_the_probe_batch(start: Start):
+def test_the_gradient_norm_is_that_of_the_probe_batch(start: Start) -> None:
     training = start()
     layers = diagnose(training)
 
@@ -77,7 +77,7 @@ def test_the_gradient_norm_is_that_of_the_probe_batch(start: Start):
         assert layers[name].gradient_norm == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_update_ratio_is_that_of_the_last_update(start: Start):
+def test_the_update_ratio_is_that_of_the_last_update(start: Start) -> None:
     training = start(epochs=2, batch_size=128)  # one update an epoch
     epochs = training.epochs()
     next(epochs)
@@ -92,7 +92,7 @@ def test_the_update_ratio_is_that_of_the_last_update(start: Start):
         assert layer.update_ratio == pytest.approx(step / size, rel=1e-4)
 
 
-def test_a_dead_layer_is_seen_as_dead(start: Start):
+def test_a_dead_layer_is_seen_as_dead(start: Start) -> None:
     training = start()
     with torch.no_grad():
         training.network.conv2.bias.fill_(-100)
@@ -105,7 +105,7 @@ def test_a_dead_layer_is_seen_as_dead(start: Start):
     assert layers["conv1"].gradient_norm == layers["conv2"].gradient_norm == 0  # the article's dead ReLU
 
 
-def test_a_filter_is_dead_only_if_it_is_so_everywhere(start: Start):
+def test_a_filter_is_dead_only_if_it_is_so_everywhere(start: Start) -> None:
     training = start()
     with torch.no_grad():
         training.network.conv1.bias[:8] = -100
@@ -116,7 +116,7 @@ def test_a_filter_is_dead_only_if_it_is_so_everywhere(start: Start):
     assert 8 / 32 < conv1.zero_fraction < 1  # the black border is zero for living filters too
 
 
-def test_a_saturated_layer_is_seen_as_saturated_but_not_as_dead(start: Start):
+def test_a_saturated_layer_is_seen_as_saturated_but_not_as_dead(start: Start) -> None:
     training = start(activation="sigmoid")
     with torch.no_grad():
         training.network.dense1.bias.fill_(-12)
@@ -128,7 +128,7 @@ def test_a_saturated_layer_is_seen_as_saturated_but_not_as_dead(start: Start):
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_moments_are_those_of_the_activation_before_pooling(start: Start, activation: str):
+def test_moments_are_those_of_the_activation_before_pooling(start: Start, activation: str) -> None:
     training = start(activation=activation)
     layers = diagnose(training)
 
@@ -141,7 +141,7 @@ def test_moments_are_those_of_the_activation_before_pooling(start: Start, activa
     assert layers["conv2"].activation_variance == pytest.approx(value.var(correction=0).item(), rel=1e-4)
 
 
-def test_the_output_layer_has_no_activation(start: Start):
+def test_the_output_layer_has_no_activation(start: Start) -> None:
     dense2 = diagnose(start())["dense2"]
 
     assert dataclasses.astuple(dense2)[4:9] == (None,) * 5
@@ -157,19 +157,21 @@ def test_the_output_layer_has_no_activation(start: Start):
         ({"by": "norm", "threshold": 1e3}, 0, 0),
     ],
 )
-def test_the_clipped_fraction_follows_the_clipping(start: Start, clip: dict[str, Any] | None, low: float, high: float):
+def test_the_clipped_fraction_follows_the_clipping(
+    start: Start, clip: dict[str, Any] | None, low: float, high: float
+) -> None:
     fraction = diagnose(start(clip=clip))["dense1"].clipped_fraction
 
     assert low <= fraction <= high
 
 
-def test_clipping_by_value_counts_elements_beyond_the_threshold():
+def test_clipping_by_value_counts_elements_beyond_the_threshold() -> None:
     gradient = torch.tensor([0.6, -0.7, 0.5, 0.0])
 
     assert beyond(gradient, Clip(by="value", threshold=0.5)).tolist() == [True, True, False, False]
 
 
-def test_clipping_by_norm_counts_all_that_is_scaled():
+def test_clipping_by_norm_counts_all_that_is_scaled() -> None:
     gradient = torch.tensor([3.0, 4.0, 0.0])
 
     assert beyond(gradient, Clip(by="norm", threshold=4.9)).tolist() == [True, True, False]

@@ -15,7 +15,7 @@ def sigmas(rate: float) -> float:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_rate_is_met(rate: float):
+def test_the_rate_is_met(rate: float) -> None:
     keep = kept(torch.ones(COUNT), rate, generator("dropout", 0))
 
     assert set(keep.unique().tolist()) == {0.0, 1.0}
@@ -23,13 +23,13 @@ def test_the_rate_is_met(rate: float):
 
 
 @pytest.mark.parametrize("rate", [0.25, 0.3])
-def test_every_byte_of_a_draw_is_as_random_as_the_others(rate: float):
+def test_every_byte_of_a_draw_is_as_random_as_the_others(rate: float) -> None:
     lanes = kept(torch.ones(COUNT), rate, generator("dropout", 0)).view(-1, 8).mean(0)
 
     assert all(abs(1 - lane - rate) < sigmas(rate) * math.sqrt(8) for lane in lanes.tolist())
 
 
-def test_neighbours_are_dropped_independently():
+def test_neighbours_are_dropped_independently() -> None:
     keep = kept(torch.ones(COUNT), 0.5, generator("dropout", 0)) - 0.5
 
     for distance in (1, 2, 7, 8, 64):
@@ -37,7 +37,7 @@ def test_neighbours_are_dropped_independently():
 
 
 @pytest.mark.parametrize("rate", RATES[:-1])
-def test_dropout_keeps_the_expectation(rate: float):
+def test_dropout_keeps_the_expectation(rate: float) -> None:
     y = dropout(torch.ones(COUNT), rate, generator("dropout", 0))
 
     assert y.mean().item() == pytest.approx(1, abs=sigmas(rate) / (1 - rate))
@@ -45,7 +45,7 @@ def test_dropout_keeps_the_expectation(rate: float):
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.25, 0.5])
-def test_alpha_dropout_keeps_mean_zero_and_variance_one(rate: float):
+def test_alpha_dropout_keeps_mean_zero_and_variance_one(rate: float) -> None:
     x = torch.randn(COUNT, generator=generator("test", 0))
 
     y = alpha_dropout(x, rate, generator("dropout", 0))
@@ -54,7 +54,7 @@ def test_alpha_dropout_keeps_mean_zero_and_variance_one(rate: float):
     assert y.var().item() == pytest.approx(1, abs=0.01)
 
 
-def test_alpha_dropout_switches_units_to_the_floor_of_selu():
+def test_alpha_dropout_switches_units_to_the_floor_of_selu() -> None:
     x = torch.zeros(COUNT)
     rate = 0.25
     scale = ((1 - rate) * (1 + rate * SELU_FLOOR**2)) ** -0.5
@@ -67,7 +67,7 @@ def test_alpha_dropout_switches_units_to_the_floor_of_selu():
 
 
 @pytest.mark.parametrize("function", [dropout, alpha_dropout])
-def test_the_generator_alone_decides(function: Dropout):
+def test_the_generator_alone_decides(function: Dropout) -> None:
     x = torch.randn(4, 3, 5, 7, generator=generator("test", 0))
 
     first, again, other = (function(x, 0.3, generator("dropout", 0, epoch)) for epoch in (1, 1, 2))
@@ -77,13 +77,13 @@ def test_the_generator_alone_decides(function: Dropout):
 
 
 @pytest.mark.parametrize("function", [dropout, alpha_dropout])
-def test_a_rate_of_zero_changes_nothing(function: Dropout):
+def test_a_rate_of_zero_changes_nothing(function: Dropout) -> None:
     x = torch.randn(100, generator=generator("test", 0))
 
     assert torch.equal(function(x, 0.0, generator("dropout", 0)), x)
 
 
-def test_the_gradient_passes_where_the_value_does():
+def test_the_gradient_passes_where_the_value_does() -> None:
     x = torch.ones(1000, requires_grad=True)
 
     y = dropout(x, 0.25, generator("dropout", 0))
@@ -93,7 +93,7 @@ def test_the_gradient_passes_where_the_value_does():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_shape_dtype_and_memory_order_stay(dtype: torch.dtype):
+def test_shape_dtype_and_memory_order_stay(dtype: torch.dtype) -> None:
     x = torch.ones(2, 3, 5, 7, dtype=dtype).to(memory_format=torch.channels_last)
 
     y = dropout(x, 0.25, generator("dropout", 0))

@@ -32,7 +32,7 @@ def images(count: int = 8) -> torch.Tensor:
     return torch.rand(count, 1, 28, 28, generator=generator("test", 0))
 
 
-def test_the_parameters_are_the_articles(tiny: Tiny):
+def test_the_parameters_are_the_articles(tiny: Tiny) -> None:
     counts = {
         name: sum(parameter.numel() for parameter in layer.parameters())
         for name, layer in network(tiny()).named_children()
@@ -42,12 +42,12 @@ def test_the_parameters_are_the_articles(tiny: Tiny):
     assert sum(counts.values()) == 1_199_882
 
 
-def test_every_activation_of_the_catalog_can_be_trained_and_no_other():
+def test_every_activation_of_the_catalog_can_be_trained_and_no_other() -> None:
     assert set(FUNCTIONS) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
-def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, Any]):
+def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, Any]) -> None:
     entry = ACTIVATIONS[name]
     parameters = entry.complete(parameters)
     x = torch.cat([torch.linspace(-30, 30, 6001, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
@@ -63,7 +63,7 @@ def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, A
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_far_from_zero_nothing_overflows_in_training_precision(name: str, dtype: torch.dtype):
+def test_far_from_zero_nothing_overflows_in_training_precision(name: str, dtype: torch.dtype) -> None:
     x = torch.tensor([-1e30, -200.0, 200.0, 1e30], dtype=dtype, requires_grad=True)
     if name == "gelu":  # torch's own overflows from 1e13 on
         x = (x.detach() / 1e20).requires_grad_()
@@ -76,7 +76,9 @@ def test_far_from_zero_nothing_overflows_in_training_precision(name: str, dtype:
 
 
 @pytest.mark.parametrize(("name", "parameters"), VARIANTS)
-def test_the_network_is_the_articles_layers_in_the_articles_order(tiny: Tiny, name: str, parameters: dict[str, Any]):
+def test_the_network_is_the_articles_layers_in_the_articles_order(
+    tiny: Tiny, name: str, parameters: dict[str, Any]
+) -> None:
     net = network(tiny(activation=name, parameters=parameters)).double()
     act = activation(name, ACTIVATIONS[name].complete(parameters))
 
@@ -107,7 +109,7 @@ def test_the_network_is_the_articles_layers_in_the_articles_order(tiny: Tiny, na
 )
 def test_initial_weights_have_the_variance_they_should(
     tiny: Tiny, initializer: str, variance: Callable[[int, int], float]
-):
+) -> None:
     net = network(tiny(initializer=initializer))
     fans = {"conv2": (9 * 32, 9 * 64), "dense1": (9216, 128)}  # Keras: receptive field x channels
 
@@ -118,37 +120,39 @@ def test_initial_weights_have_the_variance_they_should(
         assert abs(weight.mean().item()) < 5 * math.sqrt(variance(fan_in, fan_out) / weight.numel())
 
 
-def test_initial_biases_are_zero(tiny: Tiny):
+def test_initial_biases_are_zero(tiny: Tiny) -> None:
     assert all(layer.bias.count_nonzero() == 0 for layer in network(tiny(initializer="torch_default")).children())
 
 
 @pytest.mark.parametrize("initializer", ["lecun_normal", "he_normal"])
-def test_normal_initializers_are_cut_at_two_standard_deviations_before_the_correction(tiny: Tiny, initializer: str):
+def test_normal_initializers_are_cut_at_two_standard_deviations_before_the_correction(
+    tiny: Tiny, initializer: str
+) -> None:
     weight = network(tiny(initializer=initializer)).dense1.weight.detach()
     cut = 2 * math.sqrt({"lecun_normal": 1, "he_normal": 2}[initializer] / 9216) / 0.87962566103423978
 
     assert 0.999 * cut < weight.abs().max() <= cut * 1.000001
 
 
-def test_glorot_uniform_stays_within_its_bound(tiny: Tiny):
+def test_glorot_uniform_stays_within_its_bound(tiny: Tiny) -> None:
     weight = network(tiny(initializer="glorot_uniform")).dense1.weight.detach()
 
     assert 0.999 < weight.abs().max() / math.sqrt(6 / (9216 + 128)) <= 1
 
 
 @pytest.mark.parametrize(("name", "meant"), [("selu", "lecun_normal"), ("relu", "glorot_uniform")])
-def test_auto_initializes_as_the_activation_needs(tiny: Tiny, name: str, meant: str):
+def test_auto_initializes_as_the_activation_needs(tiny: Tiny, name: str, meant: str) -> None:
     auto, explicit = (network(tiny(activation=name, initializer=kind)) for kind in ("auto", meant))
 
     assert torch.equal(auto.dense1.weight, explicit.dense1.weight)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_only_selu_gets_alpha_dropout(tiny: Tiny, name: str):
+def test_only_selu_gets_alpha_dropout(tiny: Tiny, name: str) -> None:
     assert network(tiny(activation=name)).dropout is (alpha_dropout if name == "selu" else dropout)
 
 
-def test_without_masks_there_is_no_dropout(tiny: Tiny):
+def test_without_masks_there_is_no_dropout(tiny: Tiny) -> None:
     net = network(tiny(dropout={"convolution": 0.9, "dense": 0.9}))
 
     assert torch.equal(net(images()), net(images()))
@@ -156,7 +160,7 @@ def test_without_masks_there_is_no_dropout(tiny: Tiny):
 
 
 @pytest.mark.parametrize(("place", "kept"), [("convolution", 9216), ("dense", 128)])
-def test_each_rate_drops_in_its_own_place(tiny: Tiny, place: str, kept: int):
+def test_each_rate_drops_in_its_own_place(tiny: Tiny, place: str, kept: int) -> None:
     rates = {"convolution": 0.0, "dense": 0.0} | {place: 0.5}
     net = network(tiny(dropout=rates))
     dropped = []
@@ -168,7 +172,7 @@ def test_each_rate_drops_in_its_own_place(tiny: Tiny, place: str, kept: int):
     assert sorted(rate for _, rate in dropped) == [0.0, 0.5]
 
 
-def test_the_layers_lie_in_channels_last_order(tiny: Tiny):
+def test_the_layers_lie_in_channels_last_order(tiny: Tiny) -> None:
     net = network(tiny())
     seen = []
     net.conv2.register_forward_hook(lambda _, inputs, output: seen.extend((inputs[0], output)))
@@ -178,7 +182,7 @@ def test_the_layers_lie_in_channels_last_order(tiny: Tiny):
     assert all(x.is_contiguous(memory_format=torch.channels_last) for x in seen)
 
 
-def test_making_a_network_leaves_the_global_generator_alone(tiny: Tiny):
+def test_making_a_network_leaves_the_global_generator_alone(tiny: Tiny) -> None:
     before = torch.get_rng_state()
 
     net = network(tiny())

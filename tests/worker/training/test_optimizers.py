@@ -71,7 +71,7 @@ def sgd_momentum_l2(w: Array, g: Array, s: Memory, _: object):
         ({"name": "sgd", "momentum": 0.9, "weight_decay": 0.1}, sgd_momentum_l2),
     ],
 )
-def test_three_steps_are_what_the_formula_says(settings: dict[str, Any], formula: Rule):
+def test_three_steps_are_what_the_formula_says(settings: dict[str, Any], formula: Rule) -> None:
     parameter = nn.Parameter(torch.tensor(START, dtype=torch.float32))
     optimizer = optimizers.build(Optimizer(learning_rate=RATE, **settings), [parameter])
     expected, memory = START, {}
@@ -90,7 +90,7 @@ def with_gradient(values: list[float]) -> nn.Parameter:
     return parameter
 
 
-def test_clipping_by_value_is_element_by_element():
+def test_clipping_by_value_is_element_by_element() -> None:
     parameter = with_gradient([0.7, -3.0, 0.2, -0.5])
 
     optimizers.clip([parameter], Clip(by="value", threshold=0.5))
@@ -98,7 +98,7 @@ def test_clipping_by_value_is_element_by_element():
     assert parameter.grad.tolist() == pytest.approx([0.5, -0.5, 0.2, -0.5])
 
 
-def test_clipping_by_norm_scales_each_tensor_of_its_own():
+def test_clipping_by_norm_scales_each_tensor_of_its_own() -> None:
     long, short = with_gradient([3.0, 4.0]), with_gradient([0.3, 0.4])
 
     optimizers.clip([long, short], Clip(by="norm", threshold=1.0))
@@ -107,7 +107,7 @@ def test_clipping_by_norm_scales_each_tensor_of_its_own():
     assert short.grad.tolist() == pytest.approx([0.3, 0.4])
 
 
-def test_a_zero_gradient_survives_clipping_by_norm():
+def test_a_zero_gradient_survives_clipping_by_norm() -> None:
     parameter = with_gradient([0.0, 0.0])
 
     optimizers.clip([parameter], Clip(by="norm", threshold=0.1))
@@ -115,7 +115,7 @@ def test_a_zero_gradient_survives_clipping_by_norm():
     assert parameter.grad.tolist() == [0.0, 0.0]
 
 
-def test_null_clips_nothing():
+def test_null_clips_nothing() -> None:
     parameter = with_gradient([1e9, -math.inf])
 
     optimizers.clip([parameter], None)

@@ -48,7 +48,7 @@ def base(start: Start) -> list[EpochMetrics]:
 
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "cross_entropy"])
-def test_an_epoch_is_what_a_plain_loop_computes(start: Start, mnist: Mnist, loss: str):
+def test_an_epoch_is_what_a_plain_loop_computes(start: Start, mnist: Mnist, loss: str) -> None:
     training = start(epochs=1, batch_size=48, dropout=NO_DROPOUT, loss=loss)
     weights = [parameter.detach().double().requires_grad_() for parameter in training.network.parameters()]
     optimizer = torch.optim.Adam(weights, eps=1e-7)
@@ -87,14 +87,14 @@ def test_an_epoch_is_what_a_plain_loop_computes(start: Start, mnist: Mnist, loss
     assert [ours.val_loss, ours.val_accuracy, ours.val_binary_accuracy] == pytest.approx(expected[1], rel=1e-4)
 
 
-def test_epochs_are_counted_from_one_to_the_last(start: Start):
+def test_epochs_are_counted_from_one_to_the_last(start: Start) -> None:
     training = start(epochs=3)
 
     assert [metrics.epoch for metrics in training.epochs()] == [1, 2, 3]
     assert training.epoch == 3
 
 
-def test_an_epoch_reports_its_rate_and_time(start: Start):
+def test_an_epoch_reports_its_rate_and_time(start: Start) -> None:
     (metrics,) = start(epochs=1, optimizer={"learning_rate": 0.01}).epochs()
 
     assert metrics.learning_rate == 0.01
@@ -123,22 +123,24 @@ def test_an_epoch_reports_its_rate_and_time(start: Start):
     ],
     ids=str,
 )
-def test_a_changed_field_changes_the_history(start: Start, base: list[EpochMetrics], change: dict[str, Any]):
+def test_a_changed_field_changes_the_history(start: Start, base: list[EpochMetrics], change: dict[str, Any]) -> None:
     assert history(start(epochs=1, **change)) != base[:1]
 
 
-def test_a_parameter_changes_the_history(start: Start):
+def test_a_parameter_changes_the_history(start: Start) -> None:
     low, high = (history(start(activation="leaky-relu", parameters={"alpha": alpha})) for alpha in (0.1, 0.3))
 
     assert low != high
 
 
 @pytest.mark.parametrize("change", [{"clip": None}, {"metadata": {"a": "b"}}, {"checkpoint_every": 2}], ids=str)
-def test_what_should_make_no_difference_makes_none(start: Start, base: list[EpochMetrics], change: dict[str, Any]):
+def test_what_should_make_no_difference_makes_none(
+    start: Start, base: list[EpochMetrics], change: dict[str, Any]
+) -> None:
     assert history(start(epochs=1, **change)) == base[:1]  # no gradient here reaches the default threshold
 
 
-def test_validation_on_the_test_set_is_the_evaluation_on_it(start: Start):
+def test_validation_on_the_test_set_is_the_evaluation_on_it(start: Start) -> None:
     training = start(epochs=1, validation={"kind": "test"})
 
     (metrics,) = training.epochs()
@@ -148,13 +150,13 @@ def test_validation_on_the_test_set_is_the_evaluation_on_it(start: Start):
     assert 0 < evaluation.accuracy < 1
 
 
-def test_the_validation_split_does_not_depend_on_the_seed(start: Start, mnist: Mnist):
+def test_the_validation_split_does_not_depend_on_the_seed(start: Start, mnist: Mnist) -> None:
     for seed in (0, 1):
         assert torch.equal(start(seed=seed).validation.images, mnist.train.images[59_940:])
 
 
 @pytest.mark.parametrize(("batch_size", "updates"), [(128, 1), (50, 3), (1, 128), (8192, 1)])
-def test_the_last_batch_may_be_smaller_and_nothing_is_dropped(start: Start, batch_size: int, updates: int):
+def test_the_last_batch_may_be_smaller_and_nothing_is_dropped(start: Start, batch_size: int, updates: int) -> None:
     training = start(batch_size=batch_size)
     images: list[int] = []
     training.network.register_forward_pre_hook(lambda _, inputs: images.append(len(inputs[0])))
@@ -165,14 +167,14 @@ def test_the_last_batch_may_be_smaller_and_nothing_is_dropped(start: Start, batc
     assert sum(images) == 128
 
 
-def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own():
+def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
     orders = [torch.randperm(1000, generator=generator("order", 0, epoch)) for epoch in (1, 2)]
 
     assert not torch.equal(*orders)
     assert all(order.unique().numel() == 1000 for order in orders)
 
 
-def test_seeds_and_epochs_and_purposes_draw_apart():
+def test_seeds_and_epochs_and_purposes_draw_apart() -> None:
     draws = {
         torch.rand(1, generator=generator(purpose, seed, epoch)).item()
         for purpose in ("order", "dropout")
@@ -183,7 +185,7 @@ def test_seeds_and_epochs_and_purposes_draw_apart():
     assert len(draws) == 18
 
 
-def test_every_epoch_has_masks_of_its_own(start: Start):
+def test_every_epoch_has_masks_of_its_own(start: Start) -> None:
     training = start(batch_size=128)
     seeds: list[int] = []
     training.network.dropout = lambda x, _, masks: seeds.append(masks.initial_seed()) or x
@@ -193,7 +195,7 @@ def test_every_epoch_has_masks_of_its_own(start: Start):
     assert seeds[0] == seeds[1] != seeds[2] == seeds[3]  # two places, one batch, two epochs
 
 
-def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start, base: list[EpochMetrics]):
+def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start, base: list[EpochMetrics]) -> None:
     torch.manual_seed(12345)
     before = torch.get_rng_state()
 
@@ -209,7 +211,7 @@ def test_a_repeat_is_equal_to_the_bit_and_heeds_no_global_generator(start: Start
 )
 def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
     start: Start, tmp_path: Path, precision: str, optimizer: dict[str, Any]
-):
+) -> None:
     changes = {"epochs": 3, "optimizer": optimizer, "precision": precision, "activation": "selu"}
     uninterrupted = start(**changes)
     expected = history(uninterrupted)
@@ -231,7 +233,7 @@ def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_state_is_a_copy(start: Start):
+def test_a_state_is_a_copy(start: Start) -> None:
     training = start()
     epochs = training.epochs()
     next(epochs)
@@ -243,7 +245,7 @@ def test_a_state_is_a_copy(start: Start):
     assert_same(state, before)
 
 
-def test_a_batch_in_chunks_has_the_gradient_of_the_whole(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_a_batch_in_chunks_has_the_gradient_of_the_whole(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"epochs": 1, "batch_size": 128, "dropout": NO_DROPOUT, "optimizer": {"name": "sgd"}}
     whole = history(start(**changes))[0]
     monkeypatch.setitem(train.CHUNK, "cpu", 48)  # 48, 48, 32
@@ -253,7 +255,7 @@ def test_a_batch_in_chunks_has_the_gradient_of_the_whole(start: Start, monkeypat
     assert dataclasses.astuple(chunked) == pytest.approx(dataclasses.astuple(whole), rel=1e-5)
 
 
-def test_the_hook_is_called_at_least_every_256_images_even_in_a_batch_of_8192(start: Start):
+def test_the_hook_is_called_at_least_every_256_images_even_in_a_batch_of_8192(start: Start) -> None:
     since_the_call = 0
     most = seen = 0
 
@@ -281,7 +283,7 @@ class Cancelled(Exception):
 
 
 @pytest.mark.parametrize("calls", [1, 3, 5])
-def test_what_the_hook_raises_stops_the_epoch(start: Start, calls: int):
+def test_what_the_hook_raises_stops_the_epoch(start: Start, calls: int) -> None:
     made = []
 
     def hook() -> None:
@@ -308,7 +310,7 @@ def diverge(training: Training) -> tuple[list[int], str]:
     return yielded, str(raised.value)
 
 
-def test_a_diverging_job_keeps_its_epochs_and_names_the_batch(start: Start):
+def test_a_diverging_job_keeps_its_epochs_and_names_the_batch(start: Start) -> None:
     training = start(**DIVERGING, optimizer={"name": "sgd", "learning_rate": 100.0, "momentum": 0.9})
 
     yielded, message = diverge(training)
@@ -318,7 +320,7 @@ def test_a_diverging_job_keeps_its_epochs_and_names_the_batch(start: Start):
     assert "epoch 2, batch 2" in message
 
 
-def test_a_non_finite_validation_loss_ends_the_job_as_well(start: Start):
+def test_a_non_finite_validation_loss_ends_the_job_as_well(start: Start) -> None:
     training = start(**DIVERGING, optimizer={"name": "sgd", "learning_rate": 10.0, "momentum": 0.9})
 
     yielded, message = diverge(training)
@@ -327,7 +329,7 @@ def test_a_non_finite_validation_loss_ends_the_job_as_well(start: Start):
     assert "validation loss of epoch 2" in message
 
 
-def test_a_failed_allocation_has_a_name(start: Start):
+def test_a_failed_allocation_has_a_name(start: Start) -> None:
     with pytest.raises(HostOutOfMemory):
         list(start(lambda: torch.empty(2**50)).epochs())
     with pytest.raises(HostOutOfMemory):
@@ -345,7 +347,7 @@ def raising(error: Exception) -> Callable[[], None]:
     return hook
 
 
-def test_bfloat16_keeps_parameters_and_loss_in_float32(start: Start):
+def test_bfloat16_keeps_parameters_and_loss_in_float32(start: Start) -> None:
     training = start(precision="bfloat16")
     dtypes = []
     training.network.dense1.register_forward_hook(lambda _, __, output: dtypes.append(output.dtype))
@@ -357,7 +359,7 @@ def test_bfloat16_keeps_parameters_and_loss_in_float32(start: Start):
     assert {parameter.dtype for parameter in training.network.parameters()} == {torch.float32}
 
 
-def test_bfloat16_learns_much_as_float32_does(start: Start):
+def test_bfloat16_learns_much_as_float32_does(start: Start) -> None:
     changes = {"epochs": 1, "train_samples": 512}
     float32, bfloat16 = (history(start(**changes, precision=p))[0] for p in ("float32", "bfloat16"))
 
@@ -365,7 +367,7 @@ def test_bfloat16_learns_much_as_float32_does(start: Start):
     assert bfloat16 != float32
 
 
-def test_the_network_learns(start: Start):
+def test_the_network_learns(start: Start) -> None:
     *_, last = start(epochs=4, train_samples=512).epochs()
 
     assert last.accuracy > 0.7
@@ -373,17 +375,17 @@ def test_the_network_learns(start: Start):
     assert last.binary_accuracy > last.accuracy
 
 
-def test_train_is_the_same_as_a_training(tiny: Tiny, mnist: Mnist, base: list[EpochMetrics]):
+def test_train_is_the_same_as_a_training(tiny: Tiny, mnist: Mnist, base: list[EpochMetrics]) -> None:
     assert [figures(metrics) for metrics in train.train(tiny(), mnist)] == base
 
 
-def test_device_cpu_is_always_there():
+def test_device_cpu_is_always_there() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_cuda_where_there_is_none_is_refused(mnist: Mnist):
+def test_cuda_where_there_is_none_is_refused(mnist: Mnist) -> None:
     with pytest.raises(DeviceUnavailable):
         train.train(JobSpec(activation="relu", device="cuda"), mnist)
 
@@ -391,7 +393,7 @@ def test_cuda_where_there_is_none_is_refused(mnist: Mnist):
 @pytest.mark.gpu
 @with_cuda
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_gpu_computes_what_the_cpu_does(tiny: Tiny, mnist: Mnist, precision: str):
+def test_a_gpu_computes_what_the_cpu_does(tiny: Tiny, mnist: Mnist, precision: str) -> None:
     spec = tiny(device="cuda", dropout=NO_DROPOUT, precision=precision)
     gpu, cpu = (
         history(Training(spec, mnist, device=device)) for device in (choose_device("cuda"), torch.device("cpu"))
@@ -403,7 +405,7 @@ def test_a_gpu_computes_what_the_cpu_does(tiny: Tiny, mnist: Mnist, precision: s
 @pytest.mark.gpu
 @with_cuda
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-def test_a_gpu_repeats_itself_and_resumes_to_the_bit(tiny: Tiny, mnist: Mnist, optimizer: dict[str, Any]):
+def test_a_gpu_repeats_itself_and_resumes_to_the_bit(tiny: Tiny, mnist: Mnist, optimizer: dict[str, Any]) -> None:
     spec = tiny(epochs=3, device="cuda", optimizer=optimizer)
     first, second, resumed = (Training(spec, mnist, device=choose_device("cuda")) for _ in range(3))
     expected = history(first)
@@ -416,7 +418,7 @@ def test_a_gpu_repeats_itself_and_resumes_to_the_bit(tiny: Tiny, mnist: Mnist, o
 
 @pytest.mark.gpu
 @with_cuda
-def test_a_gpu_names_the_batch_that_diverged(tiny: Tiny, mnist: Mnist):
+def test_a_gpu_names_the_batch_that_diverged(tiny: Tiny, mnist: Mnist) -> None:
     optimizer = {"name": "sgd", "learning_rate": 1000.0, "momentum": 0.9}
     training = Training(tiny(**DIVERGING, optimizer=optimizer, device="cuda"), mnist, device=choose_device("cuda"))
 
