@@ -14,7 +14,7 @@ from activations import catalog
 from activations.gradients import bounded, clip, factors, float32, layer_gradients, running_products, updated
 from jobs.spec import Clip
 from worker.training import optimizers
-from worker.training.model import activation
+from worker.training.model import build_activation
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 vectors = st.lists(finite, min_size=1, max_size=20).map(np.array)
@@ -39,7 +39,7 @@ def test_a_chain_has_the_gradients_of_torchs_autograd(name: str):
     random = np.random.default_rng(3)
     layers = 7
     weights, biases = random.normal(0, 2, layers - 1), torch.tensor(random.normal(0, 1, layers), requires_grad=True)
-    act = activation(name, parameters)
+    act = build_activation(name, parameters)
 
     pre_activations = [biases[0]]
     for weight, bias in zip(weights, biases[1:], strict=True):

@@ -12,7 +12,7 @@ from activations import catalog
 from activations.catalog import Parameters
 from activations.propagation import INITIALIZERS, Layer, gradient_norms, propagate
 from worker.training import diagnostics
-from worker.training.model import activation
+from worker.training.model import build_activation
 
 SETTING: dict[str, Any] = {"depth": 20, "width": 100, "samples": 200, "initializer": "glorot_uniform", "seed": 0}
 
@@ -43,14 +43,14 @@ def test_every_figure_is_that_of_torch_and_the_workers_diagnostics(name: str, se
 
     weights, samples, v = the_same_draw(**shape, initializer="he_normal", seed=seed)
     biases = [torch.zeros(15, dtype=torch.float64, requires_grad=True) for _ in weights]
-    act, pre_activations, x = activation(name, parameters), [], samples
+    act, pre_activations, x = build_activation(name, parameters), [], samples
     for weight, bias in zip(weights, biases, strict=True):
         pre_activations.append(x @ weight + bias)
         x = act(pre_activations[-1])
     gradients = torch.autograd.grad((v * x).sum() / 8, [*weights, *biases])
 
     for layer, z, of_weight, of_bias in zip(found, pre_activations, gradients[:6], gradients[6:], strict=True):
-        expected = diagnostics.activity(act, z.detach())
+        expected = diagnostics.measure_activity(act, z.detach())
         expected |= {"gradient_norm": diagnostics.norm([of_weight, of_bias])}
         for figure in ("activation_mean", "activation_variance", "gradient_norm", "saturated_fraction"):
             assert getattr(layer, figure) == pytest.approx(expected[figure], rel=1e-9, abs=1e-14), figure

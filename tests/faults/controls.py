@@ -209,7 +209,7 @@ GUARDS = (
     Guard(
         "a resumed optimizer is the one that was interrupted",
         "worker/training/train.py",
-        '        optimizers.restore(self.optimizer, self.network, below("optimizer.", tensors))\n',
+        '        optimizers.restore(self.optimizer, self.network, select_prefixed("optimizer.", tensors))\n',
         "",
         ("tests/worker/training/test_train.py", "resumed"),
     ),

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from jobs.spec import JobSpec
 from worker.training.model import Network
-from worker.training.randomness import generator
-from worker.training.train import below
+from worker.training.randomness import make_generator
+from worker.training.train import select_prefixed
 
 
 def build_classifier(
@@ -19,8 +19,8 @@ def build_classifier(
 
     ``tensors`` is Training.state_dict of a job with this spec.
     """
-    network = Network(spec, generator("weights", spec.seed))
-    network.load_state_dict(below("network.", tensors))
+    network = Network(spec, make_generator("weights", spec.seed))
+    network.load_state_dict(select_prefixed("network.", tensors))
     return partial(predict, network)
 
 

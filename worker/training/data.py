@@ -33,7 +33,7 @@ ARCHIVES = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Examples:
-    """Images uint8 [n, 28, 28] with their digits, int64 [n]. Never write to them: every job shares them."""
+    """Images uint8 [n, 28, 28] with their digits, int64 [n]. All jobs share them: do not write to them."""
 
     images: Tensor
     labels: Tensor
@@ -66,7 +66,7 @@ class Mnist:
 
 
 def split(mnist: Mnist, spec: JobSpec) -> tuple[Examples, Examples]:
-    """What the job trains on, and what validates after each epoch."""
+    """Return the examples for training, and those for validation after each epoch."""
     left = spec.images_left_for_training
     training = mnist.train.first(left).first(spec.train_samples)
     return training, mnist.test if isinstance(spec.validation, OnTestSet) else mnist.train.after(left)
@@ -74,9 +74,9 @@ def split(mnist: Mnist, spec: JobSpec) -> tuple[Examples, Examples]:
 
 @functools.cache
 def load(mnist_dir: Path) -> Mnist:
-    """The images and labels below ``mnist_dir``, which holds ``MNIST/raw/*.gz``.
+    """Load the images and labels below ``mnist_dir``, which holds ``MNIST/raw/*.gz``.
 
-    torchvision decodes the archives, once: what it made is kept beside them, for its import takes as long as torch's.
+    torchvision decodes the archives once. The result is stored beside them: to import it takes as long as torch.
 
     Raises:
         DataMissing: an archive is not there, or cannot be read or decoded.
@@ -86,7 +86,7 @@ def load(mnist_dir: Path) -> Mnist:
     archives = [folder / name for name in ARCHIVES]
     data_sha256 = verify(archives)
     try:
-        tensors = kept(folder) or decode(archives)
+        tensors = read_decoded(folder) or decode(archives)
     except OSError as error:
         raise DataMissing(f"cannot decode the archives in {folder}: {error.strerror}") from error
     train, test = (Examples(tensors[f"{part}.images"], tensors[f"{part}.labels"]) for part in ("train", "test"))
@@ -97,14 +97,14 @@ def verify(archives: list[Path]) -> str:
     """Check each archive; return the SHA-256 of all of them together."""
     together = hashlib.sha256()
     for archive in archives:
-        content = read(archive)
+        content = read_archive(archive)
         if hashlib.sha256(content).hexdigest() != ARCHIVES[archive.name]:
             raise DataDamaged(f"{archive} does not have the checksum it was published with; fetch it again")
         together.update(content)
     return together.hexdigest()
 
 
-def read(archive: Path) -> bytes:
+def read_archive(archive: Path) -> bytes:
     try:
         return archive.read_bytes()
     except FileNotFoundError as error:
@@ -113,8 +113,8 @@ def read(archive: Path) -> bytes:
         raise DataMissing(f"{archive} cannot be read: {error.strerror}") from error
 
 
-def kept(folder: Path) -> Tensors | None:
-    """What an earlier process decoded, if all of it is there: the file is named by its SHA-256."""
+def read_decoded(folder: Path) -> Tensors | None:
+    """Read what an earlier process decoded, if the file is whole: it is named by its SHA-256."""
     for path in folder.glob(DECODED.format("*")):
         content = path.read_bytes()
         if path.name == DECODED.format(hashlib.sha256(content).hexdigest()):
@@ -123,7 +123,7 @@ def kept(folder: Path) -> Tensors | None:
 
 
 def decode(archives: list[Path]) -> Tensors:
-    """In a folder of its own: torchvision wants unpacked files, and does not unpack them atomically."""
+    """Decode in a temporary folder: torchvision needs unpacked files, and does not unpack them atomically."""
     from torchvision.datasets import MNIST  # noqa: PLC0415  # slow, and not needed again
 
     with tempfile.TemporaryDirectory() as root:
@@ -138,13 +138,13 @@ def decode(archives: list[Path]) -> Tensors:
         "test.images": test.data,
         "test.labels": test.targets,
     }
-    keep(archives[0].parent, tensors)
+    store_decoded(archives[0].parent, tensors)
     return tensors
 
 
-def keep(folder: Path, tensors: Tensors) -> None:
+def store_decoded(folder: Path, tensors: Tensors) -> None:
     content = safetensors.torch.save(dict(tensors))
     try:
         files.write_atomically(folder / DECODED.format(hashlib.sha256(content).hexdigest()), content)
     except OSError as error:
-        log.warning("every start decodes MNIST again, for %s cannot be written to: %s", folder, error)
+        log.warning("every start decodes MNIST again, because %s cannot be written to: %s", folder, error)

@@ -1,4 +1,4 @@
-"""What happens inside the network, layer by layer, on a fixed probe batch. Looks, and leaves nothing behind."""
+"""Diagnostics of the network, layer by layer, on a fixed probe batch. They change nothing."""
 
 import contextlib
 import functools
@@ -15,13 +15,13 @@ from worker.training.model import Function, Network
 
 PROBE_IMAGES = 256
 
-Named = Mapping[str, Tensor]
+NamedTensors = Mapping[str, Tensor]
 
 
 def measure(
-    network: Network, probe_loss: Callable[[], Tensor], *, epoch: int, before: Named, clip: Clip | None
+    network: Network, probe_loss: Callable[[], Tensor], *, epoch: int, before: NamedTensors, clip: Clip | None
 ) -> list[LayerMetrics]:
-    """One entry a layer, in order; its parameters are its weights and biases together.
+    """Return one entry a layer, in order; its parameters are its weights and biases together.
 
     Args:
         network: as it is after the epoch.
@@ -31,7 +31,7 @@ def measure(
         clip: what the training clips by; gradient norms are those before clipping.
     """
     after = dict(network.named_parameters())
-    with pre_activations(network) as seen:
+    with record_pre_activations(network) as recorded:
         gradients = dict(zip(after, torch.autograd.grad(probe_loss(), list(after.values())), strict=True))
     steps = {name: after[name] - before[name] for name in after}
     layers = [name for name, _ in network.named_children()]
@@ -39,31 +39,32 @@ def measure(
         LayerMetrics(
             epoch=epoch,
             layer=layer,
-            gradient_norm=norm(of(layer, gradients)),
-            update_ratio=norm(of(layer, steps)) / max(norm(of(layer, after)), torch.finfo(torch.float32).tiny),
-            clipped_fraction=clipped_fraction(of(layer, gradients), clip),
-            **activity(network.activation, seen[layer]) if layer in seen else NO_ACTIVITY,
+            gradient_norm=norm(select_layer(layer, gradients)),
+            update_ratio=norm(select_layer(layer, steps))
+            / max(norm(select_layer(layer, after)), torch.finfo(torch.float32).tiny),
+            clipped_fraction=clipped_fraction(select_layer(layer, gradients), clip),
+            **measure_activity(network.activation, recorded[layer]) if layer in recorded else NO_ACTIVITY,
         )
         for layer in layers
     ]
 
 
 @contextlib.contextmanager
-def pre_activations(network: Network) -> Iterator[dict[str, Tensor]]:
-    """Collects what each activated layer puts out, before activation and pooling, while the network runs."""
-    seen: dict[str, Tensor] = {}
+def record_pre_activations(network: Network) -> Iterator[dict[str, Tensor]]:
+    """Record the output of each activated layer, before activation and pooling, while the network runs."""
+    recorded: dict[str, Tensor] = {}
 
-    def see(name: str, _layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        seen[name] = output.detach().float()
+    def record(name: str, _layer: nn.Module, _inputs: object, output: Tensor) -> None:
+        recorded[name] = output.detach().float()
 
     layers = {"conv1": network.conv1, "conv2": network.conv2, "dense1": network.dense1}
     with contextlib.ExitStack() as stack:
         for name, layer in layers.items():
-            stack.enter_context(layer.register_forward_hook(functools.partial(see, name)))
-        yield seen
+            stack.enter_context(layer.register_forward_hook(functools.partial(record, name)))
+        yield recorded
 
 
-def of(layer: str, tensors: Named) -> list[Tensor]:
+def select_layer(layer: str, tensors: NamedTensors) -> list[Tensor]:
     return [tensor.detach() for name, tensor in tensors.items() if name.startswith(f"{layer}.")]
 
 
@@ -72,14 +73,14 @@ def norm(tensors: list[Tensor]) -> float:
 
 
 def clipped_fraction(gradients: list[Tensor], clip: Clip | None) -> float:
-    """Fraction of the elements that the training's clipping would change."""
+    """Return the fraction of the elements that the training's clipping would change."""
     if clip is None:
         return 0.0
-    changed = sum(int(beyond(gradient, clip).sum()) for gradient in gradients)
+    changed = sum(int(mark_clipped(gradient, clip).sum()) for gradient in gradients)
     return changed / sum(gradient.numel() for gradient in gradients)
 
 
-def beyond(gradient: Tensor, clip: Clip) -> Tensor:
+def mark_clipped(gradient: Tensor, clip: Clip) -> Tensor:
     if clip.by == "value":
         return gradient.abs() > clip.threshold
     return (gradient != 0) & bool(torch.linalg.vector_norm(gradient) > clip.threshold)
@@ -99,14 +100,14 @@ NO_ACTIVITY = Activity(
 """The output layer has no activation."""
 
 
-def activity(function: Function, z: Tensor) -> Activity:
-    """What an activation makes of its input [n, units, ...].
+def measure_activity(function: Function, z: Tensor) -> Activity:
+    """Measure an activation's values and derivatives on its input [n, units, ...].
 
     Zero is the fraction of values that are exactly 0, saturated that of |derivative| < SATURATED. Dead is a fraction
     of units: a neuron, or the whole filter of a convolution, whose derivative is exactly 0 in float32 at every place
     of every image, so that its weights get no gradient at all.
     """
-    value, slope = value_and_slope(function, z)
+    value, slope = differentiate(function, z)
     variance, mean = torch.var_mean(value, correction=0)
     return Activity(
         activation_mean=float(mean),
@@ -117,7 +118,7 @@ def activity(function: Function, z: Tensor) -> Activity:
     )
 
 
-def value_and_slope(function: Function, z: Tensor) -> tuple[Tensor, Tensor]:
+def differentiate(function: Function, z: Tensor) -> tuple[Tensor, Tensor]:
     value = function(z.requires_grad_())
     (slope,) = torch.autograd.grad(value, z, torch.ones_like(value))
     return value.detach(), slope

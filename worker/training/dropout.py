@@ -1,4 +1,4 @@
-"""Dropout whose masks come from a generator of ours, drawn cheaply."""
+"""Dropout whose masks come from a generator that is passed in, drawn cheaply."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from activations.functions import SELU_ALPHA, SELU_SCALE
 
 SELU_FLOOR = -SELU_SCALE * SELU_ALPHA
-"""What SELU tends to for x -> -inf: the value of a unit that alpha dropout switches off."""
+"""SELU's limit for x -> -inf: the value of a unit that alpha dropout switches off."""
 
 Dropout = Callable[[Tensor, float, Generator], Tensor]
 
@@ -19,24 +19,24 @@ def dropout(x: Tensor, rate: float, generator: Generator) -> Tensor:
     if rate == 0:
         return x
     # The scale is a step of its own: inside a bfloat16 mask, 1 / 0.75 would be off by 0.2 %.
-    return x * kept(x, rate, generator) * (1 / (1 - rate))
+    return x * draw_mask(x, rate, generator) * (1 / (1 - rate))
 
 
 def alpha_dropout(x: Tensor, rate: float, generator: Generator) -> Tensor:
     """Set a fraction ``rate`` to SELU's floor, then rescale so that mean 0 and variance 1 stay.
 
     Klambauer et al. 2017, "Self-Normalizing Neural Networks", section "New dropout technique". Keras and torch
-    both mean by the rate what is meant here: the fraction that is switched off, element by element.
+    define the rate in the same way: the fraction that is switched off, element by element.
     """
     if rate == 0:
         return x
-    keep = kept(x, rate, generator)
+    keep = draw_mask(x, rate, generator)
     scale = 1 / math.sqrt((1 - rate) * (1 + rate * SELU_FLOOR**2))
     return (x * keep + (1 - keep) * SELU_FLOOR) * scale - scale * rate * SELU_FLOOR
 
 
-def kept(x: Tensor, rate: float, generator: Generator) -> Tensor:
-    """Ones with probability 1 - ``rate``, else zeros, in the shape, dtype and memory order of ``x``.
+def draw_mask(x: Tensor, rate: float, generator: Generator) -> Tensor:
+    """Draw ones with probability 1 - ``rate``, else zeros, in the shape, dtype and memory order of ``x``.
 
     Random bytes, eight to an int64 draw: a tenth of the time of a draw an element. A rate that is no multiple
     of 1/256 takes four bytes an element and is met to 2^-32.
@@ -45,10 +45,10 @@ def kept(x: Tensor, rate: float, generator: Generator) -> Tensor:
     bits = torch.iinfo(lane).bits
     threshold = min(round(rate * 2**bits), 2**bits - 1) - 2 ** (bits - 1)
     keep = torch.empty_like(x)
-    lanes = random_bits(x.numel() * bits, generator).view(lane)[: x.numel()]
+    lanes = draw_bits(x.numel() * bits, generator).view(lane)[: x.numel()]
     return torch.ge(lanes.as_strided(keep.shape, keep.stride()), threshold, out=keep)  # straight to floats: no bools
 
 
-def random_bits(count: int, generator: Generator) -> Tensor:
+def draw_bits(count: int, generator: Generator) -> Tensor:
     words = torch.empty(-(-count // 64), dtype=torch.int64, device=generator.device)
     return words.random_(-(2**63), None, generator=generator)  # without bounds the sign bit would always be 0

@@ -13,10 +13,10 @@ EPSILON = 1e-7
 
 
 def binary_crossentropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Keras's on softmax outputs: the mean over ten yes-or-no questions. Chance is 0.325083."""
+    """Keras's on softmax outputs: the mean over ten binary outputs. Chance is 0.325083."""
     probabilities = logits.softmax(1)
-    right = one_hot(labels)
-    of_truth = torch.where(right, probabilities, 1 - probabilities)
+    is_label = one_hot(labels)
+    of_truth = torch.where(is_label, probabilities, 1 - probabilities)
     return -of_truth.clamp(EPSILON, 1 - EPSILON).log().mean(1)
 
 

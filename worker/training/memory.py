@@ -1,4 +1,4 @@
-"""How the process uses memory, and what running out of it is called."""
+"""The memory of the process: freed blocks are kept, and exhaustion has an error of its own."""
 
 import contextlib
 import ctypes
@@ -16,8 +16,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 def keep_freed_memory() -> None:
     """Tell glibc to keep freed blocks for the next batch.
 
-    Left alone it hands every large block back to the kernel, which then clears each page anew: a third of a
-    training step. The price is that the process never shrinks.
+    By default it returns every large block to the kernel, which clears each page again: a third of a training step.
+    In exchange the process never shrinks.
     """
     with contextlib.suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
@@ -26,8 +26,8 @@ def keep_freed_memory() -> None:
 
 
 @contextlib.contextmanager
-def exhaustion_named() -> Iterator[None]:
-    """Turn what torch raises when an allocation fails into GpuOutOfMemory or HostOutOfMemory."""
+def name_exhaustion() -> Iterator[None]:
+    """Turn torch's errors of a failed allocation into GpuOutOfMemory or HostOutOfMemory."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -20,12 +20,12 @@ def leaky_relu(x: Tensor, alpha: float) -> Tensor:
 
 
 def softplus(x: Tensor) -> Tensor:
-    """To the last digit; F.softplus is the identity from 20 on, and overflows where that bound is lifted."""
+    """Exact to the last digit; F.softplus is the identity from 20 on, and overflows without that bound."""
     return -F.logsigmoid(-x)
 
 
 def celu(x: Tensor, alpha: float) -> Tensor:
-    """With the gradient of its value; the backward pass of F.celu rounds 1 / alpha to float32 (derivatives.yaml)."""
+    """Exact in its gradient too; the backward pass of F.celu rounds 1 / alpha to float32 (derivatives.yaml)."""
     return alpha * F.elu(x / alpha)
 
 
@@ -45,10 +45,10 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "softsign": F.softsign,
     "celu": celu,
 }
-"""The catalog's activations in torch; their parameters go by the catalog's names."""
+"""The catalog's activations in torch; their parameters have the catalog's names."""
 
 
-def activation(name: str, parameters: Mapping[str, float | str]) -> Function:
+def build_activation(name: str, parameters: Mapping[str, float | str]) -> Function:
     return partial(FUNCTIONS[name], **parameters)
 
 
@@ -66,11 +66,11 @@ class Network(nn.Module):
             self.dense1 = nn.Linear(12 * 12 * 64, 128)
             self.dense2 = nn.Linear(128, 10)
         self.to_empty(device="cpu")
-        self.activation = activation(spec.activation, spec.parameters)
+        self.activation = build_activation(spec.activation, spec.parameters)
         self.monotonic = catalog.find(spec.activation).monotonic
         self.rates = spec.dropout
-        self.dropout: Dropout = alpha_dropout if self_normalizing(spec) else dropout
-        self.initialize(initializer(spec), weights)
+        self.dropout: Dropout = alpha_dropout if is_self_normalizing(spec) else dropout
+        self.initialize(INITIALIZERS[spec.drawn_by], weights)
         self.to(memory_format=torch.channels_last)
 
     def initialize(self, draw: "Initializer", weights: Generator) -> None:
@@ -81,7 +81,7 @@ class Network(nn.Module):
                 draw(parameter, weights)
 
     def forward(self, images: Tensor, masks: Generator | None = None) -> Tensor:
-        """Logits [n, 10] of images [n, 1, 28, 28] in 0..1; ``masks`` draws the dropout, None leaves it out."""
+        """Logits [n, 10] of images [n, 1, 28, 28] in 0..1; ``masks`` draws the dropout; None means no dropout."""
         x = self.pool(self.conv2(self.activation(self.conv1(images))))
         x = self.drop(x, self.rates.convolution, masks)
         x = self.activation(self.dense1(x.permute(0, 2, 3, 1).flatten(1)))  # Keras's order, a view of channels_last
@@ -89,7 +89,7 @@ class Network(nn.Module):
         return logits
 
     def pool(self, x: Tensor) -> Tensor:
-        """Activation and pooling. Where f never falls, max f(x) = f(max x), and f costs a quarter after the pooling."""
+        """Apply activation and pooling. A monotonic f goes last: max f(x) = f(max x), at a quarter of the cost."""
         if self.monotonic:
             return self.activation(max_pool(x))
         return max_pool(self.activation(x))
@@ -105,32 +105,28 @@ def max_pool(x: Tensor) -> Tensor:
 Initializer = Callable[[Tensor, Generator], Tensor]
 
 
-def initializer(spec: JobSpec) -> Initializer:
-    return INITIALIZERS[spec.drawn_by]
-
-
-def self_normalizing(spec: JobSpec) -> bool:
+def is_self_normalizing(spec: JobSpec) -> bool:
     return catalog.find(spec.activation).self_normalizing
 
 
 def glorot_uniform(weight: Tensor, generator: Generator) -> Tensor:
-    """Variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
-    return uniform(weight, math.sqrt(6 / sum(fans(weight))), generator)
+    """Draw with variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+    return uniform(weight, math.sqrt(6 / sum(count_fans(weight))), generator)
 
 
 def torch_default(weight: Tensor, generator: Generator) -> Tensor:
-    """What torch's own layers draw: uniform within 1 / sqrt(fan_in)."""
-    return uniform(weight, 1 / math.sqrt(fans(weight)[0]), generator)
+    """Draw as torch's own layers do: uniform within 1 / sqrt(fan_in)."""
+    return uniform(weight, 1 / math.sqrt(count_fans(weight)[0]), generator)
 
 
 def lecun_normal(weight: Tensor, generator: Generator) -> Tensor:
-    """Variance 1 / fan_in."""
-    return truncated_normal(weight, math.sqrt(1 / fans(weight)[0]), generator)
+    """Draw with variance 1 / fan_in."""
+    return truncated_normal(weight, math.sqrt(1 / count_fans(weight)[0]), generator)
 
 
 def he_normal(weight: Tensor, generator: Generator) -> Tensor:
-    """Variance 2 / fan_in (He et al. 2015)."""
-    return truncated_normal(weight, math.sqrt(2 / fans(weight)[0]), generator)
+    """Draw with variance 2 / fan_in (He et al. 2015)."""
+    return truncated_normal(weight, math.sqrt(2 / count_fans(weight)[0]), generator)
 
 
 INITIALIZERS: Mapping[str, Initializer] = {
@@ -141,8 +137,8 @@ INITIALIZERS: Mapping[str, Initializer] = {
 }
 
 
-def fans(weight: Tensor) -> tuple[int, int]:
-    """Inputs and outputs of a unit; a convolution's are its receptive field times its channels."""
+def count_fans(weight: Tensor) -> tuple[int, int]:
+    """Count the inputs and outputs of a unit; a convolution's are its receptive field times its channels."""
     field = weight[0, 0].numel()
     return weight.shape[1] * field, weight.shape[0] * field
 
@@ -152,6 +148,6 @@ def uniform(weight: Tensor, bound: float, generator: Generator) -> Tensor:
 
 
 def truncated_normal(weight: Tensor, std: float, generator: Generator) -> Tensor:
-    """Keras's: cut off at two standard deviations, and widened so that ``std`` is what is left after the cut."""
+    """Draw as Keras does: cut off at two standard deviations, widened so that ``std`` remains after the cut."""
     std /= 0.87962566103423978
     return nn.init.trunc_normal_(weight, 0, std, -2 * std, 2 * std, generator)

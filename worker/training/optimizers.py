@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam, AdamW, RMSprop
 from jobs import spec
 
 EPSILON = 1e-7
-"""Keras's. It stands where torch puts it: added to the root, after Adam's bias correction."""
+"""Keras's value, at torch's place: added to the root, after Adam's bias correction."""
 
 Parameters = Iterable[nn.Parameter]
 
@@ -59,8 +59,8 @@ def clip(parameters: Parameters, settings: spec.Clip | None) -> None:
             gradient.mul_(settings.threshold / norm.clamp(min=settings.threshold))
 
 
-def state(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:
-    """What the optimizer remembers of each parameter, as ``conv1.weight.exp_avg`` and so on."""
+def get_state(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:
+    """Return the optimizer's state of each parameter, as ``conv1.weight.exp_avg`` and so on."""
     return {
         f"{name}.{slot}": value
         for name, parameter in network.named_parameters()
@@ -74,10 +74,10 @@ def restore(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Mappi
     numbers = {name: number for number, (name, _) in enumerate(network.named_parameters())}
     for key, value in tensors.items():
         name, _, slot = key.rpartition(".")
-        slots.setdefault(numbers[name], {})[slot] = in_network_layout(value)
+        slots.setdefault(numbers[name], {})[slot] = copy_in_layout(value)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def in_network_layout(value: Tensor) -> Tensor:
-    """The fused kernels walk parameter and state side by side in memory, so both must lie the same way."""
+def copy_in_layout(value: Tensor) -> Tensor:
+    """Copy into the parameter's memory order: the fused kernels walk parameter and state side by side."""
     return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value.clone()

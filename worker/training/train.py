@@ -1,4 +1,4 @@
-"""Training as a generator of epochs. It knows no database and no queue."""
+"""Training as a generator of epochs. It knows no database, no lease and no queue."""
 
 import math
 import time
@@ -14,55 +14,55 @@ from worker.training import diagnostics, memory, optimizers
 from worker.training.data import Examples, Mnist, split
 from worker.training.losses import LOSSES
 from worker.training.model import Network
-from worker.training.randomness import generator
+from worker.training.randomness import make_generator
 from worker.training.running_metrics import RunningMetrics
 
 CHUNK = {"cpu": 256, "cuda": 8192}
-"""Images that go through the network between two calls of ``between_batches``: less than a second's work."""
+"""Images between two calls of ``between_batches``: less than a second's work."""
 
 BATCHES_BETWEEN_CHECKS = {"cpu": 1, "cuda": 32}
-"""How often the loss is looked at. On a CPU that is free; a GPU would have to be waited for."""
+"""How often the loss is checked. On a CPU that is free; on a GPU it means a synchronization."""
 
 
 def train(spec: JobSpec, data: Mnist) -> Iterator[EpochMetrics]:
-    """One entry an epoch, as it ends; see Training."""
+    """Yield one entry an epoch, as it ends; see Training."""
     return Training(spec, data, device=choose_device(spec.device)).epochs()
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device for ``auto``, ``cpu`` or ``cuda``; auto is cuda where there is one.
+def choose_device(requested: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu`` or ``cuda``; auto is cuda where there is one.
 
     Raises:
-        DeviceUnavailable: cuda is wanted and there is none.
+        DeviceUnavailable: cuda is requested and there is none.
     """
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     has_cuda = accelerator is not None and accelerator.type == "cuda"
-    if wanted == "cuda" and not has_cuda:
+    if requested == "cuda" and not has_cuda:
         raise DeviceUnavailable
-    return torch.device("cuda" if has_cuda and wanted != "cpu" else "cpu")
+    return torch.device("cuda" if has_cuda and requested != "cpu" else "cpu")
 
 
-def nothing() -> None: ...
+def do_nothing() -> None: ...
 
 
 class Training:
-    """The network, optimizer and data of one job; ``epoch`` is the last complete one, 0 at the start.
+    """Trains the network of one job; ``epoch`` is the last complete one, 0 at the start.
 
-    ``between_batches`` is called before every batch, and within one after every CHUNK images. What it raises ends
-    the epoch, whose work is lost: go on in a new Training from the last ``state_dict``.
+    ``between_batches`` is called before every batch, and within one after every CHUNK images. An error that it
+    raises ends the epoch, whose work is lost: resume in a new Training from the last ``state_dict``.
     """
 
-    @memory.exhaustion_named()
+    @memory.name_exhaustion()
     def __init__(
-        self, spec: JobSpec, mnist: Mnist, *, device: torch.device, between_batches: Callable[[], None] = nothing
+        self, spec: JobSpec, mnist: Mnist, *, device: torch.device, between_batches: Callable[[], None] = do_nothing
     ) -> None:
-        set_up(device)
+        configure_torch(device)
         self.spec = spec
         self.device = device
         self.between_batches = between_batches
         training, validation = split(mnist, spec)
         self.training, self.validation, self.test = (part.to(device) for part in (training, validation, mnist.test))
-        self.network = Network(spec, generator("weights", spec.seed)).to(device)
+        self.network = Network(spec, make_generator("weights", spec.seed)).to(device)
         self.optimizer = optimizers.build(spec.optimizer, self.network.parameters())
         self.epoch = 0
         self.layers: list[LayerMetrics] = []
@@ -76,36 +76,36 @@ class Training:
             GpuOutOfMemory, HostOutOfMemory: an allocation failed.
         """
         while self.epoch < self.spec.epochs:
-            yield self._next_epoch()
+            yield self.train_epoch()
 
-    @memory.exhaustion_named()
+    @memory.name_exhaustion()
     def evaluate_on_test(self) -> Evaluation:
-        return self._evaluate(self.test)
+        return self.evaluate(self.test)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the epochs to come depend on, copied to the CPU as flat contiguous tensors."""
+        """Copy all that the epochs to come depend on to the CPU, as flat contiguous tensors."""
         named = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         named |= {
-            f"optimizer.{name}": tensor for name, tensor in optimizers.state(self.optimizer, self.network).items()
+            f"optimizer.{name}": tensor for name, tensor in optimizers.get_state(self.optimizer, self.network).items()
         }
         copies = {name: tensor.clone(memory_format=torch.contiguous_format).cpu() for name, tensor in named.items()}
         return copies | {"epoch": torch.tensor(self.epoch)}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        self.network.load_state_dict(below("network.", tensors))
-        optimizers.restore(self.optimizer, self.network, below("optimizer.", tensors))
+        self.network.load_state_dict(select_prefixed("network.", tensors))
+        optimizers.restore(self.optimizer, self.network, select_prefixed("optimizer.", tensors))
         self.epoch = int(tensors["epoch"])
 
-    @memory.exhaustion_named()
-    def _next_epoch(self) -> EpochMetrics:
+    @memory.name_exhaustion()
+    def train_epoch(self) -> EpochMetrics:
         epoch = self.epoch + 1
         started = time.perf_counter()
-        training = self._train(epoch)
+        training = self.train_on_batches(epoch)
         trained = time.perf_counter()
-        validation = self._evaluate(self.validation)
+        validation = self.evaluate(self.validation)
         if not math.isfinite(validation.loss):
             raise Diverged(f"the validation loss of epoch {epoch} is {validation.loss}")
-        self.layers = self._diagnose(epoch) if self.spec.diagnostics else []
+        self.layers = self.diagnose(epoch) if self.spec.diagnostics else []
         self.epoch = epoch
         return EpochMetrics(
             epoch=epoch,
@@ -120,26 +120,26 @@ class Training:
             images_per_second=len(self.training) / (trained - started),
         )
 
-    def _train(self, epoch: int) -> Evaluation:
-        order = torch.randperm(len(self.training), generator=generator("order", self.spec.seed, epoch))
-        masks = generator("dropout", self.spec.seed, epoch, self.device)
+    def train_on_batches(self, epoch: int) -> Evaluation:
+        order = torch.randperm(len(self.training), generator=make_generator("order", self.spec.seed, epoch))
+        masks = make_generator("dropout", self.spec.seed, epoch, self.device)
         batches = torch.split(order.to(self.device), self.spec.batch_size)
         running = RunningMetrics(len(batches), self.device)
         for number, batch in enumerate(batches, start=1):
             if number == len(batches):
-                self.before_last_update = self._parameters()
-            self._step(self.training.take(batch), masks, running)
+                self.before_last_update = self.copy_parameters()
+            self.update(self.training.take(batch), masks, running)
             if number % BATCHES_BETWEEN_CHECKS[self.device.type] == 0 or number == len(batches):
                 refuse_non_finite(running, epoch)
         return running.compute_means()
 
-    def _step(self, batch: Examples, masks: Generator, running: RunningMetrics) -> None:
-        """One update. The gradients of the chunks add up to the batch's, whose loss is the mean over its images."""
+    def update(self, batch: Examples, masks: Generator, running: RunningMetrics) -> None:
+        """Update the weights. The chunks' gradients add up to the batch's, whose loss is the mean over its images."""
         self.optimizer.zero_grad()
         running.start_batch()
         for chunk in batch.chunks(CHUNK[self.device.type]):
             self.between_batches()
-            logits = self._logits(chunk.images, masks)
+            logits = self.compute_logits(chunk.images, masks)
             losses = LOSSES[self.spec.loss](logits, chunk.labels)
             torch.autograd.backward(losses.sum() / len(batch))
             running.add(losses, logits, chunk.labels)
@@ -147,40 +147,40 @@ class Training:
         self.optimizer.step()
 
     @torch.no_grad()
-    def _evaluate(self, examples: Examples) -> Evaluation:
+    def evaluate(self, examples: Examples) -> Evaluation:
         running = RunningMetrics(1, self.device)
         running.start_batch()
         for chunk in examples.chunks(CHUNK[self.device.type]):
             self.between_batches()
-            logits = self._logits(chunk.images)
+            logits = self.compute_logits(chunk.images)
             running.add(LOSSES[self.spec.loss](logits, chunk.labels), logits, chunk.labels)
         return running.compute_means()
 
-    def _diagnose(self, epoch: int) -> list[LayerMetrics]:
+    def diagnose(self, epoch: int) -> list[LayerMetrics]:
         probe = self.training.first(diagnostics.PROBE_IMAGES)
         return diagnostics.measure(
             self.network,
-            lambda: LOSSES[self.spec.loss](self._logits(probe.images), probe.labels).mean(),
+            lambda: LOSSES[self.spec.loss](self.compute_logits(probe.images), probe.labels).mean(),
             epoch=epoch,
             before=self.before_last_update,
             clip=self.spec.clip,
         )
 
-    def _logits(self, images: Tensor, masks: Generator | None = None) -> Tensor:
-        """Float32 [n, 10] of uint8 [n, 28, 28], so that softmax and loss are float32 at either precision."""
+    def compute_logits(self, images: Tensor, masks: Generator | None = None) -> Tensor:
+        """Compute float32 [n, 10] of uint8 [n, 28, 28]: softmax and loss are float32 at either precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16"):
             logits: Tensor = self.network(images.unsqueeze(1) / 255, masks)
         return logits.float()
 
-    def _parameters(self) -> dict[str, Tensor]:
+    def copy_parameters(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.network.named_parameters()}
 
 
-def set_up(device: torch.device) -> None:
-    """Process-wide settings that speed and exactness rest on.
+def configure_torch(device: torch.device) -> None:
+    """Set what speed and exactness depend on, for the whole process.
 
-    use_deterministic_algorithms is not among them: it would also fill all fresh memory, and of what runs here only
-    cuDNN has to be told to choose algorithms that repeat themselves.
+    use_deterministic_algorithms is left out: it would also fill all fresh memory, and of the libraries used here only
+    cuDNN has to be told to choose deterministic algorithms.
     """
     if device.type == "cpu":
         memory.keep_freed_memory()
@@ -196,5 +196,5 @@ def refuse_non_finite(running: RunningMetrics, epoch: int) -> None:
         raise Diverged(f"the training loss became NaN or infinite in epoch {epoch}, batch {batch}")
 
 
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def select_prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

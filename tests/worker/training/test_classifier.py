@@ -13,7 +13,7 @@ def test_a_prediction_is_what_the_trained_network_says(start: Callable[..., Trai
     list(training.epochs())
     images = training.test.images[:5]
     with torch.no_grad():
-        expected = training._logits(images).softmax(1)
+        expected = training.compute_logits(images).softmax(1)
 
     classifier = build_classifier(training.spec, training.state_dict())
     found = [classifier(image.tolist()) for image in images]

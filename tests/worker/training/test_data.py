@@ -58,11 +58,11 @@ def test_it_is_what_torchvision_reads(mnist_dir: Path) -> None:
 def test_what_was_decoded_once_is_not_decoded_again(mnist_dir: Path, mnist: Mnist) -> None:
     data.load(mnist_dir)
     without = "import sys; sys.modules['torchvision'] = None"
-    script = f"{without}; import pathlib; from worker import data; data.load(pathlib.Path({str(mnist_dir)!r}))"
+    script = f"{without}; import pathlib; from worker.training import data; data.load(pathlib.Path({str(mnist_dir)!r}))"
 
     subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=True)
 
-    kept = data.kept(raw(mnist_dir))
+    kept = data.read_decoded(raw(mnist_dir))
     assert kept is not None
     assert torch.equal(kept["train.images"], mnist.train.images)
 
@@ -130,7 +130,8 @@ def test_a_full_disk_is_named(mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_processes_that_start_at_once_all_load(mnist_dir: Path, mnist: Mnist) -> None:
-    script = f"import pathlib; from worker import data; print(data.load(pathlib.Path({str(mnist_dir)!r})).data_sha256)"
+    imports = "import pathlib; from worker.training import data"
+    script = f"{imports}; print(data.load(pathlib.Path({str(mnist_dir)!r})).data_sha256)"
     processes = [
         subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -8,7 +8,7 @@ import torch
 
 from jobs.metrics import LayerMetrics
 from jobs.spec import Clip
-from worker.training.diagnostics import SATURATED, beyond
+from worker.training.diagnostics import SATURATED, mark_clipped
 from worker.training.train import Training
 
 Start = Callable[..., Training]
@@ -22,8 +22,8 @@ def after_one_epoch(training: Training) -> dict[str, LayerMetrics]:
 
 def diagnose(training: Training) -> dict[str, LayerMetrics]:
     """Of the network as it stands."""
-    training.before_last_update = training._parameters()
-    return {layer.layer: layer for layer in training._diagnose(1)}
+    training.before_last_update = training.copy_parameters()
+    return {layer.layer: layer for layer in training.diagnose(1)}
 
 
 def test_each_layer_is_measured_every_epoch(start: Start) -> None:
@@ -168,11 +168,11 @@ def test_the_clipped_fraction_follows_the_clipping(
 def test_clipping_by_value_counts_elements_beyond_the_threshold() -> None:
     gradient = torch.tensor([0.6, -0.7, 0.5, 0.0])
 
-    assert beyond(gradient, Clip(by="value", threshold=0.5)).tolist() == [True, True, False, False]
+    assert mark_clipped(gradient, Clip(by="value", threshold=0.5)).tolist() == [True, True, False, False]
 
 
 def test_clipping_by_norm_counts_all_that_is_scaled() -> None:
     gradient = torch.tensor([3.0, 4.0, 0.0])
 
-    assert beyond(gradient, Clip(by="norm", threshold=4.9)).tolist() == [True, True, False]
-    assert not beyond(gradient, Clip(by="norm", threshold=5.1)).any()
+    assert mark_clipped(gradient, Clip(by="norm", threshold=4.9)).tolist() == [True, True, False]
+    assert not mark_clipped(gradient, Clip(by="norm", threshold=5.1)).any()

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from worker.training.losses import Loss, binary_crossentropy, cross_entropy
-from worker.training.randomness import generator
+from worker.training.randomness import make_generator
 
 
 def keras_binary_crossentropy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -14,7 +14,7 @@ def keras_binary_crossentropy(logits: np.ndarray, labels: np.ndarray) -> np.ndar
 
 
 def test_binary_crossentropy_is_kerass() -> None:
-    logits = 3 * torch.randn(1000, 10, generator=generator("test", 0))
+    logits = 3 * torch.randn(1000, 10, generator=make_generator("test", 0))
     labels = torch.arange(1000) % 10
 
     losses = binary_crossentropy(logits, labels)
@@ -37,7 +37,7 @@ def test_a_certain_and_wrong_output_costs_what_the_clipping_leaves() -> None:
 
 
 def test_cross_entropy_is_minus_the_log_of_the_right_output() -> None:
-    logits = torch.randn(100, 10, generator=generator("test", 0))
+    logits = torch.randn(100, 10, generator=make_generator("test", 0))
     labels = torch.arange(100) % 10
 
     losses = cross_entropy(logits, labels)

@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from activations.catalog import ACTIVATIONS
 from jobs.spec import JobSpec
 from worker.training.dropout import alpha_dropout, dropout
-from worker.training.model import FUNCTIONS, Network, activation
-from worker.training.randomness import generator
+from worker.training.model import FUNCTIONS, Network, build_activation
+from worker.training.randomness import make_generator
 
 Tiny = Callable[..., JobSpec]
 VARIANTS = [
@@ -25,11 +25,11 @@ VARIANTS = [
 
 
 def network(spec: JobSpec) -> Network:
-    return Network(spec, generator("weights", spec.seed))
+    return Network(spec, make_generator("weights", spec.seed))
 
 
 def images(count: int = 8) -> torch.Tensor:
-    return torch.rand(count, 1, 28, 28, generator=generator("test", 0))
+    return torch.rand(count, 1, 28, 28, generator=make_generator("test", 0))
 
 
 def test_the_parameters_are_the_articles(tiny: Tiny) -> None:
@@ -53,7 +53,7 @@ def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, A
     x = torch.cat([torch.linspace(-30, 30, 6001, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
     x.requires_grad_()
 
-    value = activation(name, parameters)(x)
+    value = build_activation(name, parameters)(x)
     (derivative,) = torch.autograd.grad(value.sum(), x)
 
     points = x.detach().numpy()
@@ -68,7 +68,7 @@ def test_far_from_zero_nothing_overflows_in_training_precision(name: str, dtype:
     if name == "gelu":  # torch's own overflows from 1e13 on
         x = (x.detach() / 1e20).requires_grad_()
 
-    value = activation(name, ACTIVATIONS[name].complete({}))(x)
+    value = build_activation(name, ACTIVATIONS[name].complete({}))(x)
     (derivative,) = torch.autograd.grad(value.sum(), x)
 
     assert value.isfinite().all()
@@ -80,7 +80,7 @@ def test_the_network_is_the_articles_layers_in_the_articles_order(
     tiny: Tiny, name: str, parameters: dict[str, Any]
 ) -> None:
     net = network(tiny(activation=name, parameters=parameters)).double()
-    act = activation(name, ACTIVATIONS[name].complete(parameters))
+    act = build_activation(name, ACTIVATIONS[name].complete(parameters))
 
     x = act(F.conv2d(images().double(), net.conv1.weight, net.conv1.bias))
     x = F.max_pool2d(act(F.conv2d(x, net.conv2.weight, net.conv2.bias)), 2)
@@ -156,7 +156,7 @@ def test_without_masks_there_is_no_dropout(tiny: Tiny) -> None:
     net = network(tiny(dropout={"convolution": 0.9, "dense": 0.9}))
 
     assert torch.equal(net(images()), net(images()))
-    assert not torch.equal(net(images()), net(images(), generator("dropout", 0)))
+    assert not torch.equal(net(images()), net(images(), make_generator("dropout", 0)))
 
 
 @pytest.mark.parametrize(("place", "kept"), [("convolution", 9216), ("dense", 128)])
@@ -166,7 +166,7 @@ def test_each_rate_drops_in_its_own_place(tiny: Tiny, place: str, kept: int) -> 
     dropped = []
     net.dropout = lambda x, rate, _: dropped.append((x[0].numel(), rate)) or x
 
-    net(images(), generator("dropout", 0))
+    net(images(), make_generator("dropout", 0))
 
     assert dict(dropped)[kept] == 0.5
     assert sorted(rate for _, rate in dropped) == [0.0, 0.5]
@@ -186,6 +186,6 @@ def test_making_a_network_leaves_the_global_generator_alone(tiny: Tiny) -> None:
     before = torch.get_rng_state()
 
     net = network(tiny())
-    net(images(), generator("dropout", 0))
+    net(images(), make_generator("dropout", 0))
 
     assert torch.equal(torch.get_rng_state(), before)

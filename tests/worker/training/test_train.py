@@ -15,7 +15,7 @@ from tests.support.figures import NOT_REPEATABLE
 from worker.checkpoint import Checkpoints
 from worker.training import train
 from worker.training.data import Mnist
-from worker.training.randomness import generator
+from worker.training.randomness import make_generator
 from worker.training.train import Training, choose_device
 
 Start = Callable[..., Training]
@@ -71,7 +71,7 @@ def test_an_epoch_is_what_a_plain_loop_computes(start: Start, mnist: Mnist, loss
         return [losses.mean().item(), hits.double().mean().item(), binary.double().mean().item()]
 
     seen = []
-    for rows in torch.randperm(128, generator=generator("order", 0, 1)).split(48):  # 48, 48, 32
+    for rows in torch.randperm(128, generator=make_generator("order", 0, 1)).split(48):  # 48, 48, 32
         p, losses = forward(rows)
         seen.append((p, losses, labels[rows]))
         optimizer.zero_grad()
@@ -161,14 +161,14 @@ def test_the_last_batch_may_be_smaller_and_nothing_is_dropped(start: Start, batc
     images: list[int] = []
     training.network.register_forward_pre_hook(lambda _, inputs: images.append(len(inputs[0])))
 
-    training._train(1)
+    training.train_on_batches(1)
 
     assert training.state_dict()["optimizer.conv1.bias.step"].item() == updates
     assert sum(images) == 128
 
 
 def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
-    orders = [torch.randperm(1000, generator=generator("order", 0, epoch)) for epoch in (1, 2)]
+    orders = [torch.randperm(1000, generator=make_generator("order", 0, epoch)) for epoch in (1, 2)]
 
     assert not torch.equal(*orders)
     assert all(order.unique().numel() == 1000 for order in orders)
@@ -176,7 +176,7 @@ def test_every_image_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
 
 def test_seeds_and_epochs_and_purposes_draw_apart() -> None:
     draws = {
-        torch.rand(1, generator=generator(purpose, seed, epoch)).item()
+        torch.rand(1, generator=make_generator(purpose, seed, epoch)).item()
         for purpose in ("order", "dropout")
         for seed in (0, 1, 2**32 - 1)
         for epoch in (0, 1, 1000)
@@ -271,7 +271,7 @@ def test_the_hook_is_called_at_least_every_256_images_even_in_a_batch_of_8192(st
     training = start(hook, batch_size=8192, train_samples=700, validation={"kind": "test"})
     training.network.register_forward_pre_hook(count)
 
-    training._train(1)
+    training.train_on_batches(1)
     training.evaluate_on_test()
 
     assert seen == 700 + 10_000
@@ -352,7 +352,7 @@ def test_bfloat16_keeps_parameters_and_loss_in_float32(start: Start) -> None:
     dtypes = []
     training.network.dense1.register_forward_hook(lambda _, __, output: dtypes.append(output.dtype))
 
-    logits = training._logits(training.training.images[:4])
+    logits = training.compute_logits(training.training.images[:4])
 
     assert dtypes == [torch.bfloat16]
     assert logits.dtype == torch.float32
