@@ -6,10 +6,10 @@ from celery import Celery
 
 QUEUE = "jobs"
 PREDICTIONS = "predictions"
-"""A queue of their own, so that a prediction does not wait behind jobs; a worker takes from both in turn."""
+"""A queue of its own, so that a prediction does not wait behind jobs; a worker takes from both in turn."""
 TRAIN = "activation-lab.train"
 PREDICT = "activation-lab.predict"
-"""The tasks' names: the API sends them by name, the worker answers to them."""
+"""The names of the tasks: the API sends a task by its name, and the worker registers it under that name."""
 
 SETTINGS: dict[str, Any] = {
     "accept_content": ["json"],
@@ -54,12 +54,12 @@ WORKER_TRANSPORT = {
 
 
 def create_publisher(broker_url: str) -> Celery:
-    """For processes that send hints: gives up within seconds where the broker is silent."""
+    """Create the app of a process that sends hints: it gives up within seconds when the broker does not answer."""
     return Celery("activation-lab", broker=broker_url, broker_transport_options=PUBLISHER_TRANSPORT, **SETTINGS)
 
 
 def create_consumer(broker_url: str, *, include: list[str]) -> Celery:
-    """For the worker: never gives up on the broker. `include` names the modules that define its tasks."""
+    """Create the app of a worker, which never gives up on the broker. `include` names the modules of its tasks."""
     return Celery(
         "activation-lab", broker=broker_url, include=include, broker_transport_options=WORKER_TRANSPORT, **SETTINGS
     )

@@ -1,4 +1,4 @@
-"""Sending hints: the broker may lose them, double them or be away; SQL knows what is queued."""
+"""Hints over the broker, which may lose them, duplicate them or be away; SQL knows what is queued."""
 
 import logging
 from collections.abc import Iterable
@@ -15,20 +15,20 @@ log = logging.getLogger(__name__)
 
 
 class HintQueue(Protocol):
-    """What the API and the reconciler need of a broker."""
+    """The queue of hints that the API and the reconciler use."""
 
     def send(self, job_ids: Iterable[str]) -> list[str]:
-        """Send a hint for each job; returns those that were not sent, in order."""
+        """Send a hint for each job; return the jobs whose hints were not sent, in order."""
 
     def send_prediction(self, prediction_id: str) -> None:
-        """Send a hint for a prediction; where it is lost, only processes that train will find it."""
+        """Send a hint for a prediction; if it is lost, only processes that train will find the request."""
 
     def length(self) -> int:
-        """How many hints for jobs wait for a worker. Raises BrokerUnavailable, also where it takes no hints."""
+        """Count the hints for jobs that wait for a worker. Raises BrokerUnavailable, also when it takes no hints."""
 
 
 class CeleryHintQueue:
-    """Hints over Celery; every call answers within about 3 s, also when the broker is silent."""
+    """Hints over Celery; every call returns within about 3 s, also when the broker does not answer."""
 
     def __init__(self, broker_url: str) -> None:
         self._celery = create_publisher(broker_url)
@@ -48,7 +48,7 @@ class CeleryHintQueue:
         try:
             self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS, headers=tracing.carrier())
         except (OperationalError, redis.RedisError, OSError) as error:
-            log.warning("the broker is away, a prediction waits for a process that trains: %s", error)
+            log.warning("the broker is away, a prediction waits for a process in training: %s", error)
 
     def length(self) -> int:
         try:

@@ -1,4 +1,4 @@
-"""Setting right what got lost: jobs whose worker is gone, and queued jobs whose hint never arrived."""
+"""Reconciliation of SQL with the world: jobs whose worker is gone, and queued jobs whose hint is lost."""
 
 import logging
 import random
@@ -13,22 +13,22 @@ from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable
 log = logging.getLogger(__name__)
 
 RESEND_AFTER_SECONDS = 15.0
-PATIENCE_SECONDS = 10.0
-HINTS_AT_ONCE = 100
+GRACE_SECONDS = 10.0
+HINT_BATCH = 100
 DEFAULT_LEASE_SECONDS = 60.0
-LEAST_JUMP_SECONDS = 2.0
+MIN_CLOCK_JUMP_SECONDS = 2.0
 
 
 def reconcile(
-    sessions: Sessions, hints: HintQueue, *, patient: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
+    sessions: Sessions, hints: HintQueue, *, grace: bool = False, lease_seconds: float = DEFAULT_LEASE_SECONDS
 ) -> None:
-    """One round; any number of processes may do this at once. A `patient` one takes no job from its worker.
+    """Reconcile once; any number of processes may do this at the same time. With `grace`, no worker loses its job.
 
     Raises:
-        DatabaseUnavailable, BrokerUnavailable: nothing is lost, the next round does it.
+        DatabaseUnavailable, BrokerUnavailable: the next round does the rest.
     """
-    if not patient:
-        while reap_some(sessions):
+    if not grace:
+        while reap_batch(sessions):
             pass
     with sessions.begin() as session:
         queue.shorten_leases(session, lease_seconds=lease_seconds)
@@ -36,8 +36,8 @@ def reconcile(
     send_lost_hints(sessions, hints)
 
 
-def reap_some(sessions: Sessions) -> bool:
-    """Whether there may be more: others can write between two transactions."""
+def reap_batch(sessions: Sessions) -> bool:
+    """Take jobs from lost workers; return whether there may be more. Others can write between two batches."""
     with sessions.begin() as session:
         reaped = queue.reap(session)
     for job_id in reaped:
@@ -46,10 +46,10 @@ def reap_some(sessions: Sessions) -> bool:
 
 
 def send_lost_hints(sessions: Sessions, hints: HintQueue) -> None:
-    """Send again as many hints as the broker has too few, so that its queue cannot grow beyond the jobs that wait."""
+    """Send as many hints again as the broker lacks, so that its queue never exceeds the jobs that wait."""
     with sessions.read() as session:
         waiting = queue.count_due(session)
-    missing = min(waiting - hints.length(), HINTS_AT_ONCE) if waiting else 0
+    missing = min(waiting - hints.length(), HINT_BATCH) if waiting else 0
     if missing <= 0:
         return
     with sessions.begin() as session:
@@ -58,9 +58,9 @@ def send_lost_hints(sessions: Sessions, hints: HintQueue) -> None:
 
 
 def dispatch(sessions: Sessions, hints: HintQueue, job_ids: list[str]) -> None:
-    """Send hints for jobs that are committed, and never fail: the jobs are accepted, whatever happens now.
+    """Send hints for committed jobs, and never fail, because these jobs are accepted.
 
-    What the broker does not take is left to the next round; where SQL cannot note that, until the hint counts as lost.
+    The next round sends what the broker does not take now; where SQL cannot record that, the hint counts as lost later.
     """
     unsent = hints.send(job_ids)
     if not unsent:
@@ -75,8 +75,8 @@ def dispatch(sessions: Sessions, hints: HintQueue, job_ids: list[str]) -> None:
 class Reconciler:
     """Reconciles every `interval_seconds`, with jitter, on a thread of its own.
 
-    After an outage of the database longer than a lease, every lease has run out, and every living worker is about to
-    renew its own: for PATIENCE_SECONDS no job is taken away. It is the same after the machine slept, or its clock was
+    After an outage of the database longer than a lease, every lease has expired, and every living worker is about to
+    renew its own: for GRACE_SECONDS no worker loses its job. The same holds after the machine slept or its clock was
     set.
     """
 
@@ -92,9 +92,9 @@ class Reconciler:
         self._hints = hints
         self._interval_seconds = interval_seconds
         self._lease_seconds = lease_seconds
-        self._patient_until = monotonic()
+        self._grace_until = monotonic()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="reconciler", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -103,29 +103,30 @@ class Reconciler:
         self._stopped.set()
         self._thread.join(timeout=5)
 
-    def _run(self) -> None:
-        while not self._waited():
+    def run(self) -> None:
+        while not self.wait_for_next_round():
             try:
-                patient = monotonic() < self._patient_until
-                reconcile(self._sessions, self._hints, patient=patient, lease_seconds=self._lease_seconds)
+                grace = monotonic() < self._grace_until
+                reconcile(self._sessions, self._hints, grace=grace, lease_seconds=self._lease_seconds)
             except DatabaseBusy as error:  # no outage: workers go first
-                log.warning("reconciling waits: %s", error)
+                log.warning("reconciliation waits: %s", error)
             except DatabaseUnavailable as error:
-                log.warning("reconciling waits: %s", error)
-                self._patient_until = monotonic() + PATIENCE_SECONDS
+                log.warning("reconciliation waits: %s", error)
+                self._grace_until = monotonic() + GRACE_SECONDS
             except BrokerUnavailable as error:
                 log.warning("hints wait: %s", error)
             except Exception:
-                # The thread must outlive a bug in one round, or lost jobs would stay lost.
-                log.exception("a round of reconciling failed")
+                # The thread must survive a bug in one round, or lost jobs would stay lost.
+                log.exception("a round of reconciliation failed")
 
-    def _waited(self) -> bool:
-        """Pause until the next round; true when there is none. By the clock on the wall the pause is as long as meant,
-        or this machine slept, or its clock was set.
+    def wait_for_next_round(self) -> bool:
+        """Pause; return whether the reconciler was stopped.
+
+        A pause that the wall clock measures longer or shorter shows that the machine slept or its clock was set.
         """
         pause, began = self._interval_seconds * random.uniform(0.8, 1.2), time()  # noqa: S311  # jitter
         stopped = self._stopped.wait(pause)
-        if abs(time() - began - pause) > max(LEAST_JUMP_SECONDS, self._lease_seconds / 2):
-            log.warning("this machine slept, or its clock was set: no job is taken from its worker for a while")
-            self._patient_until = monotonic() + PATIENCE_SECONDS
+        if abs(time() - began - pause) > max(MIN_CLOCK_JUMP_SECONDS, self._lease_seconds / 2):
+            log.warning("this machine slept or its clock was set: no worker loses its job for %.0f s", GRACE_SECONDS)
+            self._grace_until = monotonic() + GRACE_SECONDS
         return stopped

@@ -109,7 +109,7 @@ def test_lost_workers_are_reaped_also_while_the_broker_is_away(sessions: Session
 def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     sessions: Sessions, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 1.5)
+    monkeypatch.setattr("broker.reconciler.GRACE_SECONDS", 1.5)
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
         leases.claim(session, job_id, "worker/1", lease_seconds=1)
@@ -135,7 +135,7 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
     monkeypatch.setattr("broker.reconciler.time", lambda: next(times, seconds))
     reconciler, rounds = Reconciler(sessions, FakeHints(), interval_seconds=0.02), threading.Semaphore(0)
     monkeypatch.setattr("broker.reconciler.send_lost_hints", lambda *_: rounds.release())
-    monkeypatch.setattr("broker.reconciler.PATIENCE_SECONDS", 3600)
+    monkeypatch.setattr("broker.reconciler.GRACE_SECONDS", 3600)
     reconciler.start()
     assert all(rounds.acquire(timeout=60) for _ in range(3))
     reconciler.stop()

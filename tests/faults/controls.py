@@ -251,15 +251,15 @@ GUARDS = (
     Guard(
         "a worker that is lost loses its job",
         "broker/reconciler.py",
-        "    if not patient:\n",
+        "    if not grace:\n",
         "    if not sessions:\n",
         (RECONCILER_TESTS, "lost_workers"),
     ),
     Guard(
         "after an outage no job is taken before its worker could renew its lease",
         "broker/reconciler.py",
-        "patient = monotonic() < self._patient_until",
-        "patient = False",
+        "grace = monotonic() < self._grace_until",
+        "grace = False",
         (RECONCILER_TESTS, "after_an_outage"),
     ),
     Guard(
