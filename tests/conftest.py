@@ -162,10 +162,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, str]
             monkeypatch.delenv(name)
         for name, value in {**S3_ENVIRONMENT, **variables}.items():
             monkeypatch.setenv(name, value)
-        files.filesystem_of.cache_clear()
+        files.get_filesystem.cache_clear()
 
     yield use
-    files.filesystem_of.cache_clear()
+    files.get_filesystem.cache_clear()
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def s3_url(s3_server: S3Server, aws: Callable[[Mapping[str, str]], None]) -> str
     """A folder in a bucket of the test's own."""
     aws({"AWS_ENDPOINT_URL": s3_server.endpoint})
     bucket = f"test-{secrets.token_hex(6)}"
-    files.filesystem_of("s3").mkdir(bucket)
+    files.get_filesystem("s3").mkdir(bucket)
     return f"s3://{bucket}/checkpoints"
 
 

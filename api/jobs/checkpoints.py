@@ -101,7 +101,7 @@ def download(
 
 def read_content(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
     try:
-        return files.read(files.below(folder_url, checkpoint.path), start=start, end=end)
+        return files.read(files.join(folder_url, checkpoint.path), start=start, end=end)
     except FileNotFoundError as error:
         raise CheckpointNotFound("the file of this checkpoint is gone") from error
     except OSError as error:

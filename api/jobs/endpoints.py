@@ -108,6 +108,6 @@ def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settin
 
 def delete_checkpoints(checkpoints_url: str, job_id: str) -> None:
     try:
-        files.delete_folder(files.below(checkpoints_url, job_id))
+        files.delete_folder(files.join(checkpoints_url, job_id))
     except OSError as error:
         raise StorageUnavailable from error

@@ -36,5 +36,5 @@ def test_a_killed_trainers_job_goes_on_from_its_checkpoint_in_s3(s3_server: Any,
         assert (part.status_code, part.content) == (206, whole.content[1000:2000])
 
         assert service.http.delete(f"/v1/jobs/{job_id}").status_code == 204
-        assert files.filesystem_of("s3").find(s3_url) == []
+        assert files.get_filesystem("s3").find(s3_url) == []
         assert not list(tmp_path.rglob("*.safetensors")), "nothing of it was kept on this machine"

@@ -99,7 +99,7 @@ def test_whatever_its_name_everything_lies_in_the_data_folder(
     chosen = settings.read()
     folder = tmp_path.resolve() / name
     assert make_url(chosen.database).database == str(folder / "activation-lab.db")
-    assert files.local_path(chosen.checkpoints) == folder / "checkpoints"
+    assert files.to_path(chosen.checkpoints) == folder / "checkpoints"
 
 
 def test_a_value_from_a_windows_file_is_read_without_its_carriage_return(monkeypatch: pytest.MonkeyPatch) -> None:

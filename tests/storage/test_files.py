@@ -51,7 +51,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert list((tmp_path / "job").iterdir()) == []
 
 
-def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path) -> None:
+def test_deleting_a_folder_deletes_its_files_and_is_idempotent(tmp_path: Path) -> None:
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / ".name.partial").touch()
 
@@ -64,22 +64,22 @@ def test_a_folder_goes_with_all_in_it_and_twice_is_fine(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_of_any_name_holds_files(name: str, tmp_path: Path) -> None:
     folder_url = (tmp_path / name).as_uri()
-    files.write(files.below(folder_url, "job/file"), b"content")
+    files.write(files.join(folder_url, "job/file"), b"content")
 
     assert (tmp_path / name / "job" / "file").read_bytes() == b"content"
-    assert files.read(files.below(folder_url, "job/file")) == b"content"
-    files.delete_folder(files.below(folder_url, "job"))
+    assert files.read(files.join(folder_url, "job/file")) == b"content"
+    files.delete_folder(files.join(folder_url, "job"))
     assert [*(tmp_path / name).iterdir()] == []
 
 
 @pytest.mark.parametrize("path", ["/job", "../job", "job/../../x", "job//file", "./job", "job/", "", "file:///x"])
 def test_a_path_that_leads_elsewhere_names_nothing(path: str, checkpoints_url: str) -> None:
     with pytest.raises(FileNotFoundError, match="names nothing below"):
-        files.below(checkpoints_url, path)
+        files.join(checkpoints_url, path)
 
 
 def test_a_path_is_taken_literally(file_url: str) -> None:
-    assert files.local_path(files.below(file_url, "%2e%2e/x")) == files.local_path(file_url) / "%2e%2e" / "x"
+    assert files.to_path(files.join(file_url, "%2e%2e/x")) == files.to_path(file_url) / "%2e%2e" / "x"
 
 
 def test_a_deleted_folder_leaves_its_neighbours(checkpoints_url: str) -> None:
@@ -102,7 +102,7 @@ def test_a_part_is_read(checkpoints_url: str) -> None:
 
 
 def test_what_another_process_wrote_and_deleted_is_seen(s3_url: str) -> None:
-    """A listing or a miss is not remembered."""
+    """Neither a listing nor a missing file is cached."""
     other = fsspec.filesystem("s3", skip_instance_cache=True)
     files.delete_folder(s3_url)
     with pytest.raises(FileNotFoundError):
@@ -149,7 +149,7 @@ def test_a_real_full_disk_leaves_what_was_there_and_nothing_else(full_disk: Path
 
 
 def test_a_write_that_the_system_cuts_short_leaves_nothing(tmp_path: Path) -> None:
-    """Where nothing can be mounted, a limit on the size of files stands in for the full disk."""
+    """A limit on the size of files instead of a full disk, where nothing can be mounted."""
     program = """
 import resource, signal, sys
 from storage import files
@@ -161,15 +161,15 @@ try:
 except OSError as error:
     print(error.strerror)
 """
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program, f"{tmp_path.as_uri()}/job"], capture_output=True, text=True, check=True
     )
 
-    assert told.stdout == "File too large\n"
+    assert result.stdout == "File too large\n"
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["first"]
 
 
-def test_a_name_that_cannot_be_had_leaves_nothing(file_url: str, tmp_path: Path) -> None:
+def test_a_name_that_is_a_folder_leaves_nothing(file_url: str, tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "name").mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):
@@ -182,45 +182,45 @@ FORBIDDEN = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></
 BROKEN = b"<Error><Code>InternalError</Code><Message>We met an error</Message></Error>"
 
 
-def answer(status: str, body: bytes) -> bytes:
+def make_response(status: str, body: bytes) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
 OUTAGES: Mapping[str, bytes | None] = {
     "refused": None,
     "hung": b"",
-    "access denied": answer("403 Forbidden", FORBIDDEN),
-    "an error of the server": answer("500 Internal Server Error", BROKEN),
-    "no XML": answer("503 Service Unavailable", b"the proxy is tired"),
+    "access denied": make_response("403 Forbidden", FORBIDDEN),
+    "an error of the server": make_response("500 Internal Server Error", BROKEN),
+    "no XML": make_response("503 Service Unavailable", b"the proxy is tired"),
     "no HTTP": b"220 mail\r\n",
-    "an answer cut short": answer("200 OK", bytes(100))[:-50],
+    "an answer cut short": make_response("200 OK", bytes(100))[:-50],
 }
-"""What the server says to everything; None = there is no server, nothing = it never says a word."""
+"""The server's response to every request; None = there is no server, empty = it never responds."""
 
 
 @contextmanager
-def server_that_says(said: bytes | None) -> Iterator[str]:
+def broken_server(response: bytes | None) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        if said is None:
+        if response is None:
             listener.close()
-        elif said:
-            threading.Thread(target=say, args=(listener, said), daemon=True).start()
+        elif response:
+            threading.Thread(target=send_to_all, args=(listener, response), daemon=True).start()
         yield endpoint
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def say(listener: socket.socket, said: bytes) -> None:
+def send_to_all(listener: socket.socket, response: bytes) -> None:
     with suppress(OSError):  # the test has ended
         while True:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(said)
+                connection.sendall(response)
 
 
-VERBS: Mapping[str, Callable[[str], object]] = {
+CALLS: Mapping[str, Callable[[str], object]] = {
     "write": lambda url: files.write(url, bytes(14_000_000)),
     "read": files.read,
     "read a part": lambda url: files.read(url, start=0, end=9),
@@ -235,29 +235,29 @@ def test_an_outage_is_an_os_error_and_never_a_missing_file(
 ) -> None:
     monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.2)
     monkeypatch.setattr(files, "REQUEST_SECONDS", 0.2)
-    with server_that_says(OUTAGES[outage]) as endpoint:
+    with broken_server(OUTAGES[outage]) as endpoint:
         aws({"AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"})
-        met = {verb: error_of(VERBS[verb]) for verb in VERBS}
+        met = {call: catch_error(CALLS[call]) for call in CALLS}
 
-    for verb, error in met.items():
-        assert isinstance(error, OSError), (verb, error)
-        assert not isinstance(error, FileNotFoundError), verb
-        assert str(error), verb
+    for call, error in met.items():
+        assert isinstance(error, OSError), (call, error)
+        assert not isinstance(error, FileNotFoundError), call
+        assert str(error), call
 
 
-def error_of(verb: Callable[[str], object]) -> Exception | None:
+def catch_error(call: Callable[[str], object]) -> Exception | None:
     try:
-        verb("s3://bucket/job/name")
-    except Exception as error:  # noqa: BLE001  # what kind it is, is the question
+        call("s3://bucket/job/name")
+    except Exception as error:  # noqa: BLE001  # its class is what is tested
         return error
     return None
 
 
-def test_a_server_that_hangs_is_waited_for_no_longer_than_is_said(
+def test_a_server_that_hangs_is_waited_for_no_longer_than_the_timeout(
     aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "TRANSFER_SECONDS", 0.5)
-    with server_that_says(b"") as endpoint:
+    with broken_server(b"") as endpoint:
         aws({"AWS_ENDPOINT_URL": endpoint})
         began = monotonic()
         with pytest.raises(TimeoutError, match="s3://bucket/name: no answer within"):
@@ -269,7 +269,7 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_is_said(
 def test_missing_credentials_are_an_os_error(
     aws: Callable[[Mapping[str, str]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with server_that_says(b"") as endpoint:
+    with broken_server(b"") as endpoint:
         aws({"AWS_ENDPOINT_URL": endpoint})
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
@@ -292,10 +292,10 @@ def test_objects_that_may_be_listed_but_not_deleted_are_reported(aws: Callable[[
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.wfile.write(answer("200 OK", LISTED))
+            self.wfile.write(make_response("200 OK", LISTED))
 
         def do_DELETE(self) -> None:
-            self.wfile.write(answer("403 Forbidden", FORBIDDEN))
+            self.wfile.write(make_response("403 Forbidden", FORBIDDEN))
 
         def log_message(self, *_: object) -> None: ...
 

@@ -33,7 +33,7 @@ def test_what_is_saved_is_loaded(checkpoints: Checkpoints) -> None:
 def test_digest_and_size_are_those_of_the_file(checkpoints: Checkpoints) -> None:
     saved = save(checkpoints)
 
-    content = files.read(files.below(checkpoints.url, saved.path))
+    content = files.read(files.join(checkpoints.url, saved.path))
 
     assert saved.sha256 == hashlib.sha256(content).hexdigest()
     assert saved.size_bytes == len(content)
@@ -52,7 +52,7 @@ def test_a_missing_checkpoint_is_damaged(checkpoints: Checkpoints) -> None:
 
 def test_a_truncated_checkpoint_is_damaged(checkpoints: Checkpoints) -> None:
     saved = save(checkpoints)
-    url = files.below(checkpoints.url, saved.path)
+    url = files.join(checkpoints.url, saved.path)
     files.write(url, files.read(url)[:-1])
 
     with pytest.raises(CheckpointDamaged, match="the bytes that were saved"):
@@ -64,7 +64,7 @@ def test_another_digest_is_damaged(checkpoints: Checkpoints) -> None:
         checkpoints.load(save(checkpoints).path, "0" * 64)
 
 
-def test_deleting_twice_is_fine(checkpoints: Checkpoints) -> None:
+def test_deleting_is_idempotent(checkpoints: Checkpoints) -> None:
     saved = save(checkpoints)
 
     checkpoints.delete(saved.path)
