@@ -38,7 +38,7 @@ class CeleryHintQueue:
         remaining = list(job_ids)
         try:
             while remaining:
-                self._celery.send_task(TRAIN, args=[remaining[0]], headers=tracing.carrier())
+                self._celery.send_task(TRAIN, args=[remaining[0]], headers=tracing.make_carrier())
                 remaining.pop(0)
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("the broker is away, %d hints wait in SQL: %s", len(remaining), error)
@@ -46,7 +46,7 @@ class CeleryHintQueue:
 
     def send_prediction(self, prediction_id: str) -> None:
         try:
-            self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS, headers=tracing.carrier())
+            self._celery.send_task(PREDICT, args=[prediction_id], queue=PREDICTIONS, headers=tracing.make_carrier())
         except (OperationalError, redis.RedisError, OSError) as error:
             log.warning("the broker is away, a prediction waits for a process in training: %s", error)
 

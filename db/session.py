@@ -104,7 +104,7 @@ def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessi
             turns = FirstTurns(lock) if goes_first else OrderedTurns(lock)
         event.listen(engine, "connect", prepare_sqlite)
         event.listen(engine, "begin", begin_sqlite)
-    if tracing.active():
+    if tracing.is_active():
         trace_statements(engine)
     return Sessions(engine, turns)
 
@@ -132,7 +132,7 @@ def trace_statements(engine: Engine) -> None:
     def end(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         seconds = perf_counter() - connection.info["statement_began_at"]
         attributes = {"db.system.name": system, "db.query.text": statement}
-        tracing.ended(statement.split(maxsplit=1)[0], attributes, seconds=seconds)
+        tracing.record_span(statement.split(maxsplit=1)[0], attributes, seconds=seconds)
 
     event.listen(engine, "before_cursor_execute", begin)
     event.listen(engine, "after_cursor_execute", end)

@@ -1,7 +1,7 @@
-"""One shape for all that a process logs, whoever logs it: a line for people, or a JSON object for programs.
+"""One format for all logs of a process, libraries' too: a line for people, or a JSON object for programs.
 
-Our code logs with the standard library, as the libraries do; `extra` becomes fields. What is bound to the context, such
-as request_id and job_id, becomes fields of everything that is logged meanwhile.
+This project logs with the standard library, as the libraries do; `extra` becomes fields. Variables bound to the
+context, such as request_id and job_id, become fields of everything that is logged meanwhile.
 """
 
 import logging
@@ -25,65 +25,66 @@ SECRETS: dict[re.Pattern[str], str] = {
     re.compile(r"\bal_[\w-]{43}"): "al_***",
     re.compile(r"(?i)(bearer )\S+"): r"\1***",
 }
-DRAWN_BY_OTHERS = ("color_message", "data")
-"""uvicorn's message once more, and Celery's arguments of a task."""
+DROPPED_FIELDS = ("color_message", "data")
+"""uvicorn's copy of its message, and Celery's arguments of a task."""
 TRACEBACKS = frozenset({"exception", "stack"})
+"""Fields that keep their line breaks."""
 
 
 def start(settings: Settings, stream: IO[str]) -> None:
-    """Log to the stream as the settings say; where this process logs already, it goes on as it does."""
+    """Log to the stream as the settings say; a process that logs already keeps its configuration."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter(settings.log_format, colors=stream.isatty()))
+    handler.setFormatter(make_formatter(settings.log_format, colors=stream.isatty()))
     logging.captureWarnings(capture=True)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     if settings.log_level == "info":
-        for chatty in ("alembic", "httpx"):  # a line a migration step, and a line a request
+        for chatty in ("alembic", "httpx"):  # a line for each migration step, and for each request
             logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def formatter(log_format: Literal["console", "json"], *, colors: bool = False) -> logging.Formatter:
-    renderers: list[Processor] = [JSONRenderer()]  # ASCII alone: nothing steers a terminal that shows the file
+def make_formatter(log_format: Literal["console", "json"], *, colors: bool = False) -> logging.Formatter:
+    renderers: list[Processor] = [JSONRenderer()]  # only ASCII: nothing can control a terminal that shows the file
     if log_format == "console":
         console = ConsoleRenderer(colors=colors, pad_event_to=0, exception_formatter=plain_traceback)
-        renderers = [one_line, console]
+        renderers = [escape, console]
     return ProcessorFormatter(
         foreign_pre_chain=[
             merge_contextvars,
-            traced,
+            add_trace_id,
             add_log_level,
             add_logger_name,
             ExtraAdder(),
             TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
         ],
-        processors=[ProcessorFormatter.remove_processors_meta, undrawn, format_exc_info, without_secrets, *renderers],
+        processors=[ProcessorFormatter.remove_processors_meta, drop_fields, format_exc_info, mask_secrets, *renderers],
     )
 
 
-def traced(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    trace_id = tracing.trace_id()
+def add_trace_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    trace_id = tracing.get_trace_id()
     return event if trace_id is None else {**event, "trace_id": trace_id}
 
 
-def undrawn(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for name in DRAWN_BY_OTHERS:
+def drop_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in DROPPED_FIELDS:
         event.pop(name, None)
     return event
 
 
-def without_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Also out of tracebacks, which by now are text: a driver may quote the URL that it was given."""
-    return {name: masked(value) if isinstance(value, str) else value for name, value in event.items()}
+def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask secrets, also in tracebacks, which are text by now: a driver may quote the URL that it was given."""
+    return {name: mask(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
-def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Escape text of clients, so that it neither begins a line nor steers the terminal; a traceback keeps its lines."""
+def escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape control characters, so that a client's text neither begins a line nor controls the terminal."""
     return {
         name: escape_controls(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
         for name, value in event.items()
     }
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     for secret, mask in SECRETS.items():
         text = secret.sub(mask, text)
     return text

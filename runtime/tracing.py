@@ -1,7 +1,7 @@
-"""Spans for OpenTelemetry, where the settings name a collector; elsewhere nothing that makes them is imported.
+"""Spans for OpenTelemetry. Without a collector in the settings, none of its packages is imported.
 
-A process traces from `start` on, as it logs from `logs.start` on; before that, and without a collector, every function
-here does nothing.
+A process traces after `start`, as it logs after `logs.start`; before that, and without a collector, every function here
+does nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from runtime.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-FLUSHED_WITHIN_MILLISECONDS = 2000
+FLUSH_TIMEOUT_MILLISECONDS = 2000
 
 _provider: "TracerProvider | None" = None
 
@@ -23,7 +23,7 @@ Attributes = Mapping[str, str | int | float]
 
 
 def start(settings: Settings, service: str) -> "TracerProvider | None":
-    """Send this process's spans to the collector of the settings, if they name one, under the name of this service."""
+    """Send this process's spans to the settings' collector, if there is one, under the name of this service."""
     global _provider  # noqa: PLW0603  # a process traces, or it does not
     if settings.otlp_endpoint and _provider is None:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
@@ -38,13 +38,13 @@ def start(settings: Settings, service: str) -> "TracerProvider | None":
     return _provider
 
 
-def active() -> bool:
+def is_active() -> bool:
     return _provider is not None
 
 
 @contextmanager
 def span(name: str, attributes: Attributes, *, carrier: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Everything within belongs to this span, which belongs to that of the carrier, perhaps in another process."""
+    """Open a span for the block, as a child of the carrier's span, perhaps of another process."""
     if _provider is None:
         yield
         return
@@ -55,27 +55,29 @@ def span(name: str, attributes: Attributes, *, carrier: Mapping[str, str] | None
         yield
 
 
-def ended(name: str, attributes: Attributes, *, seconds: float) -> None:
-    """A span that ends now and took so long, in the one that is open here; none where none is."""
-    if _provider is None or not open_here():
+def record_span(name: str, attributes: Attributes, *, seconds: float) -> None:
+    """Record a span that ends now and took so long, as a child of the open one; none where none is open."""
+    if _provider is None or not is_recording():
         return
     now = time_ns()
-    made = _provider.get_tracer(__name__).start_span(name, attributes=attributes, start_time=now - int(seconds * 1e9))
-    made.end(now)
+    recorded = _provider.get_tracer(__name__).start_span(
+        name, attributes=attributes, start_time=now - int(seconds * 1e9)
+    )
+    recorded.end(now)
 
 
-def carrier() -> dict[str, str]:
-    """What leads from elsewhere to the span that is open here: W3C trace context, or nothing."""
+def make_carrier() -> dict[str, str]:
+    """Return the W3C trace context of the open span, for another process; empty where none is open."""
     headers: dict[str, str] = {}
-    if open_here():
+    if is_recording():
         from opentelemetry import propagate  # noqa: PLC0415
 
         propagate.inject(headers)
     return headers
 
 
-def trace_id() -> str | None:
-    """Of the span that is open here, or that was to the end of the answer, in hex."""
+def get_trace_id() -> str | None:
+    """Return the id, in hex, of the trace of the current span, also after that span has ended."""
     if _provider is None:
         return None
     from opentelemetry.trace import format_trace_id, get_current_span  # noqa: PLC0415
@@ -84,7 +86,7 @@ def trace_id() -> str | None:
     return format_trace_id(context.trace_id) if context.is_valid else None
 
 
-def open_here() -> bool:
+def is_recording() -> bool:
     if _provider is None:
         return False
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
@@ -93,6 +95,6 @@ def open_here() -> bool:
 
 
 def flush() -> None:
-    """Send what waits: a process that is killed sends nothing more."""
+    """Send the spans that wait, because a process that is killed sends nothing more."""
     if _provider is not None:
-        _provider.force_flush(FLUSHED_WITHIN_MILLISECONDS)
+        _provider.force_flush(FLUSH_TIMEOUT_MILLISECONDS)

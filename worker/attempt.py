@@ -148,7 +148,9 @@ class Attempt:
 
     def record(self, training: Training, metrics: EpochMetrics) -> None:
         """Save a checkpoint, then the epoch: training can resume from every epoch that SQL knows."""
-        tracing.ended("train epoch", {"epoch": metrics.epoch, "loss": metrics.loss}, seconds=metrics.epoch_seconds)
+        tracing.record_span(
+            "train epoch", {"epoch": metrics.epoch, "loss": metrics.loss}, seconds=metrics.epoch_seconds
+        )
         checkpoint = self.save_checkpoint(training, metrics.epoch)
         self.heartbeat.record_epoch()
         self.journal.record(Entry(metrics, training.layers, checkpoint))

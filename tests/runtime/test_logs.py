@@ -14,12 +14,12 @@ KEY = "al_" + "A1b2-_" * 7 + "Z"
 
 
 class Log:
-    """A logger of its own, and what it wrote."""
+    """A logger of its own, and its output."""
 
     def __init__(self, log_format: Any) -> None:
         self.stream = io.StringIO()
         handler = logging.StreamHandler(self.stream)
-        handler.setFormatter(logs.formatter(log_format))
+        handler.setFormatter(logs.make_formatter(log_format))
         self.logger = logging.getLogger(f"test.{log_format}")
         self.logger.handlers, self.logger.propagate = [handler], False
         self.logger.setLevel(logging.DEBUG)
@@ -58,7 +58,7 @@ def test_a_line_is_an_object_with_time_level_and_logger(as_json: Log) -> None:
     assert found == {"event": "3 hints wait", "level": "warning", "logger": "test.json", "queue": "jobs"}
 
 
-def test_what_is_bound_is_in_every_line_until_it_is_not(as_json: Log) -> None:
+def test_a_bound_variable_is_in_every_line_until_it_is_unbound(as_json: Log) -> None:
     with bound_contextvars(job_id="one", attempt=2):
         as_json.logger.info("within")
     as_json.logger.info("after")
@@ -114,10 +114,10 @@ def test_no_secret_is_written(either: Log, said: str, secret: str) -> None:
 
 @pytest.mark.parametrize("said", ["http://127.0.0.1:8000/v1/jobs", "mail me@host", "10:30 at a@b", "file:///a:b"])
 def test_what_is_no_secret_stays_as_it_is(said: str) -> None:
-    assert logs.masked(said) == said
+    assert logs.mask(said) == said
 
 
-def test_what_others_add_for_themselves_is_left_out(as_json: Log) -> None:
+def test_fields_of_uvicorn_and_celery_are_dropped(as_json: Log) -> None:
     as_json.logger.info("started", extra={"color_message": "\x1b[1mstarted", "data": {"args": object()}})
     assert set(as_json.objects()[0]) == {"event", "level", "logger", "timestamp"}
 
@@ -125,7 +125,7 @@ def test_what_others_add_for_themselves_is_left_out(as_json: Log) -> None:
 @pytest.mark.parametrize(
     "odd", ["\x1b[2J", "a\nERROR forged", "\x07", "\x7f", "\x9b", "\u202e", "\u2028", "\ud83d"], ids=ascii
 )
-def test_what_a_client_sent_neither_steers_a_terminal_nor_begins_a_line(either: Log, odd: str) -> None:
+def test_what_a_client_sent_neither_controls_a_terminal_nor_begins_a_line(either: Log, odd: str) -> None:
     either.logger.info("asked for %s", f"{odd}.", extra={"note": f"{odd}."})
     (line,) = either.stream.getvalue().removesuffix("\n").split("\n")
     assert line.isprintable()
