@@ -32,7 +32,7 @@ def reconcile(
             pass
     with sessions.begin() as session:
         queue.shorten_leases(session, lease_seconds=lease_seconds)
-        predictions.forget_left(session)
+        predictions.delete_expired(session)
     send_lost_hints(sessions, hints)
 
 

@@ -49,7 +49,7 @@ class Answer:
     error_code: str | None = None
 
 
-def ask(session: Session, job_id: str, image: Image) -> str:
+def submit(session: Session, job_id: str, image: Image) -> str:
     """Store a request; return its id.
 
     Raises:
@@ -66,8 +66,8 @@ def ask(session: Session, job_id: str, image: Image) -> str:
     return session.execute(insert(Prediction).values(values).returning(Prediction.id)).scalar_one()
 
 
-def outcome(session: Session, prediction_id: str) -> Prediction | None:
-    """The row, answered or not; None once its job is gone."""
+def find(session: Session, prediction_id: str) -> Prediction | None:
+    """Find the row, answered or not; None once its job is deleted."""
     return session.get(Prediction, prediction_id)
 
 
@@ -76,25 +76,25 @@ def withdraw(session: Session, prediction_id: str) -> None:
     session.execute(delete(Prediction).where(Prediction.id == prediction_id))
 
 
-def forget_left(session: Session) -> None:
+def delete_expired(session: Session) -> None:
     """Delete predictions that their API process died before withdrawing, a batch at a time."""
-    left = select(Prediction.id).where(Prediction.created_at < after(-EXPIRE_AFTER_SECONDS))
-    session.execute(delete(Prediction).where(Prediction.id.in_(left.limit(EXPIRE_BATCH))))
+    expired = select(Prediction.id).where(Prediction.created_at < after(-EXPIRE_AFTER_SECONDS))
+    session.execute(delete(Prediction).where(Prediction.id.in_(expired.limit(EXPIRE_BATCH))))
 
 
 # --- workers ---
 
 
-def waiting(session: Session) -> bool:
+def is_waiting(session: Session) -> bool:
     """Whether a request waits that no idle process has taken in its head start."""
     return session.scalar(select(Prediction.id).where(*untaken()).limit(1)) is not None
 
 
 def take(session: Session, prediction_id: str | None = None) -> list[PredictionRequest]:
     """Take this request, or the oldest that idle processes have left; fewer where other processes were quicker."""
-    wanted = untaken() if prediction_id is None else (Prediction.id == prediction_id, *untaken(min_age_seconds=0))
+    claimable = untaken() if prediction_id is None else (Prediction.id == prediction_id, *untaken(min_age_seconds=0))
     rows = session.scalars(
-        select(Prediction).where(*wanted).order_by(Prediction.id).limit(TAKE_BATCH).with_for_update(skip_locked=True)
+        select(Prediction).where(*claimable).order_by(Prediction.id).limit(TAKE_BATCH).with_for_update(skip_locked=True)
     ).all()
     session.execute(update(Prediction).where(Prediction.id.in_([row.id for row in rows])).values(taken_at=now()))
     return [build_request(session, row) for row in rows]
@@ -111,11 +111,11 @@ def untaken(*, min_age_seconds: float = IDLE_HEAD_START_SECONDS) -> tuple[Column
     return (
         Prediction.answered_at.is_(None),
         or_(Prediction.created_at <= after(-min_age_seconds), Prediction.created_at > future),
-        or_(Prediction.taken_at.is_(None), free_again(future)),
+        or_(Prediction.taken_at.is_(None), is_abandoned(future)),
     )
 
 
-def free_again(future: ColumnElement[datetime]) -> ColumnElement[bool]:
+def is_abandoned(future: ColumnElement[datetime]) -> ColumnElement[bool]:
     return or_(Prediction.taken_at < after(-RETAKE_AFTER_SECONDS), Prediction.taken_at > future)
 
 

@@ -156,7 +156,7 @@ class Heartbeat:
             status = leases.check(
                 session, self._lease, lease_seconds=self._lease_seconds, heartbeat_seconds=self._heartbeat_seconds
             )
-            self._prediction_waiting = predictions.waiting(session)
+            self._prediction_waiting = predictions.is_waiting(session)
         if status.cancel_requested:
             self._interruption = Cancelled
         return status

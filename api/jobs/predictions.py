@@ -98,7 +98,7 @@ async def predict(
 
 def request_prediction(sessions: Sessions, job_id: str, image: predictions.Image) -> str:
     with sessions.begin() as session:
-        return predictions.ask(session, job_id, image)
+        return predictions.submit(session, job_id, image)
 
 
 async def wait_for_answer(sessions: Sessions, prediction_id: str, *, seconds: float) -> Prediction | None:
@@ -121,7 +121,7 @@ async def wait_for_answer(sessions: Sessions, prediction_id: str, *, seconds: fl
 def read(sessions: Sessions, prediction_id: str) -> Prediction | None:
     """Read the row; None if it has expired, as after the clock was set forward."""
     with sessions.read() as session:
-        return predictions.outcome(session, prediction_id)
+        return predictions.find(session, prediction_id)
 
 
 def refuse_unknown(sessions: Sessions, job_id: str) -> None:

@@ -30,7 +30,7 @@ def job_id(sessions: Sessions) -> str:
 
 def ask(sessions: Sessions, job_id: str) -> str:
     with sessions.begin() as session:
-        return predictions.ask(session, job_id, IMAGE)
+        return predictions.submit(session, job_id, IMAGE)
 
 
 def take(sessions: Sessions, prediction_id: str | None = None) -> list[PredictionRequest]:
@@ -47,7 +47,7 @@ def age(sessions: Sessions, **columns: float) -> None:
 
 def find(sessions: Sessions, prediction_id: str) -> Prediction | None:
     with sessions.read() as session:
-        return predictions.outcome(session, prediction_id)
+        return predictions.find(session, prediction_id)
 
 
 def test_a_request_holds_all_that_a_worker_needs(sessions: Sessions, job_id: str) -> None:
@@ -66,15 +66,15 @@ def test_a_request_is_taken_once_but_again_from_a_process_that_may_be_dead(sessi
 
 def test_processes_that_train_leave_a_new_request_to_idle_ones(sessions: Sessions, job_id: str) -> None:
     with sessions.begin() as session:
-        predictions.ask(session, job_id, IMAGE)
-        assert not predictions.waiting(session)
+        predictions.submit(session, job_id, IMAGE)
+        assert not predictions.is_waiting(session)
     age(sessions, created_at=1)
     with sessions.begin() as session:
-        assert predictions.waiting(session)
+        assert predictions.is_waiting(session)
     assert len(take(sessions)) == 1
     assert take(sessions) == []
     with sessions.begin() as session:
-        assert not predictions.waiting(session)
+        assert not predictions.is_waiting(session)
 
 
 def test_many_requests_are_taken_a_few_at_a_time_the_oldest_first(sessions: Sessions, job_id: str) -> None:
@@ -110,17 +110,17 @@ def test_what_nobody_withdrew_is_forgotten_in_the_end(sessions: Sessions, job_id
     age(sessions, created_at=601)
     new = ask(sessions, job_id)
     with sessions.begin() as session:
-        predictions.forget_left(session)
+        predictions.delete_expired(session)
     assert (find(sessions, old), find(sessions, new) is not None) == (None, True)
 
 
 def test_only_a_job_with_a_checkpoint_can_be_asked(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.begin() as session:
-        predictions.ask(session, "nonsense", IMAGE)
+        predictions.submit(session, "nonsense", IMAGE)
     with sessions.begin() as session:
         job = jobs.create(session, JobSpec(activation="relu"), max_unfinished=10)[0]
     with pytest.raises(NoCheckpoint), sessions.begin() as session:
-        predictions.ask(session, job.id, IMAGE)
+        predictions.submit(session, job.id, IMAGE)
 
 
 def test_a_request_goes_with_its_job(sessions: Sessions, job_id: str) -> None:

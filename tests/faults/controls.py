@@ -111,7 +111,7 @@ GUARDS = (
     Guard(
         "a prediction request is taken by one process at a time",
         "db/predictions.py",
-        "        or_(Prediction.taken_at.is_(None), free_again(future)),\n",
+        "        or_(Prediction.taken_at.is_(None), is_abandoned(future)),\n",
         "",
         ("tests/db/test_predictions.py", "taken_once"),
     ),
@@ -265,8 +265,8 @@ GUARDS = (
     Guard(
         "a lost hint is sent again",
         "broker/reconciler.py",
-        "        predictions.forget_left(session)\n    send_lost_hints(sessions, hints)\n",
-        "        predictions.forget_left(session)\n    del hints\n",
+        "        predictions.delete_expired(session)\n    send_lost_hints(sessions, hints)\n",
+        "        predictions.delete_expired(session)\n    del hints\n",
         (RECONCILER_TESTS, "sent_again"),
     ),
     Guard(

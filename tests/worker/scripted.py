@@ -152,10 +152,10 @@ class ScriptedWorker:
 
     def request_prediction(self, job_id: str) -> str:
         with self.sessions.begin() as session:
-            return predictions.ask(session, job_id, [[0.0] * 28] * 28)
+            return predictions.submit(session, job_id, [[0.0] * 28] * 28)
 
     def find_prediction(self, prediction_id: str) -> Prediction:
         with self.sessions.read() as session:
-            row = predictions.outcome(session, prediction_id)
+            row = predictions.find(session, prediction_id)
         assert row is not None
         return row

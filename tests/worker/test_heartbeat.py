@@ -66,7 +66,7 @@ def test_a_cancel_is_noticed_after_a_bug(worker: ScriptedWorker, monkeypatch: py
             jobs.request_cancel(session, job_id)
         worker.trainings[0].train_until_stopped()
 
-    monkeypatch.setattr(predictions, "waiting", fails(ZeroDivisionError, times=3, then=predictions.waiting))
+    monkeypatch.setattr(predictions, "is_waiting", fails(ZeroDivisionError, times=3, then=predictions.is_waiting))
     worker.before = cancel
     job_id = worker.submit(epochs=1)
     assert worker.work_on(job_id).state == "cancelled"
