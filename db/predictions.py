@@ -30,7 +30,7 @@ Image = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """All that a worker needs to answer."""
+    """The data that a worker needs to answer."""
 
     id: str
     job_id: str
@@ -86,7 +86,7 @@ def delete_expired(session: Session) -> None:
 
 
 def is_waiting(session: Session) -> bool:
-    """Whether a request waits that no idle process has taken in its head start."""
+    """Return whether a request waits that no idle process has taken in its head start."""
     return session.scalar(select(Prediction.id).where(*untaken()).limit(1)) is not None
 
 

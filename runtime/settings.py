@@ -1,4 +1,4 @@
-"""What every process of the service must agree on, read from the environment by the entry points alone."""
+"""Settings that all processes of the service share, read from the environment by the entry points alone."""
 
 import os
 import re
@@ -29,28 +29,28 @@ OBJECT_STORAGE_VARIABLES = {
 }
 """Read by the S3 driver."""
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-"""OpenTelemetry's own variable, for those who set it for all their services."""
+"""OpenTelemetry's own variable, which an installation may set for all its services."""
 ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?", re.DOTALL)
 LONGEST_SQLITE_PATH = 500
 """Bytes; SQLite's unix VFS takes 512, and names two more files after the database."""
 ALSO_READ = ("AWS_", "OTEL_")
-"""Prefixes of the variables that are read by libraries."""
+"""Prefixes of variables that libraries read."""
 
 
 class InvalidSettings(ValueError):
-    """An environment variable is unknown or has a value that cannot be used; the message names it."""
+    """An environment variable is unknown or has an invalid value; the message names it."""
 
 
 class InvalidRootPath(ValueError):
-    """Refuse a path prefix that is not such as /lab or /tools/lab."""
+    """The path prefix is not like /lab or /tools/lab."""
 
 
 def normal_root_path(text: str) -> str:
-    """With a slash before it and none after it; empty where the service has a host of its own.
+    """Normalize to one leading slash and no trailing one; empty where the service has a host of its own.
 
     Raises:
-        InvalidRootPath: it is no plain path.
+        InvalidRootPath: it is not a plain path.
     """
     path = text.strip("/")
     if not path:
@@ -119,8 +119,8 @@ class Settings(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def is_text(cls, value: object) -> object:
-        """Without the carriage return that a line of a file from Windows ends with."""
+    def strip_text(cls, value: object) -> object:
+        """Strip the carriage return at the end of a line from a Windows file."""
         text = os.fspath(value) if isinstance(value, Path) else value
         if not isinstance(text, str):
             return value
@@ -130,8 +130,8 @@ class Settings(BaseSettings):
 
     @field_validator("checkpoints_url")
     @classmethod
-    def names_a_storage(cls, url: str) -> str:
-        """Not at the first epoch, but at the start: what it names must be known and its driver installed."""
+    def check_checkpoints_url(cls, url: str) -> str:
+        """Refuse unknown storage, or a missing driver, at the start and not at the first epoch."""
         if url and not CHECKPOINTS_URL.fullmatch(url):
             raise PydanticCustomError("checkpoints_url", "must begin with file:/// or with s3:// and a bucket")
         if url.startswith("s3://") and find_spec("s3fs") is None:
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     @field_validator("root_path")
     @classmethod
-    def is_a_plain_path(cls, path: str) -> str:
+    def check_root_path(cls, path: str) -> str:
         try:
             return normal_root_path(path)
         except InvalidRootPath as error:
@@ -148,8 +148,8 @@ class Settings(BaseSettings):
 
     @field_validator("forwarded_allow_ips")
     @classmethod
-    def names_addresses(cls, text: str) -> str:
-        """Of a list: uvicorn takes a mistyped address for the name of a socket, and believes nobody."""
+    def check_addresses(cls, text: str) -> str:
+        """Refuse a mistyped address, which uvicorn would take for the name of a socket."""
         if text.strip() == "*":
             return "*"
         for part in text.split(","):
@@ -162,7 +162,7 @@ class Settings(BaseSettings):
 
     @field_validator("otlp_endpoint")
     @classmethod
-    def names_a_collector(cls, url: str) -> str:
+    def check_collector(cls, url: str) -> str:
         if not url:
             return url
         if not re.fullmatch(r"https?://[^/]\S*", url):
@@ -174,8 +174,8 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
-    def fits_sqlite(self) -> Self:
-        """SQLite would only say that it cannot open the file."""
+    def check_database_path(self) -> Self:
+        """Refuse a path that SQLite cannot open: its own error does not name the reason."""
         try:
             length = len(os.fsencode(self.data_dir.resolve() / DATABASE_FILE))
         except RuntimeError as error:
@@ -198,14 +198,14 @@ class Settings(BaseSettings):
 
     @property
     def threads(self) -> int:
-        """CPU threads for one training process: fixed, because a history depends on it to the last bit."""
+        """CPU threads of one training process; a history depends on their number to the last bit."""
         return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
 
 
 def sqlite_url(path: Path) -> str:
-    """SQLAlchemy's URL of a SQLite file, whatever characters its path has: make_url takes %XX for a byte of it.
+    """Make SQLAlchemy's URL of a SQLite file, whatever characters its path has: make_url decodes %XX.
 
-    No more than it needs is written so: MLflow, which takes such a URL too, makes a folder of its text as it stands.
+    Only the necessary characters are encoded, because MLflow creates a folder by the URL's undecoded text.
     """
     text = (quote(one) if one in "%?#" or not one.isprintable() else one for one in str(path))
     return f"sqlite:///{''.join(text)}"
@@ -219,7 +219,7 @@ def installed(module: str) -> bool:
 
 
 def read(**chosen: object) -> Settings:
-    """The settings of this process: those of the environment, and in their place those that are given here.
+    """Read the settings of this process from the environment; those that are given here take precedence.
 
     Raises:
         InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or a value is refused.
@@ -243,12 +243,14 @@ def refuse_unknown(names: Iterable[str]) -> None:
         seen = "".join(filter(str.isprintable, name)).strip().upper()
         if seen.startswith(PREFIX) and name.upper() not in known:
             if seen in known:
-                raise InvalidSettings(f"{name!r} is not {seen}: remove what cannot be seen, such as a byte order mark")
+                raise InvalidSettings(
+                    f"{name!r} is not {seen}: remove its invisible characters, such as a byte order mark"
+                )
             raise InvalidSettings(f"unknown setting {seen}; known: {', '.join(sorted(known))}")
 
 
 def without_line_ends(environment: MutableMapping[str, str]) -> None:
-    """Take the carriage return, which a file from Windows leaves there, from each value read here or by a library."""
+    """Strip the carriage return that a Windows file leaves, from each value read here or by a library."""
     for name, value in environment.items():
         if name.startswith((PREFIX, *ALSO_READ)) and value.endswith("\r"):
             environment[name] = value.rstrip("\r")

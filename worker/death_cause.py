@@ -12,7 +12,7 @@ BY_SIGNAL = {signal.SIGSEGV: "segfault", signal.SIGBUS: "segfault", signal.SIGKI
 
 
 class DeathCauses:
-    """Names causes of death; the kernel's count of out-of-memory kills tells those from other kills."""
+    """Names causes of death; the kernel's count of out-of-memory kills distinguishes those from other kills."""
 
     def __init__(self, memory_events: Path = MEMORY_EVENTS) -> None:
         self._memory_events = memory_events

@@ -95,7 +95,7 @@ class Heartbeat:
         self._stall_watch.record_epoch()
 
     def prediction_waiting(self) -> bool:
-        """Whether the last poll found a prediction that no idle process took; true once for each poll."""
+        """Return whether the last poll found a prediction that no idle process took; true once for each poll."""
         waiting, self._prediction_waiting = self._prediction_waiting, False
         return waiting
 

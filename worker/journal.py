@@ -1,4 +1,4 @@
-"""Epochs on their way to SQL, in order. During an outage of the database training goes on, and they wait here."""
+"""Epochs on their way to SQL, in order. During an outage of the database they wait here while training continues."""
 
 import logging
 from collections import deque

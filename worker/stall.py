@@ -9,7 +9,7 @@ SUSPENDED_AFTER_SECONDS = 5.0
 
 
 class StallWatch:
-    """Tells a training that hangs from one that is slow, suspended or waiting for the database.
+    """Distinguishes a training that hangs from one that is slow, suspended or waiting for the database.
 
     It hangs when no epoch has ended for `stalled_seconds`, and for ten times as long as the median epoch has taken.
     """

@@ -1,4 +1,4 @@
-"""With a hand-written queue of hints: what is sent, and when."""
+"""Rounds of reconciliation on a real database, with a queue of hints in memory."""
 
 import threading
 from collections.abc import Iterable
@@ -121,7 +121,7 @@ def test_after_an_outage_workers_are_given_time_to_renew_their_leases(
     back_at = monotonic()
     wait_for(lambda: find_job(sessions, job_id).state == "queued", seconds=10)
     reconciler.stop()
-    assert monotonic() - back_at > 1, "its lease had run out before the outage ended"
+    assert monotonic() - back_at > 1, "its lease had expired before the outage ended"
 
 
 @pytest.mark.parametrize("seconds", [7200, -7200])

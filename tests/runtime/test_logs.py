@@ -35,8 +35,8 @@ def fail(secret: str) -> None:
     raise ValueError(len(secret))
 
 
-def refuse(said: str) -> None:
-    raise OSError(said)
+def refuse(text: str) -> None:
+    raise OSError(text)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_line_for_people_has_no_colours_in_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "secret"),
+    ("text", "secret"),
     [
         ("cannot reach redis://:hunter2@127.0.0.1:6379/0", "hunter2"),
         ("cannot reach postgresql+psycopg://lab:hunter2@db:5432/lab", "hunter2"),
@@ -97,13 +97,13 @@ def test_a_line_for_people_has_no_colours_in_a_file() -> None:
         (f"somebody sent {KEY} again", KEY),
     ],
 )
-def test_no_secret_is_written(either: Log, said: str, secret: str) -> None:
-    either.logger.error("%s", said)
-    either.logger.error("a field", extra={"url": said})
-    with bound_contextvars(url=said):
+def test_no_secret_is_written(either: Log, text: str, secret: str) -> None:
+    either.logger.error("%s", text)
+    either.logger.error("a field", extra={"url": text})
+    with bound_contextvars(url=text):
         either.logger.error("bound")
     try:
-        refuse(said)
+        refuse(text)
     except OSError:
         either.logger.exception("a traceback")
     written = either.stream.getvalue()
@@ -112,9 +112,9 @@ def test_no_secret_is_written(either: Log, said: str, secret: str) -> None:
     assert secret not in written
 
 
-@pytest.mark.parametrize("said", ["http://127.0.0.1:8000/v1/jobs", "mail me@host", "10:30 at a@b", "file:///a:b"])
-def test_what_is_no_secret_stays_as_it_is(said: str) -> None:
-    assert logs.mask(said) == said
+@pytest.mark.parametrize("text", ["http://127.0.0.1:8000/v1/jobs", "mail me@host", "10:30 at a@b", "file:///a:b"])
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert logs.mask(text) == text
 
 
 def test_fields_of_uvicorn_and_celery_are_dropped(as_json: Log) -> None:

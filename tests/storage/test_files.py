@@ -179,7 +179,7 @@ def test_a_name_that_is_a_folder_leaves_nothing(file_url: str, tmp_path: Path) -
 
 
 FORBIDDEN = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-BROKEN = b"<Error><Code>InternalError</Code><Message>We met an error</Message></Error>"
+BROKEN = b"<Error><Code>InternalError</Code><Message>Internal error</Message></Error>"
 
 
 def make_response(status: str, body: bytes) -> bytes:
@@ -288,7 +288,7 @@ LISTED = b"""<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncate
 
 
 def test_objects_that_may_be_listed_but_not_deleted_are_reported(aws: Callable[[Mapping[str, str]], None]) -> None:
-    """Of a request to delete many, the answer is a 200 that names the refused."""
+    """S3 responds to a request to delete many with a 200 that lists the refused ones."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""A worker on a real database whose training takes no time and does, before each epoch, what the test says."""
+"""A worker on a real database whose training takes no time; the test scripts what happens before each epoch."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ def do_nothing(_: int) -> None: ...
 
 
 class FakeTraining:
-    """Counts: the loss of an epoch says how many epochs this training has seen in all, restored ones included."""
+    """Counts: the loss of an epoch is how many epochs this training has seen in all, restored ones included."""
 
     def __init__(self, spec: JobSpec, between_batches: Callable[[], None], before: Callable[[int], None]) -> None:
         self.spec = spec

@@ -62,7 +62,7 @@ class Mnist:
     train: Examples
     test: Examples
     data_sha256: str
-    """Of the four archives, one after the other."""
+    """The digest of the four archives, one after the other."""
 
 
 def split(mnist: Mnist, spec: JobSpec) -> tuple[Examples, Examples]:

@@ -66,7 +66,7 @@ class Training:
         self.optimizer = optimizers.build(spec.optimizer, self.network.parameters())
         self.epoch = 0
         self.layers: list[LayerMetrics] = []
-        """Of the last epoch; empty without diagnostics."""
+        """The last epoch's diagnostics, if the spec asks for them."""
 
     def epochs(self) -> Iterator[EpochMetrics]:
         """Train from the epoch after ``epoch`` to the last, yielding each as it ends.

@@ -21,7 +21,7 @@ def after_one_epoch(training: Training) -> dict[str, LayerMetrics]:
 
 
 def diagnose(training: Training) -> dict[str, LayerMetrics]:
-    """Of the network as it stands."""
+    """Measure the network as it is now."""
     training.before_last_update = training.copy_parameters()
     return {layer.layer: layer for layer in training.diagnose(1)}
 

@@ -33,7 +33,7 @@ with_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CU
 
 
 def figures(metrics: EpochMetrics) -> EpochMetrics:
-    """All but the clock's."""
+    """Leave out what no repetition repeats: the times."""
     return dataclasses.replace(metrics, **dict.fromkeys(NOT_REPEATABLE & {*dataclasses.asdict(metrics)}, 0.0))
 
 
