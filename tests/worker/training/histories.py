@@ -1,0 +1,44 @@
+"""Histories of short trainings on the real images, for tests of training."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from jobs.errors import Diverged
+from jobs.metrics import EpochMetrics
+from jobs.spec import JobSpec
+from tests.support.figures import NOT_REPEATABLE
+from worker.training.train import Training
+
+Start = Callable[..., Training]
+Tiny = Callable[..., JobSpec]
+
+NO_DROPOUT = {"convolution": 0.0, "dense": 0.0}
+OPTIMIZERS = [
+    {"name": "adam", "weight_decay": 0.01},
+    {"name": "adamw"},
+    {"name": "rmsprop", "momentum": 0.5},
+    {"name": "sgd", "momentum": 0.9, "learning_rate": 0.1},
+    {"name": "sgd"},
+]
+
+
+def drop_times(metrics: EpochMetrics) -> EpochMetrics:
+    """Leave out the times."""
+    return dataclasses.replace(metrics, **dict.fromkeys(NOT_REPEATABLE & {*dataclasses.asdict(metrics)}, 0.0))
+
+
+def compute_history(training: Training) -> list[EpochMetrics]:
+    return [drop_times(metrics) for metrics in training.epochs()]
+
+
+DIVERGING = {"epochs": 6, "batch_size": 64, "activation": "elu", "clip": None, "loss": "cross_entropy"}
+
+
+def train_until_diverged(training: Training) -> tuple[list[int], str]:
+    yielded = []
+    with pytest.raises(Diverged) as raised:  # noqa: PT012  # the epochs before it matter
+        for metrics in training.epochs():
+            yielded.append(metrics.epoch)  # noqa: PERF401
+    return yielded, str(raised.value)
