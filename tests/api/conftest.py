@@ -10,7 +10,7 @@ from runtime.settings import Settings
 from tests.support.fake_worker import FakeWorker
 
 
-class RecordingQueue:
+class RecordingHints:
     """Remembers hints; takes none while `away`."""
 
     def __init__(self) -> None:
@@ -46,14 +46,14 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
     )
     created = create_app(settings)
     created.state.hints.close()
-    created.state.hints = RecordingQueue()
+    created.state.hints = RecordingHints()
     return created
 
 
 @pytest.fixture
-def queue(app: FastAPI) -> RecordingQueue:
-    hints: RecordingQueue = app.state.hints
-    return hints
+def hints(app: FastAPI) -> RecordingHints:
+    recording: RecordingHints = app.state.hints
+    return recording
 
 
 @pytest.fixture

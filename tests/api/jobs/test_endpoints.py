@@ -12,7 +12,7 @@ from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import post_job
 
 
-def test_a_submitted_job_is_accepted_whole(client: TestClient, queue: Any) -> None:
+def test_a_submitted_job_is_accepted_whole(client: TestClient, hints: Any) -> None:
     response = client.post("/v1/jobs", json={"activation": "gelu", "epochs": 2})
     job = response.json()
     assert response.status_code == 202
@@ -21,7 +21,7 @@ def test_a_submitted_job_is_accepted_whole(client: TestClient, queue: Any) -> No
     assert job["progress"] == {"epoch": 0, "epochs": 2, "fraction": 0.0}
     assert job["spec"]["parameters"] == {"approximate": "tanh"}
     assert [transition["state"] for transition in job["transitions"]] == ["queued"]
-    assert queue.sent == [job["id"]]
+    assert hints.sent == [job["id"]]
 
 
 def test_a_job_is_what_its_location_answers(client: TestClient) -> None:
@@ -29,12 +29,12 @@ def test_a_job_is_what_its_location_answers(client: TestClient) -> None:
     assert client.get(f"/v1/jobs/{job['id']}").json() == job
 
 
-def test_a_broker_that_is_away_does_not_lose_the_job(app: FastAPI, client: TestClient, queue: Any) -> None:
-    queue.away = True
+def test_a_broker_that_is_away_does_not_lose_the_job(app: FastAPI, client: TestClient, hints: Any) -> None:
+    hints.away = True
     job = post_job(client)
-    queue.away = False
-    reconcile(app.state.sessions, queue)
-    assert queue.sent == [job["id"]]
+    hints.away = False
+    reconcile(app.state.sessions, hints)
+    assert hints.sent == [job["id"]]
 
 
 def test_the_article_protocol_fills_in_what_was_published(client: TestClient) -> None:
@@ -89,14 +89,14 @@ def test_a_finished_job_cannot_be_cancelled(client: TestClient, worker: FakeWork
     assert (response.status_code, response.json()["code"]) == (409, "job_finished")
 
 
-def test_a_retry_is_a_new_job_with_the_same_spec(client: TestClient, queue: Any) -> None:
+def test_a_retry_is_a_new_job_with_the_same_spec(client: TestClient, hints: Any) -> None:
     first = post_job(client, epochs=7)
     client.post(f"/v1/jobs/{first['id']}/cancel")
     response = client.post(f"/v1/jobs/{first['id']}/retry")
     second = response.json()
     assert response.status_code == 202
     assert (second["retry_of"], second["spec"], second["state"]) == (first["id"], first["spec"], "queued")
-    assert queue.sent == [first["id"], second["id"]]
+    assert hints.sent == [first["id"], second["id"]]
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/retry"), ("DELETE", "")])

@@ -13,7 +13,7 @@ from jobs.spec import JobSpec, Optimizer
 from tests.support.submitting import post_job
 
 
-def test_the_same_idempotency_key_answers_the_first_job(client: TestClient, queue: Any) -> None:
+def test_the_same_idempotency_key_answers_the_first_job(client: TestClient, hints: Any) -> None:
     def post() -> Any:
         return client.post("/v1/jobs", json={"activation": "relu"}, headers={"Idempotency-Key": "k"})
 
@@ -21,7 +21,7 @@ def test_the_same_idempotency_key_answers_the_first_job(client: TestClient, queu
     assert second.status_code == 202
     assert second.json()["id"] == first.json()["id"]
     assert ("Idempotency-Replayed" in first.headers, second.headers["Idempotency-Replayed"]) == (False, "true")
-    assert len(queue.sent) == 1
+    assert len(hints.sent) == 1
 
 
 def test_defaults_spelled_out_are_the_same_request(client: TestClient) -> None:
@@ -69,7 +69,7 @@ def test_a_key_stands_for_one_operation(client: TestClient) -> None:
     assert len(client.get("/v1/jobs").json()["data"]) == 3
 
 
-def test_a_retry_is_made_once_for_a_key(client: TestClient, queue: Any) -> None:
+def test_a_retry_is_made_once_for_a_key(client: TestClient, hints: Any) -> None:
     job_id = post_job(client)["id"]
     client.post(f"/v1/jobs/{job_id}/cancel")
 
@@ -81,7 +81,7 @@ def test_a_retry_is_made_once_for_a_key(client: TestClient, queue: Any) -> None:
         answers = list(pool.map(post, range(50)))
     assert len({made for made, _ in answers}) == 1
     assert [replayed for _, replayed in answers].count(None) == 1
-    assert len(queue.sent) == 2
+    assert len(hints.sent) == 2
     client.delete(f"/v1/jobs/{job_id}")
     assert post(0) == (answers[0][0], "true"), "what was made is answered, whatever became of the job it repeats"
 

@@ -27,11 +27,11 @@ def test_a_schema_of_another_version_is_not_ready(client: TestClient, app: FastA
     assert "0000" in response.json()["detail"]
 
 
-def test_a_broker_that_is_away_is_not_ready(client: TestClient, queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_away_is_not_ready(client: TestClient, hints: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def away() -> int:
         raise BrokerUnavailable
 
-    monkeypatch.setattr(queue, "length", away)
+    monkeypatch.setattr(hints, "length", away)
     response = client.get("/readyz")
     assert (response.status_code, response.json()["code"]) == (503, "not_ready")
 

@@ -205,12 +205,12 @@ def test_an_open_stream_is_a_stream_and_no_slow_request(client: TestClient, scra
 
 
 def test_a_broker_that_is_away_is_said_and_nothing_made_up(
-    scrape: Any, queue: Any, monkeypatch: pytest.MonkeyPatch
+    scrape: Any, hints: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> int:
         raise BrokerUnavailable
 
-    monkeypatch.setattr(queue, "length", away)
+    monkeypatch.setattr(hints, "length", away)
     found = scrape()
     assert found("activation_lab_up", part="broker") == 0
     assert found("activation_lab_up", part="database") == 1

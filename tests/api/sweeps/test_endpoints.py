@@ -13,7 +13,7 @@ from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import PAIR, list_job_ids, post_pair
 
 
-def test_a_sweep_is_accepted_with_all_of_its_jobs(client: TestClient, queue: Any) -> None:
+def test_a_sweep_is_accepted_with_all_of_its_jobs(client: TestClient, hints: Any) -> None:
     response = client.post("/v1/sweeps", json={"base": {"epochs": 2, "metadata": {"note": "x"}}})
     sweep = response.json()
     assert (response.status_code, response.headers["Location"]) == (202, f"/v1/sweeps/{sweep['id']}")
@@ -21,17 +21,17 @@ def test_a_sweep_is_accepted_with_all_of_its_jobs(client: TestClient, queue: Any
     assert sweep["progress"] == {"epoch": 0, "epochs": 12, "fraction": 0.0}
     assert [row["activation"] for row in sweep["configurations"]] == sweep["spec"]["activations"]
     listed = client.get(f"/v1/jobs?sweep_id={sweep['id']}&sort=created_at").json()["data"]
-    assert [job["id"] for job in listed] == list_job_ids(sweep) == queue.sent
+    assert [job["id"] for job in listed] == list_job_ids(sweep) == hints.sent
     assert all(job["spec"]["metadata"] == {"note": "x"} for job in listed)
     assert client.get(response.headers["Location"]).json() == sweep
 
 
-def test_a_quota_that_does_not_hold_all_takes_none(client: TestClient, queue: Any) -> None:
+def test_a_quota_that_does_not_hold_all_takes_none(client: TestClient, hints: Any) -> None:
     post_pair(client, seeds=list(range(9)))
     response = client.post("/v1/sweeps", json={**PAIR, "seeds": [0, 1]})
     assert (response.status_code, response.json()["code"]) == (429, "too_many_jobs")
     assert int(response.headers["Retry-After"]) > 0
-    assert len(client.get("/v1/jobs?limit=200").json()["data"]) == len(queue.sent) == 18
+    assert len(client.get("/v1/jobs?limit=200").json()["data"]) == len(hints.sent) == 18
     assert len(client.get("/v1/sweeps").json()["data"]) == 1
     assert post_pair(client)["jobs"]["total"] == 2
 
@@ -72,13 +72,13 @@ def test_a_number_that_is_not_finite_is_refused(client: TestClient) -> None:
     assert response.json()["errors"][0]["pointer"] == "/grid/optimizer.learning_rate/1"
 
 
-def test_the_same_idempotency_key_answers_the_first_sweep(client: TestClient, queue: Any) -> None:
+def test_the_same_idempotency_key_answers_the_first_sweep(client: TestClient, hints: Any) -> None:
     headers = {"Idempotency-Key": "k"}
     first = client.post("/v1/sweeps", json=PAIR, headers=headers)
     second = client.post("/v1/sweeps", json={**PAIR, "seeds": [0], "base": {"epochs": 2, "clip": {}}}, headers=headers)
     assert (second.status_code, second.json()["id"]) == (202, first.json()["id"])
     assert ("Idempotency-Replayed" in first.headers, second.headers["Idempotency-Replayed"]) == (False, "true")
-    assert len(queue.sent) == 2
+    assert len(hints.sent) == 2
     other = client.post("/v1/sweeps", json={**PAIR, "seeds": [1]}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_conflict")
 
@@ -113,10 +113,10 @@ def test_simultaneous_sweeps_do_not_exceed_the_quota_together(client: TestClient
     assert len(client.get("/v1/jobs?limit=200").json()["data"]) == 18
 
 
-def test_512_jobs_are_accepted_at_once(client: TestClient, app: FastAPI, queue: Any) -> None:
+def test_512_jobs_are_accepted_at_once(client: TestClient, app: FastAPI, hints: Any) -> None:
     app.state.settings = app.state.settings.model_copy(update={"max_unfinished_jobs": 512})
     sweep = post_pair(client, activations=["relu"], seeds=list(range(512)))
-    assert len({*queue.sent}) == sweep["jobs"]["queued"] == 512
+    assert len({*hints.sent}) == sweep["jobs"]["queued"] == 512
     assert client.post(f"/v1/sweeps/{sweep['id']}/cancel").json()["jobs"]["cancelled"] == 512
 
 
