@@ -1,14 +1,14 @@
-// Where a visitor is: `#/jobs/ID?a=b`, a path and a query, both after the hash.
+// The visitor's address: `#/jobs/ID?a=b`, a path and a query, both after the hash.
 
 /** @returns {{path: string, query: URLSearchParams}} */
-export function address() {
+export function readAddress() {
   const [path, query = ""] = location.hash.slice(1).split(/\?(.*)/s);
   return { path: path || "/explore", query: new URLSearchParams(query) };
 }
 
 /**
- * Rewrites the address's query, and no view is made anew. A step of the visitor's way only where it is asked for: then
- * Back leads to the query before.
+ * Replaces the query in the address without rebuilding the view. Only a `step` adds an entry to the history, so that
+ * Back returns to the query before it.
  *
  * @param {Record<string, unknown>} values
  * @param {{step?: boolean, state?: unknown}} [how] `state` is what `history.state` is to be at this place
@@ -18,7 +18,7 @@ export function setQuery(values, { step = false, state = null } = {}) {
   for (const [name, value] of Object.entries(values))
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   const text = String(query).replaceAll("%2C", ",");
-  const hash = `#${address().path}${text ? `?${text}` : ""}`;
+  const hash = `#${readAddress().path}${text ? `?${text}` : ""}`;
   if (step) history.pushState(state, "", hash);
   else history.replaceState(state, "", hash);
 }

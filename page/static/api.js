@@ -1,9 +1,9 @@
-// The public HTTP API, the only thing this page asks anything of.
+// Requests to the public HTTP API, the only service that this page uses.
 
 const KEY = "activation-lab-key";
 
-/** Jobs that `v1/compare` takes. */
-export const MOST_COMPARED = 24;
+/** The largest number of jobs that `v1/compare` accepts. */
+export const MAX_COMPARED = 24;
 
 /** An answer that is a problem (RFC 9457). */
 export class ApiError extends Error {
@@ -14,7 +14,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Nobody answered: the service is away, or the network is. */
+/** No response: the service or the network is down. */
 export class Unreachable extends Error {
   constructor(cause) {
     super("The service does not answer. Is it running?", { cause });
@@ -26,12 +26,12 @@ export const key = {
   set: (value) => sessionStorage.setItem(KEY, value),
 };
 
-/** @type {() => Promise<void>} asks the visitor for a key; main.js says how */
-let askForKey = async () => {
-  throw new Error("nobody to ask for an API key");
+/** @type {() => Promise<void>} prompts the visitor for a key; set by main.js */
+let promptForKey = async () => {
+  throw new Error("no prompt for an API key is set");
 };
-export const onUnauthorized = (ask) => {
-  askForKey = ask;
+export const setKeyPrompt = (prompt) => {
+  promptForKey = prompt;
 };
 
 /**
@@ -41,22 +41,22 @@ export const onUnauthorized = (ask) => {
 export async function request(path, { headers = {}, ...options } = {}) {
   for (;;) {
     const used = key.get();
-    const response = await reach(path, { ...options, headers: { ...headers, ...bearer(used) } });
+    const response = await fetchOrFail(path, { ...options, headers: { ...headers, ...authorize(used) } });
     if (response.ok) return response;
-    if (response.status !== 401) throw new ApiError(await problem(response));
+    if (response.status !== 401) throw new ApiError(await readProblem(response));
     await renewKey(used);
     options.signal?.throwIfAborted();
   }
 }
 
-/** Asks for another key than the one that was refused, unless somebody has given one since. */
+/** Prompts for a key to replace the rejected one, unless another has been entered since. */
 export async function renewKey(used) {
-  if (key.get() === used) await askForKey(used !== null);
+  if (key.get() === used) await promptForKey(used !== null);
 }
 
-const bearer = (used) => (used === null ? {} : { Authorization: `Bearer ${used}` });
+const authorize = (used) => (used === null ? {} : { Authorization: `Bearer ${used}` });
 
-async function reach(path, options) {
+async function fetchOrFail(path, options) {
   try {
     return await fetch(path.replace(/^\//, ""), options);
   } catch (error) {
@@ -65,12 +65,12 @@ async function reach(path, options) {
   }
 }
 
-async function problem(response) {
-  const said = { status: response.status, code: "error", detail: `The service answered ${response.status}.` };
+async function readProblem(response) {
+  const fallback = { status: response.status, code: "error", detail: `The service answered ${response.status}.` };
   try {
-    return { ...said, ...(await response.json()) };
+    return { ...fallback, ...(await response.json()) };
   } catch {
-    return said; // a proxy's page, no problem of ours
+    return fallback; // an error page of a proxy, not a problem document
   }
 }
 
@@ -84,8 +84,8 @@ export async function post(path, body, { signal, headers = {} } = {}) {
   return (await request(path, { method: "POST", signal, headers, ...sent })).json();
 }
 
-/** 128 random bits, also where the page did not come over TLS: there crypto has no randomUUID. */
-export const randomKey = () =>
+/** 128 random bits. `crypto.randomUUID` exists only on pages loaded over TLS. */
+export const createRandomKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** @param {object} changes a merge patch (RFC 7396) */
@@ -96,23 +96,23 @@ export async function patch(path, changes) {
 
 export const remove = (path) => request(path, { method: "DELETE" });
 
-const kept = new Map();
+const cache = new Map();
 
-/** Asked for once: what does not change while the page is open. */
-export function once(path) {
-  if (!kept.has(path)) {
-    const asked = get(path);
-    asked.catch(() => kept.delete(path));
-    kept.set(path, asked);
+/** Fetches once what does not change while the page is open. */
+export function getOnce(path) {
+  if (!cache.has(path)) {
+    const response = get(path);
+    response.catch(() => cache.delete(path));
+    cache.set(path, response);
   }
-  return kept.get(path);
+  return cache.get(path);
 }
 
-export const catalog = async () => (await once("v1/activations")).data;
-export const schemas = async () => (await once("openapi.json")).components.schemas;
+export const loadCatalog = async () => (await getOnce("v1/activations")).data;
+export const loadSchemas = async () => (await getOnce("openapi.json")).components.schemas;
 
-/** `?a=1&b=2` of what is neither null nor empty. */
-export function query(values) {
+/** `?a=1&b=2` without null, undefined and empty values. */
+export function queryString(values) {
   const given = Object.entries(values).filter(([, value]) => value !== null && value !== undefined && value !== "");
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }

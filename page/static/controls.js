@@ -1,15 +1,15 @@
-// What a visitor turns, slides and presses.
+// Buttons, sliders and selects.
 
-import { h, refill, uid } from "./dom.js";
-import { swatch } from "./parts.js";
+import { createId, h, refill } from "./dom.js";
+import { swatch } from "./swatch.js";
 
-export const select = (properties, choices, chosen) => h("select", properties, options(choices, chosen));
+export const select = (properties, choices, chosen) => h("select", properties, optionElements(choices, chosen));
 
-export const options = (choices, chosen) =>
+export const optionElements = (choices, chosen) =>
   choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
 
-export function labelled(text, control, hint) {
-  const id = control.id || uid("field");
+export function labelField(text, control, hint) {
+  const id = control.id || createId("field");
   control.id = id;
   return h(
     "div",
@@ -21,11 +21,11 @@ export function labelled(text, control, hint) {
 }
 
 /**
- * Chips of activations, pressed or not.
+ * Toggle buttons for activations.
  *
  * @param {object} about
  * @param {{name: string, title?: string}[]} about.choices
- * @param {Set<string>} about.chosen changed in place
+ * @param {Set<string>} about.chosen modified
  * @param {(name: string) => {color: number, dash: string}} about.look
  * @param {() => void} about.onchange
  */
@@ -36,17 +36,17 @@ export function chips({ choices, chosen, look, onchange }) {
       made.setAttribute("aria-pressed", String(chosen.has(name)));
       onchange();
     };
-    const made = pressable({ pressed: chosen.has(name), place: name, onclick, title }, swatch(look(name)), name);
+    const made = toggleButton({ pressed: chosen.has(name), place: name, onclick, title }, swatch(look(name)), name);
     return made;
   };
   return h("div", { class: "chips", role: "group", "aria-label": "Activations" }, choices.map(chip));
 }
 
 /**
- * An activation's parameters as sliders and choices.
+ * Sliders and selects for an activation's parameters.
  *
  * @param {{name: string, parameters: object[]}} activation
- * @param {Record<string, number|string>} values of this activation, changed in place
+ * @param {Record<string, number|string>} values of this activation, modified
  * @param {() => void} onchange
  */
 export function parameterControls(activation, values, onchange) {
@@ -68,10 +68,10 @@ function choice(label, parameter, values, onchange) {
     parameter.choices.map((word) => [word, word]),
     values[parameter.name] ?? parameter.default,
   );
-  return labelled(label, control, parameter.description);
+  return labelField(label, control, parameter.description);
 }
 
-/** Over many decades the slider's steps are of equal ratio. */
+/** A slider with a number field; logarithmic if the range covers more than two decades. */
 function slider(label, parameter, values, onchange) {
   const { minimum: low, maximum: high } = parameter;
   const log = low > 0 && high / low > 100;
@@ -103,14 +103,14 @@ function slider(label, parameter, values, onchange) {
     if (by !== exact) exact.value = given;
     onchange();
   }
-  const field = labelled(label, exact, parameter.description);
+  const field = labelField(label, exact, parameter.description);
   field.classList.add("slider");
   exact.before(range);
   return field;
 }
 
-/** A whole number on a slider, with its value beside it. */
-export function wholeSlider({ label, name, low, high, value, onchange }) {
+/** A slider for an integer, with a number field. */
+export function integerSlider({ label, name, low, high, value, onchange }) {
   const shown = h("input", {
     type: "number",
     min: low,
@@ -136,23 +136,23 @@ export function wholeSlider({ label, name, low, high, value, onchange }) {
       onchange(Number(range.value));
     },
   });
-  const field = labelled(label, shown);
+  const field = labelField(label, shown);
   field.classList.add("slider");
   shown.before(range);
   return field;
 }
 
 /**
- * Chips that take activations out of a chart, one of them for sigmoid alone: its plateau hides what the others do.
+ * Toggle buttons that hide activations in a chart, and one for sigmoid, whose plateau compresses the others.
  *
- * @param {{excluded: Set<string>, look: (name: string) => import("./looks.js").Look, onchange: () => void}} about
- *   `excluded` is changed in place
+ * @param {{excluded: Set<string>, look: (name: string) => import("./line_styles.js").Look, onchange: () => void}} about
+ *   `excluded` is modified
  */
-export function exclusions({ excluded, look, onchange }) {
+export function exclusionChips({ excluded, look, onchange }) {
   const element = h("div", { class: "chips", role: "group", "aria-label": "Activations that are shown" });
   function show(names) {
     const chip = (name, pressed, ...content) =>
-      pressable(
+      toggleButton(
         {
           pressed,
           place: content.at(-1),
@@ -175,8 +175,8 @@ export function exclusions({ excluded, look, onchange }) {
   return { element, show };
 }
 
-/** A chip: a button that stays pressed. `place` names it, so that it keeps its focus when it is made again. */
-export const pressable = ({ pressed, place, onclick, title }, ...content) =>
+/** A toggle button. `place` identifies it, so that it keeps its focus when it is rendered again. */
+export const toggleButton = ({ pressed, place, onclick, title }, ...content) =>
   h(
     "button",
     { type: "button", class: "chip", title, "aria-pressed": String(pressed), data: { place }, onclick },

@@ -1,12 +1,12 @@
-// The frame around the views: address, navigation, theme, and the key where the service wants one.
+// The frame around the views: routing, navigation, theme and the API key.
 
-import { address } from "./address.js";
-import { key, onUnauthorized, Unreachable } from "./api.js";
-import { fill, h, say } from "./dom.js";
-import { heading, problem } from "./parts.js";
-import { loadAll, NotLoaded, route } from "./router.js";
+import { readAddress } from "./address.js";
+import { key, setKeyPrompt, Unreachable } from "./api.js";
+import { heading, problem } from "./components.js";
+import { announce, fill, h } from "./dom.js";
+import { findRoute, loadAllViews, ViewNotLoaded } from "./router.js";
 import { installTheme } from "./theme.js";
-import { tellOfWorkers } from "./workers.js";
+import { watchWorkers } from "./worker_notice.js";
 
 const NEED_WORKERS = ["Train", "Jobs", "Sweeps", "Draw"];
 
@@ -17,9 +17,9 @@ let lifetime = new AbortController();
 let first = true;
 
 /**
- * @typedef {object} Place what a view is given
- * @property {HTMLElement} root where it draws
- * @property {string|undefined} id out of the address
+ * @typedef {object} Place what a view receives
+ * @property {HTMLElement} root the element to render into
+ * @property {string|undefined} id the id in the address
  * @property {string} path
  * @property {URLSearchParams} query
  * @property {AbortSignal} signal aborted when the visitor leaves
@@ -30,57 +30,57 @@ async function show() {
   lifetime.abort();
   lifetime = new AbortController();
   const { signal } = lifetime;
-  const { path, query } = address();
-  const found = route(path);
-  mark(found?.section);
-  if (NEED_WORKERS.includes(found?.section)) tellOfWorkers(notice, signal);
+  const { path, query } = readAddress();
+  const found = findRoute(path);
+  markSection(found?.section);
+  if (NEED_WORKERS.includes(found?.section)) watchWorkers(notice, signal);
   else fill(notice);
   const root = h("div", { class: "view" }, h("div", { class: "skeleton page-skeleton", "aria-hidden": true }));
   fill(main, root);
   try {
-    if (found === null) return notFound(root);
+    if (found === null) return showNotFound(root);
     const { view } = await found.load();
     if (signal.aborted) return;
-    await view({ root, id: found.id, path, query, signal, title: (name) => signal.aborted || title(name) });
+    await view({ root, id: found.id, path, query, signal, title: (name) => signal.aborted || setTitle(name) });
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
-    wrong(root, error);
+    showError(root, error);
   } finally {
-    if (!signal.aborted) arrive(root);
+    if (!signal.aborted) focusView(root);
   }
 }
 
-function wrong(root, error) {
-  title("Something is wrong");
-  const again = error instanceof NotLoaded ? () => reload(root) : show;
-  fill(root, heading("Something is wrong"), problem(error, again));
+function showError(root, error) {
+  setTitle("Something went wrong");
+  const again = error instanceof ViewNotLoaded ? () => reload(root) : show;
+  fill(root, heading("Something went wrong"), problem(error, again));
 }
 
-/** A browser does not ask again for a module that it did not get, nor for those that this one needs. */
+/** Reloads the page: a browser does not fetch a module again that failed to load, nor its imports. */
 async function reload(root) {
   try {
-    await fetch("healthz", { cache: "no-store" }); // before what is left of the page goes too
+    await fetch("healthz", { cache: "no-store" }); // do not lose the page while the service is down
   } catch (error) {
-    return wrong(root, new NotLoaded(new Unreachable(error)));
+    return showError(root, new ViewNotLoaded(new Unreachable(error)));
   }
   location.reload();
 }
 
-function title(name) {
+function setTitle(name) {
   document.title = `${name} · Activation Lab`;
 }
 
-/** Where a visitor went, a screen reader follows. */
-function arrive(root) {
+/** Moves the focus to the new view's heading, for screen readers. */
+function focusView(root) {
   if (!first) {
     scrollTo(0, 0);
     root.querySelector("h1")?.focus({ preventScroll: true });
-    say(document.title);
+    announce(document.title);
   }
   first = false;
 }
 
-function mark(section) {
+function markSection(section) {
   for (const link of document.querySelectorAll("nav[aria-label=Views] a")) {
     if (link.textContent === section) {
       link.setAttribute("aria-current", "page");
@@ -89,26 +89,20 @@ function mark(section) {
   }
 }
 
-function notFound(root) {
-  title("Not found");
+function showNotFound(root) {
+  setTitle("Not found");
   fill(
     root,
-    heading("There is no such view"),
-    h(
-      "p",
-      { class: "empty" },
-      "The address may be mistyped. ",
-      h("a", { href: "#/explore" }, "Explore activations"),
-      " instead.",
-    ),
+    heading("No such view"),
+    h("p", { class: "empty" }, "Check the address, or go to ", h("a", { href: "#/explore" }, "Explore"), "."),
   );
 }
 
-let asking = null;
+let prompt = null;
 
-/** One field for whoever waits; resolves once a key was given. */
-function askForKey(refused) {
-  asking ??= new Promise((resolve) => {
+/** Shows one form for all pending requests; resolves when a key was entered. */
+function askForKey(rejected) {
+  prompt ??= new Promise((resolve) => {
     const field = h("input", {
       type: "password",
       id: "api-key",
@@ -125,7 +119,7 @@ function askForKey(refused) {
           event.preventDefault();
           key.set(field.value.trim());
           fill(keyPlace);
-          asking = null;
+          prompt = null;
           resolve();
         },
       },
@@ -135,23 +129,23 @@ function askForKey(refused) {
       h(
         "p",
         { role: "alert" },
-        refused
-          ? "The service does not know that key."
-          : "This service answers only with an API key. It is kept until you close this tab.",
+        rejected
+          ? "The service does not know this key."
+          : "This service requires an API key. It is kept until you close this tab.",
       ),
     );
     fill(keyPlace, form);
     field.focus();
   });
-  return asking;
+  return prompt;
 }
 
-onUnauthorized(askForKey);
+setKeyPrompt(askForKey);
 installTheme(document.getElementById("theme"));
 addEventListener("hashchange", show);
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the hash is the view's
+  event.preventDefault(); // the hash holds the view's address
   main.focus();
 });
 await show();
-(globalThis.requestIdleCallback ?? setTimeout)(loadAll);
+(globalThis.requestIdleCallback ?? setTimeout)(loadAllViews);

@@ -1,47 +1,47 @@
-// MathML from the API, rebuilt from what formulas are made of and nothing else.
+// MathML from the API, rebuilt from a list of allowed elements and attributes.
 
 const NAMESPACE = "http://www.w3.org/1998/Math/MathML";
-const ELEMENTS = words(
+const ELEMENTS = nameSet(
   "math mrow mi mn mo mtext mspace mfrac msqrt mroot msup msub msubsup munder mover munderover",
   "mtable mtr mtd mstyle mpadded mphantom",
 );
-const ATTRIBUTES = words(
+const ATTRIBUTES = nameSet(
   "display stretchy fence form separator mathvariant columnalign rowspacing columnspacing displaystyle",
   "width height depth lspace rspace minsize maxsize accent accentunder",
 );
 
-function words(...lines) {
+function nameSet(...lines) {
   return new Set(lines.join(" ").split(" "));
 }
 
 /** @param {string} text what `formula_mathml` holds */
-export function math(text) {
+export function parseMath(text) {
   const parsed = new DOMParser().parseFromString(text, "application/xml").documentElement;
-  return rebuilt(parsed) ?? document.createTextNode("");
+  return rebuild(parsed) ?? document.createTextNode("");
 }
 
-function rebuilt(node) {
+function rebuild(node) {
   if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(node.data);
   if (node.nodeType !== Node.ELEMENT_NODE || node.namespaceURI !== NAMESPACE || !ELEMENTS.has(node.localName))
     return null;
-  if (isPrimed(node)) return primed(node);
+  if (isPrime(node)) return rebuildPrime(node);
   const attributes = [...node.attributes].filter(({ name }) => ATTRIBUTES.has(name));
-  return made(node.localName, attributes, [...node.childNodes].map(rebuilt));
+  return createElement(node.localName, attributes, [...node.childNodes].map(rebuild));
 }
 
 const PRIME = "′";
-const isPrimed = ({ localName, lastElementChild: last }) => localName === "msup" && last?.textContent === PRIME;
+const isPrime = ({ localName, lastElementChild: last }) => localName === "msup" && last?.textContent === PRIME;
 
-/** f′ with the sign beside its letter: it is raised already, and as a superscript it would be twice. */
-function primed({ firstElementChild: letter }) {
+/** f′ with the prime beside its letter: the character is raised already, and `msup` would raise it twice. */
+function rebuildPrime({ firstElementChild: letter }) {
   const close = [
     { name: "lspace", value: "0" },
     { name: "rspace", value: "0" },
   ];
-  return made("mrow", [], [rebuilt(letter), made("mo", close, [document.createTextNode(PRIME)])]);
+  return createElement("mrow", [], [rebuild(letter), createElement("mo", close, [document.createTextNode(PRIME)])]);
 }
 
-function made(name, attributes, children) {
+function createElement(name, attributes, children) {
   const element = document.createElementNS(NAMESPACE, name);
   for (const attribute of attributes) element.setAttribute(attribute.name, attribute.value);
   element.append(...children.filter((child) => child !== null));

@@ -1,4 +1,4 @@
-// From an address's path to its view.
+// Maps paths to views.
 
 const ROUTES = [
   ["/explore", "Explore", () => import("./views/explore.js")],
@@ -11,35 +11,35 @@ const ROUTES = [
   ["/sweeps/:id", "Sweeps", () => import("./views/sweep.js")],
   ["/compare", "Compare", () => import("./views/compare.js")],
   ["/draw", "Draw", () => import("./views/draw.js")],
-].map(([pattern, section, load]) => ({ pattern: compiled(pattern), section, load }));
+].map(([pattern, section, load]) => ({ pattern: compilePattern(pattern), section, load }));
 
-/** A view's modules are not here: the service is away, or the network is. */
-export class NotLoaded extends Error {
+/** A view's modules could not be loaded: the service or the network is down. */
+export class ViewNotLoaded extends Error {
   constructor(cause) {
-    super("This view did not load. Is the service running?", { cause });
+    super("The view did not load. Is the service running?", { cause });
   }
 }
 
-/** Loads every view before it is asked for, so that it is there when the network is not. */
-export const loadAll = () => Promise.allSettled(ROUTES.map(({ load }) => load()));
+/** Loads all views in advance, so that they open without a network. */
+export const loadAllViews = () => Promise.allSettled(ROUTES.map(({ load }) => load()));
 
-function compiled(pattern) {
+function compilePattern(pattern) {
   return new RegExp(`^${pattern.replace(":id", "(?<id>[^/]+)")}/?$`);
 }
 
 /** @returns {{section: string, load: () => Promise<object>, id: string|undefined}|null} */
-export function route(path) {
+export function findRoute(path) {
   for (const { pattern, section, load } of ROUTES) {
     const match = pattern.exec(path);
-    if (match) return { section, load: () => loaded(load), id: match.groups?.id };
+    if (match) return { section, load: () => loadView(load), id: match.groups?.id };
   }
   return null;
 }
 
-async function loaded(load) {
+async function loadView(load) {
   try {
     return await load();
   } catch (error) {
-    throw new NotLoaded(error);
+    throw new ViewNotLoaded(error);
   }
 }

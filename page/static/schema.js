@@ -1,9 +1,9 @@
-// The service's own description of a request, as fields of a form; what they are called, wording.js says.
+// Reads the JSON schema of a request into a list of form fields, labelled by field_labels.js.
 
-import { wording } from "./wording.js";
+import { describeField } from "./field_labels.js";
 
 /**
- * @typedef {object} Field a leaf of a request's schema
+ * @typedef {object} Field a leaf of the schema
  * @property {string} path dotted, as in `optimizer.learning_rate`
  * @property {string} label
  * @property {string} hint
@@ -12,46 +12,46 @@ import { wording } from "./wording.js";
  * @property {boolean} nullable
  * @property {number} [minimum]
  * @property {number} [maximum]
- * @property {boolean} [above] the minimum itself is not allowed
- * @property {boolean} [below] nor is the maximum
+ * @property {boolean} [above] excludes the minimum
+ * @property {boolean} [below] excludes the maximum
  * @property {string[]} [choices]
- * @property {{path: string, value: unknown}} [only] shown where that other field has this value, or one of these
+ * @property {{path: string, value: unknown}} [only] shown only if that other field has this value or one of these
  */
 
 /** Every leaf of a schema's properties. @returns {Field[]} */
-export function fields(schema, definitions) {
+export function readFields(schema, definitions) {
   return Object.entries(schema.properties).flatMap(([name, property]) =>
-    leaves([name], property, property.default, definitions, {}),
+    collectLeaves([name], property, property.default, definitions, {}),
   );
 }
 
-function leaves(path, property, otherwise, definitions, about) {
-  const whole = resolved(property, definitions);
+function collectLeaves(path, property, otherwise, definitions, about) {
+  const whole = resolveReference(property, definitions);
   const nullable = whole.anyOf?.some((option) => option.type === "null") ?? false;
   const kind = whole.anyOf
-    ? resolved(
+    ? resolveReference(
         whole.anyOf.find((option) => option.type !== "null"),
         definitions,
       )
     : whole;
-  if (kind.oneOf) return union(path, kind, otherwise, definitions);
-  if (kind.properties) return nested(path, kind, otherwise, definitions, { ...about, nullable });
-  return [{ ...about, ...leaf(path, kind), nullable, default: otherwise ?? kind.default ?? null }];
+  if (kind.oneOf) return readUnion(path, kind, otherwise, definitions);
+  if (kind.properties) return readNested(path, kind, otherwise, definitions, { ...about, nullable });
+  return [{ ...about, ...readLeaf(path, kind), nullable, default: otherwise ?? kind.default ?? null }];
 }
 
-function nested(path, kind, otherwise, definitions, { nullable, ...about }) {
+function readNested(path, kind, otherwise, definitions, { nullable, ...about }) {
   const inner = Object.entries(kind.properties).flatMap(([name, property]) =>
-    leaves(
+    collectLeaves(
       [...path, name],
       property,
       otherwise?.[name] ?? property.default,
       definitions,
-      nullable ? { only: { path: dotted(path), value: "on" } } : about,
+      nullable ? { only: { path: joinPath(path), value: "on" } } : about,
     ),
   );
   if (!nullable) return inner;
   const gate = {
-    ...named(path),
+    ...nameField(path),
     type: "choice",
     choices: ["on", "off"],
     gate: true,
@@ -61,24 +61,24 @@ function nested(path, kind, otherwise, definitions, { nullable, ...about }) {
   return [gate, ...inner];
 }
 
-/** Alternatives that one of their fields tells apart. */
-function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherwise, definitions) {
+/** Alternatives with a discriminator field. */
+function readUnion(path, { oneOf, discriminator: { propertyName, mapping } }, otherwise, definitions) {
   const choices = Object.keys(mapping);
-  const own = dotted([...path, propertyName]);
+  const own = joinPath([...path, propertyName]);
   const branches = oneOf.flatMap((option) => {
-    const branch = resolved(option, definitions);
+    const branch = resolveReference(option, definitions);
     const value = branch.properties[propertyName].const;
     return Object.entries(branch.properties)
       .filter(([name]) => name !== propertyName)
       .flatMap(([name, property]) =>
-        leaves([...path, name], property, otherwise?.[name] ?? property.default, definitions, {
+        collectLeaves([...path, name], property, otherwise?.[name] ?? property.default, definitions, {
           only: { path: own, value },
         }),
       );
   });
   return [
     {
-      ...named([...path, propertyName]),
+      ...nameField([...path, propertyName]),
       type: "choice",
       choices,
       default: otherwise?.[propertyName] ?? choices[0],
@@ -88,9 +88,9 @@ function union(path, { oneOf, discriminator: { propertyName, mapping } }, otherw
   ];
 }
 
-function leaf(path, kind) {
+function readLeaf(path, kind) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = kind;
-  const own = named(path);
+  const own = nameField(path);
   if (kind.enum ?? kind.const) return { ...own, type: "choice", choices: kind.enum ?? [kind.const] };
   if (kind.type === "integer" || kind.type === "number")
     return {
@@ -105,28 +105,15 @@ function leaf(path, kind) {
   return { ...own, type: kind.type === "object" ? "map" : "text" };
 }
 
-function resolved(property, definitions) {
+function resolveReference(property, definitions) {
   if (!property.$ref) return property;
   const { $ref, ...beside } = property;
   return { ...definitions[$ref.split("/").at(-1)], ...beside };
 }
 
-const dotted = (path) => path.join(".");
+const joinPath = (path) => path.join(".");
 
-function named(path) {
-  const { label, hint = "" } = wording(dotted(path));
-  return { path: dotted(path), label, hint };
-}
-
-/** The field that a JSON pointer is about: the longest path that it starts with. @returns {string|null} */
-export function fieldOf(pointer, paths) {
-  const parts = pointer
-    .split("/")
-    .slice(1)
-    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  for (let length = parts.length; length > 0; length -= 1) {
-    const path = parts.slice(0, length).join(".");
-    if (paths.has(path)) return path;
-  }
-  return null;
+function nameField(path) {
+  const { label, hint = "" } = describeField(joinPath(path));
+  return { path: joinPath(path), label, hint };
 }

@@ -1,29 +1,29 @@
-// A shared worker: it has the one connection on which all tabs of a browser follow what they show.
+// A shared worker with one connection for the streams of all tabs.
 
-import { switchboard } from "./hub.js";
+import { createConnections } from "./shared_connection.js";
 
-const LOOK_MS = 20_000;
-const SILENT_MS = 70_000; // a tab that shows something live writes every 20 s; one that crashed says no goodbye
+const CHECK_MS = 20_000;
+const SILENT_MS = 70_000; // a tab with live content writes every 20 s; a crashed one does not unsubscribe
 
-const board = switchboard();
-/** By client, when it wrote last. */
-const heard = new Map();
+const connections = createConnections();
+/** The time of each client's last message. */
+const lastMessage = new Map();
 
 self.addEventListener("connect", ({ ports: [port] }) => {
   const client = { post: (message) => port.postMessage(message) };
   port.addEventListener("message", ({ data }) => {
-    if (data.wanted.length) heard.set(client, Date.now());
-    else heard.delete(client);
-    client.post({ heard: true });
-    board.sync(client, data);
+    if (data.subscriptions.length) lastMessage.set(client, Date.now());
+    else lastMessage.delete(client);
+    client.post({ acknowledged: true });
+    connections.sync(client, data);
   });
   port.start();
 });
 
 setInterval(() => {
-  for (const [client, at] of heard) {
+  for (const [client, at] of lastMessage) {
     if (Date.now() - at < SILENT_MS) continue;
-    heard.delete(client);
-    board.sync(client, { key: undefined, wanted: [] });
+    lastMessage.delete(client);
+    connections.sync(client, { key: undefined, subscriptions: [] });
   }
-}, LOOK_MS);
+}, CHECK_MS);

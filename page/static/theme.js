@@ -1,4 +1,4 @@
-// Auto, light or dark; kept by the browser, and told to whatever draws in colours.
+// The theme: auto, light or dark. Stored by the browser; charts listen for changes.
 
 const KEY = "activation-lab-theme";
 const THEMES = ["auto", "light", "dark"];
@@ -6,10 +6,10 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export const changes = new EventTarget();
 
-const chosen = () => THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? "auto";
+const readTheme = () => THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? "auto";
 
 function apply() {
-  const theme = chosen();
+  const theme = readTheme();
   document.documentElement.dataset.theme = theme === "auto" ? (dark.matches ? "dark" : "light") : theme;
   document.documentElement.dataset.chosenTheme = theme;
   document.getElementById("theme-now").textContent = `: ${theme}`;
@@ -20,7 +20,7 @@ export function installTheme(button) {
   apply();
   dark.addEventListener("change", apply);
   button.addEventListener("click", () => {
-    localStorage.setItem(KEY, THEMES[(THEMES.indexOf(chosen()) + 1) % THEMES.length]);
+    localStorage.setItem(KEY, THEMES[(THEMES.indexOf(readTheme()) + 1) % THEMES.length]);
     apply();
   });
 }

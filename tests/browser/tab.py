@@ -86,7 +86,7 @@ class Tab:
         """Fields of the form by their names; those that are folded away are unfolded."""
         for name, value in values.items():
             if not self.field(name).is_visible():
-                self.page.get_by_text("Everything else").click()
+                self.page.get_by_text("All settings").click()
             self.field(name).fill(str(value))
 
     def chart(self, metric: str) -> Locator:

@@ -50,7 +50,7 @@ def test_no_answer_is_shown_but_that_of_the_chosen_model(tab: Tab, stack: Servic
     held[1].fulfill(json={"digit": 1, "probabilities": [0, 1, 0, 0, 0, 0, 0, 0, 0, 0], "epoch": 2})
     expect(answer).to_have_text(re.compile(rf"^1 .*{other[-4:]}, after epoch 2"))
     stroke(tab.page, (0.2, 0.2), (0.8, 0.2))
-    expect(answer).to_have_text("Not asked yet.")
+    expect(answer).to_have_text("No answer yet.")
 
 
 def test_a_model_that_is_still_in_training_answers(tab: Tab, stack: Service) -> None:

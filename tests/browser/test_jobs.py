@@ -36,7 +36,7 @@ def test_pages_of_the_list_are_steps_of_the_visitors_way(tab: Tab, stack: Servic
     tab.open("#/jobs?activation=softsign")
     tab.until(lambda: listed(tab) == first)
     pages = tab.page.locator(".pages")
-    expect(pages).to_contain_text("45 in all")
+    expect(pages).to_contain_text("45 in total")
     tab.button("Next").click()
     tab.until(lambda: listed(tab) == second)
     expect(pages).to_contain_text("Page 2 of 3")
@@ -88,7 +88,7 @@ def test_the_list_tells_jobs_of_one_activation_apart(tab: Tab, stack: Service) -
 def test_a_job_is_named_in_its_view_and_so_wherever_it_is_shown(tab: Tab, stack: Service) -> None:
     job_id = cancelled(stack, activation="silu", metadata={"who": "me"})
     tab.open(f"#/jobs/{job_id}")
-    tab.button("Name it").click()
+    tab.button("Add a name").click()
     tab.page.get_by_label("Name", exact=True).fill("<i>slow</i>")
     tab.page.get_by_label("Note", exact=True).fill("too slow to wait for")
     tab.button("Save").click()
@@ -118,7 +118,7 @@ def test_a_legend_calls_a_job_by_its_name(tab: Tab, stack: Service, trained: str
     ],
 )
 def test_a_label_of_the_api_is_told_in_words(tab: Tab, label: str, says: str) -> None:
-    assert call(tab, "names.js", "inWords", label) == says
+    assert call(tab, "labels.js", "translateLabel", label) == says
 
 
 @pytest.mark.parametrize("form", ["#/train", "#/train/sweep"])
@@ -156,14 +156,14 @@ def test_a_form_keeps_what_was_filled_in_until_it_is_reset(tab: Tab, form: str) 
 @pytest.mark.parametrize("form", ["#/train", "#/train/sweep"])
 def test_a_form_speaks_to_people(tab: Tab, form: str) -> None:
     tab.open(form)
-    tab.page.get_by_text("Everything else").click()
+    tab.page.get_by_text("All settings").click()
     if form.endswith("sweep"):
         for name in ("sigmoid", "relu", "elu", "leaky-relu", "selu", "gelu"):
             tab.page.get_by_label(name, exact=True).uncheck()
         tab.button("Vary a setting").click()
         tab.fill(seeds="5-1")
         tab.button("Train the sweep").click()
-        for says in ("Choose at least one.", "5-1 runs backwards: write 1-5.", "Give at least one value"):
+        for says in ("Choose at least one.", "5-1 is in descending order: enter 1-5.", "Enter at least one value"):
             expect(tab.page.get_by_text(says)).to_be_visible()
     text = tab.page.locator("main").inner_text()
     assert re.findall(r"\bnull\b|Input should|\w_\w|after validation|`|\b/\w+", text) == []
@@ -176,12 +176,12 @@ def test_a_form_speaks_to_people(tab: Tab, form: str) -> None:
         ("1-5", [1, 2, 3, 4, 5]),
         ("1,3,7-9", [1, 3, 7, 8, 9]),
         (" 1 , 3; 7 \N{EN DASH} 9 ", [1, 3, 7, 8, 9]),
-        ("5-1", "runs backwards"),
+        ("5-1", "descending order"),
         ("1.5", "no seed"),
         ("-3", "no seed"),
         ("x", "no seed"),
         ("", "at least one"),
-        ("1-3, 2", "2 stands there twice"),
+        ("1-3, 2", "2 is repeated"),
         ("4294967295", [4294967295]),
         ("4294967296", "at most 4,294,967,295"),
         ("0-4294967295", "At most 512"),
@@ -251,9 +251,9 @@ def test_an_estimate_is_wider_where_little_is_known_and_none_where_nothing_is(ta
         ("/base/clip/by", "Input should be 'value' or 'norm'", "Clip by: One of: value, norm."),
         ("/activations", "List should have at least 1 item after validation, not 0", "Activations: Choose at least 1."),
         ("/grid/optimizer.learning_rate/1", "Input should be greater than 0", "Learning rate: More than 0."),
-        ("/parameters/alpha", "Input should be a valid number", "Alpha: A number, please."),
+        ("/parameters/alpha", "Input should be a valid number", "Alpha: Enter a number."),
         ("", "this makes 600 jobs, and a sweep has at most 512", "This makes 600 jobs, and a sweep has at most 512"),
     ],
 )
 def test_a_refusal_of_the_service_is_told_in_words(tab: Tab, pointer: str, message: str, says: str) -> None:
-    assert call(tab, "refusals.js", "sentence", {"pointer": pointer, "message": message}) == says
+    assert call(tab, "error_messages.js", "explainWithField", {"pointer": pointer, "message": message}) == says

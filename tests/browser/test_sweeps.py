@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.tab import Tab
 from tests.support.service import Service
 
-BESIDE = "beside the article\N{RIGHT SINGLE QUOTATION MARK}s run"
+COMPARE = "compare with the article"
 PUBLISHED = "relu, the article\N{RIGHT SINGLE QUOTATION MARK}s"
 
 
@@ -54,10 +54,10 @@ def test_without_sigmoid_its_line_goes(tab: Tab, swept: str) -> None:
 def test_a_sweep_is_shown_beside_the_articles_run_with_a_verdict(tab: Tab, swept: str) -> None:
     tab.open(f"#/sweeps/{swept}")
     tab.until(lambda: set(drawn_names(tab)) == {"relu", "gelu", "sigmoid"})
-    tab.button(BESIDE).click()
+    tab.button(COMPARE).click()
     tab.until(lambda: PUBLISHED in tab.lines("val_loss"))
     expect(tab.page.get_by_text(re.compile(r"^Of \d+ published figures: "))).to_be_visible()
-    expect(tab.page.get_by_text(re.compile("^Not quite the published experiment: .*validation"))).to_be_visible()
+    expect(tab.page.get_by_text(re.compile("^Differs from the published experiment in: .*validation"))).to_be_visible()
     with tab.page.expect_download() as download:
         tab.page.get_by_role("link", name="PNG").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
@@ -69,7 +69,7 @@ def test_figures_of_the_article_that_cannot_be_had_are_told_and_asked_for_again(
     tab.expect_complaint("net::ERR_FAILED")
     tab.page.route("**/v1/sweeps/*/published", lambda route: route.abort())
     tab.open(f"#/sweeps/{swept}")
-    tab.button(BESIDE).click()
+    tab.button(COMPARE).click()
     expect(tab.page.get_by_role("alert")).to_contain_text("does not answer")
     tab.page.unroute("**/v1/sweeps/*/published")
     tab.button("Try again").click()

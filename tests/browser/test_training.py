@@ -95,7 +95,7 @@ def test_a_value_out_of_bounds_is_told_beside_its_field_before_it_is_sent(
     tab.fill(**{field: value})
     tab.button("Train").click()
     expect(tab.field(field)).to_have_attribute("aria-invalid", "true")
-    assert says in described(tab, tab.field(field))
+    assert says in read_description(tab, tab.field(field))
     expect(tab.field(field)).to_be_focused()
     assert not [line for line in tab.log if line.startswith("POST")]
 
@@ -106,11 +106,11 @@ def test_the_servers_refusal_stands_beside_its_field(tab: Tab) -> None:
     tab.fill(train_samples=60_000)
     tab.button("Train").click()
     expect(tab.field("train_samples")).to_have_attribute("aria-invalid", "true")
-    assert "The validation split leaves 48000 images for training" in described(tab, tab.field("train_samples"))
+    assert "The validation split leaves 48000 images for training" in read_description(tab, tab.field("train_samples"))
     assert tab.page.url.endswith("#/train")
 
 
-def described(tab: Tab, field: Locator) -> str:
+def read_description(tab: Tab, field: Locator) -> str:
     """What a screen reader adds to the field."""
     ids = (field.get_attribute("aria-describedby") or "").split()
     return " ".join(tab.page.locator(f'[id="{each}"]').inner_text() for each in ids)
@@ -184,7 +184,7 @@ def test_diagnoses_are_badges(tab: Tab, stack: Service) -> None:
 
 def test_a_curve_starts_over_where_the_service_has_less_than_the_page(tab: Tab, stack: Service, trained: str) -> None:
     [epoch, *_] = stack.http.get(f"/v1/jobs/{trained}/history").json()["epochs"]
-    told_once(tab, [{**epoch, "epoch": number} for number in range(1, 10)], event_id="99")
+    send_events_once(tab, [{**epoch, "epoch": number} for number in range(1, 10)], event_id="99")
     tab.open(f"#/jobs/{trained}")
     tab.expect_live("ended")
     tab.until(lambda: tab.points("val_loss") == 3)
@@ -195,13 +195,13 @@ def test_a_sweeps_curves_start_over_where_the_service_has_less_than_the_page(
 ) -> None:
     [job, *_] = stack.http.get(f"/v1/sweeps/{swept}/history").json()["jobs"]
     place = {"job_id": job["job_id"], "activation": job["activation"]}
-    told_once(tab, [{**job["epochs"][0], **place, "epoch": number} for number in range(1, 10)], event_id="99x3")
+    send_events_once(tab, [{**job["epochs"][0], **place, "epoch": number} for number in range(1, 10)], event_id="99x3")
     tab.open(f"#/sweeps/{swept}")
     tab.expect_live("ended")
     tab.until(lambda: tab.points("val_accuracy") == 2)
 
 
-def told_once(tab: Tab, epochs: list[dict[str, Any]], *, event_id: str) -> None:
+def send_events_once(tab: Tab, epochs: list[dict[str, Any]], *, event_id: str) -> None:
     """The page's first stream tells of these, and is cut; the next one is the service's own."""
     body = "".join(f"event: epoch\ndata: {json.dumps(epoch)}\nid: {event_id}\n\n" for epoch in epochs)
     options = {"content_type": "text/event-stream", "body": body}

@@ -28,7 +28,7 @@ def test_an_address_without_a_view_opens_explore(tab: Tab) -> None:
 
 def test_an_unknown_address_is_told_so_and_leads_on(tab: Tab) -> None:
     tab.open("#/nowhere/at/all")
-    expect(tab.heading("no such view")).to_be_visible()
+    expect(tab.heading("No such view")).to_be_visible()
     tab.page.locator("main").get_by_role("link", name=re.compile("Explore")).click()
     expect(tab.heading("Explore")).to_be_visible()
 
@@ -123,12 +123,12 @@ def test_the_documentation_is_drawn_without_another_host(tab: Tab, path: str, co
 
 def test_a_view_that_did_not_load_is_there_when_it_is_tried_again(tab: Tab) -> None:
     tab.expect_complaint("net::ERR_FAILED")
-    tab.page.route("**/static/digit.js", lambda route: route.abort())  # which the view and a module of it need
+    tab.page.route("**/static/mnist_digit.js", lambda route: route.abort())  # which the view and a module of it need
     tab.open("#/explore")
     expect(tab.heading("Explore")).to_be_visible()
     tab.link("Draw").click()
     expect(tab.page.get_by_role("alert")).to_contain_text("did not load")
-    tab.page.unroute("**/static/digit.js")
+    tab.page.unroute("**/static/mnist_digit.js")
     tab.button("Try again").click()
     expect(tab.heading("Draw")).to_be_visible()
 

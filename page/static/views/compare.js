@@ -1,16 +1,21 @@
 // Compare: one metric of any jobs, by epoch or by time.
 
 import { setQuery } from "../address.js";
-import { get, MOST_COMPARED, query as asQuery } from "../api.js";
-import { chart, counted, line, plain } from "../charts.js";
-import { exclusions, labelled, select } from "../controls.js";
-import { fill, h, refill, superseding } from "../dom.js";
+import { get, MAX_COMPARED, queryString } from "../api.js";
+import { integerAxis } from "../axes.js";
+import { buildLine, chart, escapeForPlotly } from "../charts.js";
+import { badge, empty, heading, lede, problem } from "../components.js";
+import { exclusionChips, labelField, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
 import { greatest } from "../figures.js";
-import { percent, short } from "../format.js";
-import { dressed, looks } from "../looks.js";
+import { fileLink, files } from "../file_links.js";
+import { percent, shortId } from "../format.js";
+import { nameOf, shortenName, translateLabel } from "../labels.js";
+import { assignStyles, loadLineStyles } from "../line_styles.js";
 import { METRICS, scale } from "../metrics.js";
-import { cut, inWords, nameOf } from "../names.js";
-import { badge, cells, empty, fileLink, files, heading, lede, named, problem, table } from "../parts.js";
+import { activationName } from "../swatch.js";
+import { cells, table } from "../table.js";
+import { abortPrevious } from "../timing.js";
 
 const AXES = [
   ["epoch", "Epoch"],
@@ -21,7 +26,7 @@ const COLUMNS = [{ hidden: "Compare" }, "Activation", "State", "Seed", "Epochs",
 
 export async function view({ root, query, signal, title }) {
   title("Compare");
-  const look = await looks();
+  const look = await loadLineStyles();
   signal.throwIfAborted();
   const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean);
   const state = {
@@ -32,7 +37,7 @@ export async function view({ root, query, signal, title }) {
     recent: [],
     deleted: 0,
   };
-  const next = superseding(signal);
+  const next = abortPrevious(signal);
   const figure = chart({ name: state.metric, title: METRICS[state.metric], signal, size: "tall" });
   const metric = select(
     {
@@ -51,23 +56,23 @@ export async function view({ root, query, signal, title }) {
       onchange: () => {
         state.x = axis.value;
         draw();
-        remember();
+        rememberChoice();
       },
     },
     AXES,
     state.x,
   );
-  const toggles = exclusions({
+  const toggles = exclusionChips({
     excluded: state.excluded,
     look,
     onchange: () => {
-      remember();
+      rememberChoice();
       draw();
     },
   });
   const [links, wrong, picker] = [h("div"), h("div"), h("div")];
   const enough = h("p", { class: "hint", role: "status" });
-  const none = empty(h("p", {}, "Choose jobs below: their curves appear here."));
+  const none = empty(h("p", {}, "Choose jobs below to see their curves."));
   const curves = h("div", { class: "stack", hidden: true }, figure.element, links);
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
@@ -75,7 +80,7 @@ export async function view({ root, query, signal, title }) {
   fill(
     root,
     heading("Compare"),
-    lede("Any jobs, on the same axes. Take sigmoid out, and see what it hid."),
+    lede("Any jobs on the same axes. Hide sigmoid to see the others in detail."),
     wrong,
     h(
       "section",
@@ -83,8 +88,8 @@ export async function view({ root, query, signal, title }) {
       h(
         "div",
         { class: "row end" },
-        h("div", {}, labelled("Metric", metric)),
-        h("div", {}, labelled("By", axis)),
+        h("div", {}, labelField("Metric", metric)),
+        h("div", {}, labelField("By", axis)),
         toggles.element,
       ),
       none,
@@ -93,12 +98,12 @@ export async function view({ root, query, signal, title }) {
     h("section", { class: "panel", "aria-label": "Jobs to compare" }, h("h2", {}, "Jobs"), enough, picker),
   );
 
-  function remember() {
+  function rememberChoice() {
     setQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x, exclude: [...state.excluded].join(",") });
   }
 
   async function load() {
-    remember();
+    rememberChoice();
     clearTimeout(timer);
     const mine = next();
     none.hidden = chosen.length > 0;
@@ -111,65 +116,71 @@ export async function view({ root, query, signal, title }) {
     }
     try {
       state.comparison = await get(
-        `v1/compare${asQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`,
+        `v1/compare${queryString({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`,
         mine,
       );
       figure.rename(state.comparison.metric, METRICS[state.comparison.metric]);
-      toggles.show(present());
+      toggles.show(listActivations());
       draw();
     } catch (error) {
       if (!mine.aborted) fill(wrong, problem(error, load));
     }
     if (mine.aborted) return;
     const growing = state.recent.some((job) => chosen.includes(job.id) && job.finished_at === null);
-    if (growing && !signal.aborted) later();
+    if (growing && !signal.aborted) scheduleRefresh();
   }
 
-  /** In a tab that nobody looks at, not before somebody does. */
-  function later() {
-    timer = setTimeout(() => (document.hidden ? later() : refresh()), EVERY_MS);
+  /** Not while the tab is hidden. */
+  function scheduleRefresh() {
+    timer = setTimeout(() => (document.hidden ? scheduleRefresh() : refresh()), EVERY_MS);
   }
 
   async function refresh() {
-    await pick().catch(() => {});
+    await loadPicker().catch(() => {});
     await load();
   }
 
-  const present = () => [...new Set((state.comparison?.jobs ?? []).map(({ activation }) => activation))];
+  const listActivations = () => [...new Set((state.comparison?.jobs ?? []).map(({ activation }) => activation))];
 
-  function shown() {
-    return dressed(state.comparison.jobs, ({ activation }) => activation, look)
+  function shownJobs() {
+    return assignStyles(state.comparison.jobs, ({ activation }) => activation, look)
       .filter(({ activation }) => !state.excluded.has(activation))
-      .map((job) => ({ ...job, label: labelOf(job) }));
+      .map((job) => ({ ...job, label: describeJob(job) }));
   }
 
-  /** Where one activation stands for one job, the names say it all; the server's label tells the others apart. */
-  function labelOf({ activation, label, name }) {
-    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return inWords(label);
-    return name === null ? activation : `${activation} “${cut(name)}”`;
+  /** The activation suffices if it occurs once; else the server's label distinguishes the jobs. */
+  function describeJob({ activation, label, name }) {
+    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return translateLabel(label);
+    return name === null ? activation : `${activation} “${shortenName(name)}”`;
   }
 
   function draw() {
     if (state.comparison === null) return;
-    const { metric: shownMetric } = state.comparison; // another one may have been chosen, whose values are on their way
-    const { axis: scaled, read, hover } = scale(shownMetric);
-    const lines = shown();
+    const { metric: shownMetric } = state.comparison; // another metric may be loading
+    const { axis: yAxis, read, hover } = scale(shownMetric);
+    const lines = shownJobs();
     figure.draw((colors) => ({
       data: lines.map((job) =>
-        line(colors, job.own, {
+        buildLine(colors, job.own, {
           x: job[state.x],
           y: job.value,
-          name: plain(job.label),
+          name: escapeForPlotly(job.label),
           markers: true,
-          hovertemplate: `%{y:${hover}}<extra>${plain(job.label)}</extra>`,
+          hovertemplate: `%{y:${hover}}<extra>${escapeForPlotly(job.label)}</extra>`,
         }),
       ),
       layout: {
         xaxis:
           state.x === "epoch"
-            ? counted("epoch", greatest(lines.map(({ epoch }) => epoch.at(-1)), 1))
+            ? integerAxis(
+                "epoch",
+                greatest(
+                  lines.map(({ epoch }) => epoch.at(-1)),
+                  1,
+                ),
+              )
             : { title: { text: "seconds of training and validation" }, rangemode: "tozero" },
-        yaxis: scaled(lines.flatMap(({ value }) => value)),
+        yaxis: yAxis(lines.flatMap(({ value }) => value)),
         uirevision: `${shownMetric} ${state.x}`,
       },
       legend: lines,
@@ -189,7 +200,7 @@ export async function view({ root, query, signal, title }) {
           "These curves",
           ["csv", "png", "svg"].map((format) =>
             fileLink(
-              `v1/compare${asQuery({ jobs: ids, metric: shownMetric, x: state.x, format })}`,
+              `v1/compare${queryString({ jobs: ids, metric: shownMetric, x: state.x, format })}`,
               format.toUpperCase(),
             ),
           ),
@@ -197,21 +208,21 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  async function pick() {
+  async function loadPicker() {
     state.recent = (await get("v1/jobs?limit=50", signal)).data;
     const known = new Set(state.recent.map(({ id }) => id));
     const others = await Promise.all(
       chosen
         .filter((id) => !known.has(id))
-        .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch((error) => forget(id, error))),
+        .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch((error) => dropDeleted(id, error))),
     );
     const all = [...others.filter(Boolean), ...state.recent];
-    refill(picker, all.length ? table("Table of jobs", COLUMNS, all.map(row)) : nobody());
-    limit();
+    refill(picker, all.length ? table("Table of jobs", COLUMNS, all.map(row)) : emptyState());
+    enforceLimit();
   }
 
-  /** A deleted job: the others are compared without it. */
-  function forget(id, { status }) {
+  /** Deleted jobs are left out of the comparison. */
+  function dropDeleted(id, { status }) {
     if (status === 404) {
       chosen.splice(chosen.indexOf(id), 1);
       state.deleted += 1;
@@ -224,11 +235,11 @@ export async function view({ root, query, signal, title }) {
       type: "checkbox",
       checked: chosen.includes(id),
       data: { place: id },
-      "aria-label": `Compare ${spec.activation} ${short(id)}`,
+      "aria-label": `Compare ${spec.activation} ${shortId(id)}`,
       onchange: ({ currentTarget }) => {
         if (currentTarget.checked) chosen.push(id);
         else chosen.splice(chosen.indexOf(id), 1);
-        limit();
+        enforceLimit();
         load();
       },
     });
@@ -237,10 +248,10 @@ export async function view({ root, query, signal, title }) {
       { data: { key: id } },
       cells.any(box),
       cells.name(
-        named(
+        activationName(
           look(spec.activation),
           h("a", { href: `#/jobs/${id}` }, nameOf(spec.metadata) ?? spec.activation),
-          h("small", {}, nameOf(spec.metadata) && `${spec.activation} `, h("span", { class: "id" }, short(id))),
+          h("small", {}, nameOf(spec.metadata) && `${spec.activation} `, h("span", { class: "id" }, shortId(id))),
         ),
       ),
       cells.any(badge(now)),
@@ -251,24 +262,24 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  /** What the API does not compare cannot be chosen, and the page says so. */
-  function limit() {
-    const full = chosen.length >= MOST_COMPARED;
+  /** Disables further checkboxes at the API's limit. */
+  function enforceLimit() {
+    const full = chosen.length >= MAX_COMPARED;
     for (const box of picker.querySelectorAll("input")) box.disabled = full && !box.checked;
     const { deleted } = state;
     fill(
       enough,
-      deleted > 0 && `${deleted} of the jobs asked for ${deleted === 1 ? "is" : "are"} deleted. `,
-      full && `${MOST_COMPARED} jobs are compared at most: take one out to add another.`,
+      deleted > 0 && `${deleted} of the requested jobs ${deleted === 1 ? "has" : "have"} been deleted. `,
+      full && `At most ${MAX_COMPARED} jobs can be compared: remove one to add another.`,
     );
   }
 
   fill(picker, h("div", { class: "skeleton page-skeleton" }));
-  await pick();
+  await loadPicker();
   await load();
 }
 
-const nobody = () =>
+const emptyState = () =>
   empty(
     h("p", {}, "No jobs yet."),
     h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),

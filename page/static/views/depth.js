@@ -1,17 +1,19 @@
-// Depth: what becomes of a signal and its gradient in a deep random network.
+// Depth: how a signal and its gradient change in a deep random network.
 
+import { readActivations, readParameters, writeParameters } from "../activation_query.js";
 import { setQuery } from "../address.js";
-import { catalog, post, schemas } from "../api.js";
-import { chart, counted, decades, line } from "../charts.js";
-import { chips, labelled, parameterControls, select, wholeSlider } from "../controls.js";
-import { debounced, fill, h, superseding } from "../dom.js";
-import { number, raised } from "../format.js";
-import { looks } from "../looks.js";
-import { heading, lede, problem } from "../parts.js";
-import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
-import { valueText } from "../wording.js";
+import { loadCatalog, loadSchemas, post } from "../api.js";
+import { decades, integerAxis } from "../axes.js";
+import { buildLine, chart } from "../charts.js";
+import { heading, lede, problem } from "../components.js";
+import { chips, integerSlider, labelField, parameterControls, select } from "../controls.js";
+import { fill, h } from "../dom.js";
+import { formatValue } from "../field_labels.js";
+import { number, superscript } from "../format.js";
+import { loadLineStyles } from "../line_styles.js";
+import { abortPrevious, debounce } from "../timing.js";
 
-const MOST_NUMBERS = 8_000_000; // depth * width * (width + 2 * samples), as the API's PropagationSpec bounds it
+const MAX_NUMBERS = 8_000_000; // depth * width * (width + 2 * samples), the limit of the API's PropagationSpec
 const PRESETS = [
   { title: "Vanishing", activations: ["sigmoid"], depth: 20, initializer: "glorot_uniform" },
   { title: "Exploding", activations: ["elu"], parameters: { elu: { alpha: 5 } }, depth: 60, initializer: "he_normal" },
@@ -23,7 +25,7 @@ const CHARTS = [
   { name: "activation_variance", title: "Variance of the activations", log: true },
   { name: "activation_mean", title: "Mean of the activations" },
   { name: "saturated_fraction", title: "Saturated: derivatives near 0", fraction: true },
-  { name: "dead_fraction", title: "Dead units: no gradient at all", fraction: true },
+  { name: "dead_fraction", title: "Dead units: zero gradient", fraction: true },
 ];
 
 export async function view({ root, query, signal, title }) {
@@ -34,27 +36,27 @@ export async function view({ root, query, signal, title }) {
     {
       PropagationSpec: { properties },
     },
-  ] = await Promise.all([catalog(), looks(), schemas()]);
-  const bounded = (name, text) => {
+  ] = await Promise.all([loadCatalog(), loadLineStyles(), loadSchemas()]);
+  const readInteger = (name, text) => {
     const { minimum, maximum, default: otherwise } = properties[name];
     const value = Number(text ?? Number.NaN);
     return Number.isInteger(value) && value >= minimum && value <= maximum ? value : otherwise;
   };
-  const chosen = chosenActivations(all, query.get("activation"), ["sigmoid", "relu", "selu"]);
+  const chosen = readActivations(all, query.get("activation"), ["sigmoid", "relu", "selu"]);
   const initializers = properties.initializer.enum;
   const state = {
-    depth: bounded("depth", query.get("depth")),
-    width: bounded("width", query.get("width")),
-    seed: bounded("seed", query.get("seed")),
+    depth: readInteger("depth", query.get("depth")),
+    width: readInteger("width", query.get("width")),
+    seed: readInteger("seed", query.get("seed")),
     initializer: initializers.includes(query.get("initializer"))
       ? query.get("initializer")
       : properties.initializer.default,
-    parameters: parametersIn(all, query),
+    parameters: readParameters(all, query),
     networks: [],
   };
   signal.throwIfAborted();
-  const next = superseding(signal);
-  const soon = debounced(180, signal, load);
+  const next = abortPrevious(signal);
+  const soon = debounce(180, signal, load);
   const figures = CHARTS.map((about) => ({ ...about, ...chart({ ...about, signal }) }));
   const reading = h("div", { class: "reading", "aria-live": "polite" });
   const wrong = h("div");
@@ -64,8 +66,8 @@ export async function view({ root, query, signal, title }) {
     root,
     heading("Depth"),
     lede(
-      "Random dense layers of equal width, before any training. Gradients that vanish or explode do so because each ",
-      "layer multiplies them; the initializer and the activation decide by how much.",
+      "Random dense layers of equal width, before any training. Gradients vanish or explode because each ",
+      "layer multiplies them; the initializer and the activation determine by how much.",
     ),
     h(
       "div",
@@ -89,7 +91,7 @@ export async function view({ root, query, signal, title }) {
     ),
   );
 
-  function preset(wanted) {
+  function applyPreset(wanted) {
     chosen.clear();
     for (const name of wanted.activations) chosen.add(name);
     Object.assign(state, {
@@ -98,13 +100,13 @@ export async function view({ root, query, signal, title }) {
       width: 100,
       parameters: structuredClone(wanted.parameters ?? {}),
     });
-    control();
+    renderControls();
     load();
   }
 
-  function control() {
+  function renderControls() {
     const slide = (name, label) =>
-      wholeSlider({
+      integerSlider({
         label,
         name,
         low: properties[name].minimum,
@@ -123,7 +125,7 @@ export async function view({ root, query, signal, title }) {
           load();
         },
       },
-      initializers.map((name) => [name, valueText("initializer", name)]),
+      initializers.map((name) => [name, formatValue("initializer", name)]),
       state.initializer,
     );
     fill(
@@ -132,7 +134,7 @@ export async function view({ root, query, signal, title }) {
         "div",
         { class: "chips", role: "group", "aria-label": "Presets" },
         PRESETS.map((wanted) =>
-          h("button", { type: "button", class: "small", onclick: () => preset(wanted) }, wanted.title),
+          h("button", { type: "button", class: "small", onclick: () => applyPreset(wanted) }, wanted.title),
         ),
       ),
       h(
@@ -144,7 +146,7 @@ export async function view({ root, query, signal, title }) {
           chosen,
           look,
           onchange: () => {
-            control();
+            renderControls();
             load();
           },
         }),
@@ -153,8 +155,8 @@ export async function view({ root, query, signal, title }) {
         .filter(({ name }) => chosen.has(name))
         .map((activation) => parameterControls(activation, (state.parameters[activation.name] ??= {}), soon)),
       slide("depth", "Depth, in layers"),
-      slide("width", "Width, in units a layer"),
-      labelled("Initializer of the weights", initializer, properties.initializer.description),
+      slide("width", "Width, in units per layer"),
+      labelField("Initializer of the weights", initializer, properties.initializer.description),
       h(
         "button",
         {
@@ -176,10 +178,10 @@ export async function view({ root, query, signal, title }) {
       width: state.width,
       initializer: state.initializer,
       seed: state.seed || null,
-      ...parametersOut(all, state.parameters, chosen),
+      ...writeParameters(all, state.parameters, chosen),
     });
     const mine = next();
-    const fits = Math.floor((MOST_NUMBERS / (state.depth * state.width) - state.width) / 2);
+    const fits = Math.floor((MAX_NUMBERS / (state.depth * state.width) - state.width) / 2);
     const samples = Math.max(1, Math.min(properties.samples.default, fits));
     try {
       state.networks = await Promise.all(
@@ -208,21 +210,21 @@ export async function view({ root, query, signal, title }) {
 
   function draw() {
     const { networks } = state;
-    const depth = networks[0]?.layers.length ?? state.depth; // the slider may be elsewhere by now
+    const depth = networks[0]?.layers.length ?? state.depth; // the slider may have moved meanwhile
     const x = Array.from({ length: depth }, (_, index) => index + 1);
-    for (const { name, log, fraction, draw: drawn } of figures) {
-      drawn((colors) => ({
+    for (const { name, log, fraction, draw: drawFigure } of figures) {
+      drawFigure((colors) => ({
         data: networks.map((network) =>
-          line(colors, look(network.activation), {
+          buildLine(colors, look(network.activation), {
             x,
-            y: network.layers.map((layer) => shown(layer[name], log)),
+            y: network.layers.map((layer) => hideZero(layer[name], log)),
             name: network.activation,
             markers: depth <= 40,
             hovertemplate: `${network.activation}, layer %{x}: %{y:.3~g}<extra></extra>`,
           }),
         ),
         layout: {
-          xaxis: counted("layer, from the input", depth),
+          xaxis: integerAxis("layer, from the input", depth),
           yaxis: log
             ? decades(networks.flatMap((network) => network.layers.map((layer) => layer[name])))
             : fraction
@@ -234,7 +236,7 @@ export async function view({ root, query, signal, title }) {
           name === "gradient_norm"
             ? networks.map(({ activation }) => ({ label: activation, own: look(activation) }))
             : [],
-        caption: networks.map((network) => ends(network, name)).join("; "),
+        caption: networks.map((network) => describeEnds(network, name)).join("; "),
       }));
     }
     fill(
@@ -245,44 +247,44 @@ export async function view({ root, query, signal, title }) {
               "p",
               {},
               h("strong", {}, network.activation),
-              `, ${valueText("initializer", network.initializer)}: `,
-              told(network.layers),
+              `, ${formatValue("initializer", network.initializer)}: `,
+              describeGradients(network.layers),
             ),
           )
         : h("p", {}, "Choose an activation."),
     );
   }
 
-  control();
+  renderControls();
   await load();
 }
 
-/** A logarithmic axis has no place for zero. */
-const shown = (value, log) => (log && value === 0 ? null : value);
+/** A logarithmic axis cannot show zero. */
+const hideZero = (value, log) => (log && value === 0 ? null : value);
 
-function ends({ activation, layers }, name) {
+function describeEnds({ activation, layers }, name) {
   const read = (layer) => number(layer[name], 3);
   return `${activation}: ${read(layers[0])} in the first layer, ${read(layers.at(-1))} in the last`;
 }
 
-/** The chart in a sentence. */
-export function told(layers) {
+/** Describes the chart in a sentence. */
+function describeGradients(layers) {
   const first = layers[0].gradient_norm,
     last = layers.at(-1).gradient_norm;
-  if (layers.length === 1) return "one layer has nothing to lose or to gain.";
-  if (first === null || last === null) return "the gradient is beyond what float64 can hold.";
-  if (first === 0) return "no gradient at all reaches the first layer.";
+  if (layers.length === 1) return "one layer cannot change the gradient’s size.";
+  if (first === null || last === null) return "the gradient is too large for float64.";
+  if (first === 0) return "no gradient reaches the first layer.";
   const factor = first / last;
   const { activation_mean: mean, activation_variance: variance } = layers.at(-1);
   const moments = `mean ${number(mean, 2)} and variance ${number(variance, 2)}`;
   const signal =
     variance === null ? "the activations overflow" : `after the last layer the activations have ${moments}`;
-  return [`the first layer’s gradient is `, ...compared(factor), ` the last’s; ${signal}.`];
+  return ["the first layer’s gradient is ", ...compareFactor(factor), ` the last’s; ${signal}.`];
 }
 
-function compared(factor) {
+function compareFactor(factor) {
   const times = factor < 1 ? 1 / factor : factor;
   if (times < 1.5) return ["about as large as"];
-  const text = times < 1000 ? `${number(times, 2)} times` : `10${raised(Math.round(Math.log10(times)))} times`;
+  const text = times < 1000 ? `${number(times, 2)} times` : `10${superscript(Math.round(Math.log10(times)))} times`;
   return [h("strong", {}, `${text} ${factor < 1 ? "smaller" : "larger"} than`)];
 }

@@ -1,13 +1,14 @@
-// Draw: a digit by hand, and what a trained network makes of it.
+// Draw: a hand-drawn digit, classified by a trained network.
 
 import { go, setQuery } from "../address.js";
 import { get, post } from "../api.js";
-import { labelled, options, select } from "../controls.js";
-import { asMnist, SAMPLES, SIDE } from "../digit.js";
-import { fill, h, pause, refill, superseding } from "../dom.js";
-import { percent, short } from "../format.js";
-import { pad } from "../pad.js";
-import { empty, hasCheckpoint, heading, lede, problem } from "../parts.js";
+import { empty, hasCheckpoint, heading, lede, problem } from "../components.js";
+import { labelField, optionElements, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
+import { createPad } from "../drawing_pad.js";
+import { percent, shortId } from "../format.js";
+import { SAMPLES, SIDE, toMnist } from "../mnist_digit.js";
+import { abortPrevious, pause } from "../timing.js";
 
 const QUICK = { activation: "relu", epochs: 3, train_samples: 6000, metadata: { purpose: "draw" } };
 const EVERY_MS = 4000;
@@ -15,20 +16,20 @@ const EVERY_MS = 4000;
 export async function view(place) {
   const { root, query, signal, title } = place;
   title("Draw");
-  const { jobs, wrong: missing } = await candidates(query.get("job"), signal);
+  const { jobs, wrong: missing } = await loadModels(query.get("job"), signal);
   signal.throwIfAborted();
   const wrong = h("div", {}, missing && problem(missing));
   if (!jobs.length) {
-    fill(root, heading("Draw"), wrong, nobody(wrong));
-    every(EVERY_MS, signal, async () => {
-      const found = (await candidates(null, signal)).jobs.length > 0;
+    fill(root, heading("Draw"), wrong, emptyState(wrong));
+    repeatEvery(EVERY_MS, signal, async () => {
+      const found = (await loadModels(null, signal)).jobs.length > 0;
       if (found) view(place);
       return found;
     });
     return;
   }
 
-  const next = superseding(signal);
+  const next = abortPrevious(signal);
   let known = jobs;
   const model = select(
     {
@@ -38,10 +39,10 @@ export async function view(place) {
         ask();
       },
     },
-    jobs.map(option),
+    jobs.map(describeModel),
     query.get("job") ?? jobs[0].id,
   );
-  const paper = pad({ describedby: "draw-how", onchange: changed, onenter: ask });
+  const paper = createPad({ describedby: "draw-how", onchange: clearAnswer, onenter: ask });
   const seen = h("canvas", {
     class: "seen",
     width: SIDE,
@@ -56,9 +57,7 @@ export async function view(place) {
   fill(
     root,
     heading("Draw"),
-    lede(
-      "Draw a digit from 0 to 9. It is shrunk and centred the way MNIST’s were, and sent to the network you choose.",
-    ),
+    lede("Draw a digit from 0 to 9. It is scaled and centred like MNIST’s digits and sent to the network you choose."),
     wrong,
     h(
       "div",
@@ -82,27 +81,27 @@ export async function view(place) {
         h(
           "small",
           { class: "hint", id: "draw-how" },
-          "With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks.",
+          "With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks the model.",
         ),
       ),
       h(
         "section",
         { class: "panel stack", "aria-label": "The answer" },
-        labelled("Model", model),
+        labelField("Model", model),
         h("div", { class: "row" }, h("div", { class: "field" }, h("small", {}, "What it sees"), seen), answer),
         bars,
       ),
     ),
   );
 
-  const hint = (...text) => fill(answer, h("span", { class: "hint" }, text));
+  const showHint = (...text) => fill(answer, h("span", { class: "hint" }, text));
 
-  /** No answer is shown but that of the chosen model to the digit that is drawn. */
-  function changed() {
+  /** Clears the answer when the model or the drawing changes. */
+  function clearAnswer() {
     next();
     button.disabled = false;
-    chart(null);
-    hint(look() === null ? "Nothing drawn yet." : "Not asked yet.");
+    showBars(null);
+    showHint(showInput() === null ? "Nothing drawn yet." : "No answer yet.");
   }
 
   function sample(digit) {
@@ -111,8 +110,8 @@ export async function view(place) {
   }
 
   /** What the model sees. @returns {number[][]|null} */
-  function look() {
-    const image = asMnist(paper.ink());
+  function showInput() {
+    const image = toMnist(paper.ink());
     const context = seen.getContext("2d");
     const pixels = context.createImageData(SIDE, SIDE);
     (image ?? []).flat().forEach((value, index) => pixels.data.set([value, value, value, 255], 4 * index));
@@ -121,15 +120,15 @@ export async function view(place) {
   }
 
   async function ask() {
-    changed();
+    clearAnswer();
     fill(wrong);
-    const image = look();
-    if (image === null) return hint("Draw a digit first.");
+    const image = showInput();
+    if (image === null) return showHint("Draw a digit first.");
     const mine = next();
     const asked = known.find(({ id }) => id === model.value);
-    const name = `${asked.spec.activation} ${short(asked.id)}`;
+    const name = `${asked.spec.activation} ${shortId(asked.id)}`;
     button.disabled = true;
-    hint(`Asking ${name}…`);
+    showHint(`Asking ${name}…`);
     try {
       const { digit, probabilities, epoch } = await post(`v1/jobs/${asked.id}/predict`, { image }, { signal: mine });
       if (mine.aborted) return;
@@ -137,18 +136,18 @@ export async function view(place) {
         answer,
         h("strong", {}, digit),
         " ",
-        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} sure: ${name}, after epoch ${epoch}`),
+        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} probability: ${name}, after epoch ${epoch}`),
       );
-      chart(probabilities);
+      showBars(probabilities);
     } catch (error) {
       if (mine.aborted) return;
-      hint("No answer.");
+      showHint("No answer.");
       fill(wrong, problem(error, ask));
     }
     button.disabled = false;
   }
 
-  function chart(probabilities) {
+  function showBars(probabilities) {
     const best = probabilities && Math.max(...probabilities);
     const bar = (digit) => {
       const share = probabilities?.[digit] ?? 0;
@@ -166,34 +165,34 @@ export async function view(place) {
     );
   }
 
-  changed();
-  every(EVERY_MS, signal, async () => {
+  clearAnswer();
+  repeatEvery(EVERY_MS, signal, async () => {
     const chosen = model.value;
-    const found = await candidates(chosen, signal);
-    if (model.value !== chosen || !found.jobs.length) return; // another one was chosen meanwhile
+    const found = await loadModels(chosen, signal);
+    if (model.value !== chosen || !found.jobs.length) return; // another model was chosen meanwhile
     known = found.jobs;
-    refill(model, options(known.map(option), chosen));
-    if (model.value !== chosen) changed(); // it was deleted
+    refill(model, optionElements(known.map(describeModel), chosen));
+    if (model.value !== chosen) clearAnswer(); // the model was deleted
   });
 }
 
-/** A model to choose, by what it has learnt so far. */
-function option({ id, spec, best, progress: { epoch, epochs }, finished_at: finished }) {
-  const far = finished ? `${epoch} epochs` : `in training, epoch ${epoch} of ${epochs}`;
-  return [id, `${spec.activation}, ${percent(best?.val_accuracy, 1)} right, ${far} (${short(id)})`];
+/** An option for a model, with its progress. */
+function describeModel({ id, spec, best, progress: { epoch, epochs }, finished_at: finished }) {
+  const progress = finished ? `${epoch} epochs` : `training, epoch ${epoch} of ${epochs}`;
+  return [id, `${spec.activation}, ${percent(best?.val_accuracy, 1)} accuracy, ${progress} (${shortId(id)})`];
 }
 
-/** Again and again while somebody looks, until it is done; a service that is away is asked again. */
-async function every(milliseconds, signal, work) {
-  for (let done = false; !done; ) {
+/** Repeats the work until it returns true; not while the tab is hidden. Errors are ignored. */
+async function repeatEvery(milliseconds, signal, work) {
+  for (let done = false; !done;) {
     await pause(milliseconds, signal);
     if (signal.aborted) return;
     if (!document.hidden) done = await work().catch(() => false);
   }
 }
 
-/** Jobs that have something to answer with, ended or not: the one asked for first. */
-async function candidates(wanted, signal) {
+/** Jobs that have a checkpoint, whether finished or running; the requested one first. */
+async function loadModels(wanted, signal) {
   const [asked, ...pages] = await Promise.all([
     wanted ? get(`v1/jobs/${encodeURIComponent(wanted)}`, signal).catch((error) => error) : null,
     get("v1/jobs?state=running&limit=50", signal),
@@ -206,7 +205,7 @@ async function candidates(wanted, signal) {
   return { jobs: [...first, ...others], wrong: failed ? asked : null };
 }
 
-function nobody(wrong) {
+function emptyState(wrong) {
   const train = h(
     "button",
     {
@@ -228,7 +227,7 @@ function nobody(wrong) {
     "section",
     { class: "panel" },
     empty(
-      h("p", {}, "No network has been trained yet, so nobody could answer."),
+      h("p", {}, "No trained network can answer yet."),
       train,
       h("small", {}, "3 epochs on 6000 images: about a minute."),
     ),

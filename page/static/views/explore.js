@@ -1,38 +1,39 @@
-// Explore: the curves of any activations together, what one point of them is, and what to know before using them.
+// Explore: curves of activations, the values at one x, and a card for each activation.
 
+import { activationCard } from "../activation_card.js";
+import { readActivations, readParameters, writeParameters } from "../activation_query.js";
 import { setQuery } from "../address.js";
-import { catalog, get, query as asQuery } from "../api.js";
-import { card } from "../card.js";
-import { chart, line } from "../charts.js";
-import { chips, labelled, select } from "../controls.js";
-import { debounced, fill, h, refill, superseding } from "../dom.js";
-import { extent } from "../figures.js";
+import { get, loadCatalog, queryString } from "../api.js";
+import { chartSlider } from "../chart_slider.js";
+import { chart } from "../charts.js";
+import { heading, lede, problem } from "../components.js";
+import { chips, labelField, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
+import { buildDerivativePicture, buildValuePicture, describeJump } from "../explore_charts.js";
 import { fixed, number } from "../format.js";
-import { looks } from "../looks.js";
-import { heading, lede, named, problem } from "../parts.js";
-import { broken, reading } from "../reading.js";
-import { chosenActivations, parametersIn, parametersOut } from "../selection.js";
+import { loadLineStyles } from "../line_styles.js";
+import { activationName } from "../swatch.js";
+import { abortPrevious, debounce } from "../timing.js";
 
 const POINTS = 401;
 const REACHES = ["3", "5", "10", "20"];
-const TANGENT = 0.09; // of the width, to both sides
 const LAST = POINTS - 1;
-const START = 1; // where x stands at first
+const START = 1; // the initial x
 
 export async function view({ root, query, signal, title }) {
   title("Explore");
-  const [all, look] = await Promise.all([catalog(), looks()]);
-  const chosen = chosenActivations(all, query.get("names"), ["sigmoid", "relu", "gelu"]);
-  const parameters = parametersIn(all, query);
+  const [all, look] = await Promise.all([loadCatalog(), loadLineStyles()]);
+  const chosen = readActivations(all, query.get("names"), ["sigmoid", "relu", "gelu"]);
+  const parameters = readParameters(all, query);
   signal.throwIfAborted();
   const state = {
     reach: REACHES.includes(query.get("range")) ? query.get("range") : "5",
-    at: 0, // a place on the grid
+    at: 0, // index on the grid
     curves: [],
-    shownReach: "5", // of the curves
+    shownReach: "5", // range of the drawn curves
     pointed: false,
   };
-  const next = superseding(signal);
+  const next = abortPrevious(signal);
 
   const values = chart({ name: "value", title: "Value f(x)", signal, size: "tall" });
   const slopes = chart({ name: "derivative", title: "Derivative f′(x)", signal, size: "tall" });
@@ -41,8 +42,8 @@ export async function view({ root, query, signal, title }) {
     min: 0,
     max: LAST,
     oninput: () => moveTo(Number(cursor.value)),
-    onfocus: () => point(cursor.matches(":focus-visible")),
-    onblur: () => point(false),
+    onfocus: () => setPointed(cursor.matches(":focus-visible")),
+    onblur: () => setPointed(false),
   });
   const readout = h("div", { class: "scroll" });
   const cards = h("div", { class: "cards" });
@@ -64,8 +65,8 @@ export async function view({ root, query, signal, title }) {
     root,
     heading("Explore"),
     lede(
-      "Each function in float64, with its derivative beside it. Point at a curve, or move the slider, to read a value ",
-      "and its slope. Where a derivative jumps, the filled dot is what it is there.",
+      "Each function in float64 and its derivative. Point at a curve, or move the slider, to read a value ",
+      "and its slope. At a jump of the derivative, the filled dot is its value.",
     ),
     h(
       "section",
@@ -75,7 +76,7 @@ export async function view({ root, query, signal, title }) {
         chosen,
         look,
         onchange: () => {
-          describe();
+          renderCards();
           load();
         },
       }),
@@ -85,13 +86,13 @@ export async function view({ root, query, signal, title }) {
       "section",
       { class: "panel stack", "aria-label": "Curves" },
       h("div", { class: "two" }, values.element, slopes.element),
-      h("div", { class: "cursor" }, labelled("x, for the values below", cursor), labelled("x from and to", reach)),
+      h("div", { class: "cursor" }, labelField("x, for the values below", cursor), labelField("x from and to", reach)),
       readout,
     ),
     cards,
   );
 
-  /** The x of a place on the grid, as the service has it. */
+  /** The x of an index on the grid, computed as the service does. */
   const xAt = (place) => (Number(state.reach) * (2 * place - LAST)) / LAST;
   const placeOf = (x) =>
     Math.min(LAST, Math.max(0, Math.round(((x + Number(state.reach)) / (2 * Number(state.reach))) * LAST)));
@@ -100,17 +101,17 @@ export async function view({ root, query, signal, title }) {
 
   const selected = () => all.filter((activation) => chosen.has(activation.name));
 
-  function remember() {
+  function rememberChoice() {
     setQuery({
       names: [...chosen].join(","),
       range: state.reach === "5" ? null : state.reach,
       x: xAt(state.at) === START ? null : Number(xAt(state.at).toPrecision(6)),
-      ...parametersOut(all, parameters, chosen),
+      ...writeParameters(all, parameters, chosen),
     });
   }
 
   async function load() {
-    remember();
+    rememberChoice();
     const mine = next();
     const shownReach = state.reach;
     try {
@@ -124,117 +125,22 @@ export async function view({ root, query, signal, title }) {
     }
   }
 
-  const rememberSoon = debounced(250, signal, remember); // a browser refuses to be told of every step
-  const loadSoon = debounced(60, signal, load);
+  const rememberSoon = debounce(250, signal, rememberChoice); // browsers limit the rate of address changes
+  const loadSoon = debounce(60, signal, load);
   const range = () => ({ start: -Number(state.reach), stop: Number(state.reach) });
   const curvePath = (activation, more = {}) =>
     `v1/activations/${activation.name}/curve` +
-    asQuery({ ...range(), points: POINTS, ...parameters[activation.name], ...more });
+    queryString({ ...range(), points: POINTS, ...parameters[activation.name], ...more });
 
   function draw() {
     const { curves, shownReach, at } = state;
-    if (shownReach !== state.reach) return; // the curves of another range are on their way
-    const xs = curves[0]?.x;
-    const drawing = [];
-    for (const [figure, key] of [
-      [values, "value"],
-      [slopes, "derivative"],
-    ]) {
-      const done = figure.draw((colors) => ({
-        data: [
-          ...curves.map((curve) => {
-            const whole = { x: curve.x, y: curve.value };
-            const points = key === "value" ? whole : broken(curve.x, curve[key], jumpsOf(curve));
-            return line(colors, look(curve.name), { ...points, name: curve.name, hoverinfo: "none" });
-          }),
-          ...(key === "derivative" ? curves.flatMap((curve) => dots(colors, look(curve.name), jumpsOf(curve))) : []),
-          ...curves.map((curve) => mark(colors, look(curve.name), curve, key, at)),
-        ],
-        layout: {
-          xaxis: { range: [-Number(shownReach), Number(shownReach)] },
-          yaxis: { range: span(key) },
-          hovermode: false,
-          margin: { b: 28 },
-          shapes: xs ? [upright(colors, xs[at])] : [],
-          uirevision: shownReach,
-        },
-        caption: caption(key),
-      }));
-      drawing.push(done);
-    }
-    read();
-    Promise.all(drawing).then(tell);
-  }
-
-  const upright = (colors, x) => ({
-    type: "line",
-    xref: "x",
-    yref: "paper",
-    x0: x,
-    x1: x,
-    y0: 0,
-    y1: 1,
-    layer: "below",
-    line: { color: colors.faint, width: 1, dash: "dot" },
-  });
-
-  /** Open where the derivative only tends to, filled where it is. */
-  function dots(colors, own, jumps) {
-    const color = colors.looks[own.color];
-    const dot = (points, fill) => ({
-      type: "scatter",
-      mode: "markers",
-      hoverinfo: "skip",
-      x: points.map(([x]) => x),
-      y: points.map(([, y]) => y),
-      marker: { size: 8, symbol: "circle", color: fill, line: { color, width: 2 } },
-    });
-    const open = jumps.flatMap(({ x, below, at, above }) => [below, above].filter((y) => y !== at).map((y) => [x, y]));
-    if (!jumps.length) return [];
-    return [dot(open, colors.panel), dot(jumps.map(({ x, at }) => [x, at]), color)];
-  }
-
-  /** The point under the cursor; on the value's curve with the tangent there. */
-  function mark(colors, own, curve, key, at) {
-    const x = curve.x[at],
-      y = curve[key][at];
-    const color = colors.looks[own.color];
-    const base = {
-      type: "scatter",
-      hoverinfo: "skip",
-      marker: { color, size: 9, symbol: own.symbol, line: { color: colors.panel, width: 2 } },
-      line: { color, width: 1 },
-    };
-    if (key === "derivative") return { ...base, mode: "markers", x: [x], y: [y] };
-    const reachX = TANGENT * 2 * Number(state.reach),
-      slope = curve.derivative[at];
-    return {
-      ...base,
-      mode: "lines+markers",
-      x: [x - reachX, x, x + reachX],
-      y: [y - slope * reachX, y, y + slope * reachX],
-      marker: { ...base.marker, size: [0, 9, 0] },
-    };
-  }
-
-  /** What is shown of the value's axis: all of a bounded function, and an unbounded one as far as x goes. */
-  function span(key) {
-    const found = state.curves.flatMap((curve) => curve[key]).filter((value) => value !== null);
-    if (!found.length) return [-1, 1];
-    const cap = key === "value" ? Number(state.reach) : 3;
-    const low = Math.max(-cap, Math.min(...found)),
-      high = Math.min(cap, Math.max(...found));
-    const room = 0.06 * (high - low || 1);
-    return [low - room, high + room];
-  }
-
-  function caption(key) {
-    if (!state.curves.length) return "Choose an activation above.";
-    const said = state.curves.map((curve) => {
-      const [low, high] = extent(curve[key]).map((end) => number(end, 3));
-      return `${curve.name} lies between ${low} and ${high}`;
-    });
-    return `${said.join("; ")}.`;
+    if (shownReach !== state.reach) return; // the curves of another range are loading
+    const drawing = [
+      values.draw(buildValuePicture(curves, { look, at, reach: Number(shownReach) })),
+      slopes.draw(buildDerivativePicture(curves, { look, at, reach: Number(shownReach) })),
+    ];
+    renderReadout();
+    Promise.all(drawing).then(updateTips);
   }
 
   function moveTo(place) {
@@ -244,15 +150,15 @@ export async function view({ root, query, signal, title }) {
     draw();
   }
 
-  /** Whether somebody points at an x. */
-  function point(pointed) {
+  /** Sets whether an x is pointed at. */
+  function setPointed(pointed) {
     if (pointed === state.pointed) return;
     state.pointed = pointed;
-    tell();
+    updateTips();
   }
 
-  /** Beside the cursor, in both charts. */
-  function tell() {
+  /** Updates the tooltips of both charts. */
+  function updateTips() {
     const { curves, at } = state;
     if (!curves.length || signal.aborted) return;
     const rows = (key) =>
@@ -261,7 +167,7 @@ export async function view({ root, query, signal, title }) {
     slopesRead.tell(curves[0].x[at], rows("derivative"), state.pointed);
   }
 
-  function read() {
+  function renderReadout() {
     const x = state.curves[0]?.x[state.at];
     cursor.value = state.at;
     cursor.setAttribute("aria-valuetext", `x = ${number(x ?? 0, 3)}`);
@@ -290,9 +196,9 @@ export async function view({ root, query, signal, title }) {
               h(
                 "tr",
                 {},
-                h("th", { scope: "row" }, named(look(curve.name), curve.name)),
+                h("th", { scope: "row" }, activationName(look(curve.name), curve.name)),
                 h("td", { class: "figure" }, number(curve.value[state.at], 6)),
-                h("td", { class: "figure" }, number(curve.derivative[state.at], 6), jumpAt(curve, x)),
+                h("td", { class: "figure" }, number(curve.derivative[state.at], 6), describeJump(curve, x)),
               ),
             ),
           ),
@@ -300,31 +206,24 @@ export async function view({ root, query, signal, title }) {
     );
   }
 
-  function describe() {
+  function renderCards() {
     fill(
       cards,
       selected().map((activation) => {
         const values = (parameters[activation.name] ??= {});
         const file = (format) => curvePath(activation, { format });
-        return card(activation, { own: look(activation.name), values, file, onchange: loadSoon });
+        return activationCard(activation, { own: look(activation.name), values, file, onchange: loadSoon });
       }),
     );
   }
 
-  const moved = ({ x, place = placeOf(x) }) => moveTo(place);
-  const about = { signal, at: () => state.at, last: LAST, onmove: moved, onshow: point };
-  const valuesRead = reading(values, { ...about, label: "x of the values" });
-  const slopesRead = reading(slopes, { ...about, label: "x of the derivatives" });
-  const resized = new ResizeObserver(tell);
+  const moveCursor = ({ x, place = placeOf(x) }) => moveTo(place);
+  const about = { signal, at: () => state.at, last: LAST, onmove: moveCursor, onshow: setPointed };
+  const valuesRead = chartSlider(values, { ...about, label: "x of the values" });
+  const slopesRead = chartSlider(slopes, { ...about, label: "x of the derivatives" });
+  const resized = new ResizeObserver(updateTips);
   resized.observe(values.plot);
   signal.addEventListener("abort", () => resized.disconnect());
-  describe();
+  renderCards();
   await load();
-}
-
-const jumpsOf = (curve) => curve.jumps ?? [];
-
-function jumpAt(curve, x) {
-  const jump = jumpsOf(curve).find((one) => one.x === x);
-  return jump && h("small", {}, `jumps from ${number(jump.below, 4)} to ${number(jump.above, 4)}`);
 }

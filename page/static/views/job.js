@@ -1,48 +1,38 @@
-// A job: how it learns, live, and everything else there is to know about it.
+// A job: its learning curves, live, and its details.
 
 import { go } from "../address.js";
-import { get, post, randomKey, remove } from "../api.js";
-import { curves } from "../curves.js";
-import { fill, h, refill, throttled } from "../dom.js";
-import { bytes, clock, duration, fixed, number, percent, short, words } from "../format.js";
-import { layerMaps } from "../layers.js";
-import { looks } from "../looks.js";
-import { flat, nameOf, noteOf, rename } from "../names.js";
-import {
-  badge,
-  confirmed,
-  drawingFiles,
-  empty,
-  fileLink,
-  hasCheckpoint,
-  heading,
-  liveMark,
-  named,
-  problem,
-  progress,
-  tableFiles,
-  tiles,
-} from "../parts.js";
-import { follow } from "../stream.js";
-import { called, valueText } from "../wording.js";
+import { createRandomKey, get, post, remove } from "../api.js";
+import { badge, connectionBadge, hasCheckpoint, heading, problem, progress, tiles } from "../components.js";
+import { confirmAction, rename } from "../dialogs.js";
+import { fill, h, refill } from "../dom.js";
+import { drawingFiles, fileLink, tableFiles } from "../file_links.js";
+import { bytes, humanize, shortId } from "../format.js";
+import { diagnosisDetails, environment, listJobFacts, panel, specification, timeline } from "../job_details.js";
+import { nameOf, noteOf } from "../labels.js";
+import { createLayerMaps } from "../layer_maps.js";
+import { createCurves } from "../learning_curves.js";
+import { loadLineStyles } from "../line_styles.js";
+import { follow } from "../live_stream.js";
+import { activationName } from "../swatch.js";
+import { throttle } from "../timing.js";
 
 const AGAIN_MS = 1000;
 const QUEUE_MS = 3000;
 
 export async function view({ root, id, signal, title }) {
   const path = `v1/jobs/${encodeURIComponent(id)}`;
-  const [first, look] = await Promise.all([get(path, signal), looks()]);
+  const [first, look] = await Promise.all([get(path, signal), loadLineStyles()]);
   signal.throwIfAborted();
   const { activation } = first.spec;
   const epochs = new Map();
   let ended = false;
   const own = look(activation);
   const [loss, accuracy] = [
-    curves({ train: "loss", validation: "val_loss", title: "Loss", signal }),
-    curves({ train: "accuracy", validation: "val_accuracy", title: "Accuracy", signal }),
+    createCurves({ train: "loss", validation: "val_loss", title: "Loss", signal }),
+    createCurves({ train: "accuracy", validation: "val_accuracy", title: "Accuracy", signal }),
   ];
-  const layers = layerMaps({ path, signal });
-  const live = liveMark();
+  const layers = createLayerMaps({ path, signal });
+  const live = connectionBadge();
   const status = h("div", { class: "row" });
   const buttons = h("div", { class: "actions" });
   const details = h("div", { class: "stack" });
@@ -52,7 +42,7 @@ export async function view({ root, id, signal, title }) {
 
   fill(
     root,
-    heading(named(own, whose), buttons),
+    heading(activationName(own, whose), buttons),
     note,
     h(
       "div",
@@ -60,8 +50,8 @@ export async function view({ root, id, signal, title }) {
       status,
       live.element,
       h("span", { class: "id hint" }, id),
-      first.sweep_id && h("a", { href: `#/sweeps/${first.sweep_id}` }, "Its sweep"),
-      first.retry_of && h("a", { href: `#/jobs/${first.retry_of}` }, "Retry of another"),
+      first.sweep_id && h("a", { href: `#/sweeps/${first.sweep_id}` }, "Sweep"),
+      first.retry_of && h("a", { href: `#/jobs/${first.retry_of}` }, "Retry of another job"),
     ),
     wrong,
     h("section", { class: "panel stack", "aria-label": "Progress" }, bar, figures),
@@ -78,26 +68,26 @@ export async function view({ root, id, signal, title }) {
     stored,
   );
 
-  const draw = throttled(60, signal, () => {
+  const draw = throttle(60, signal, () => {
     const rows = [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
     for (const figure of [loss, accuracy]) figure.draw(rows, own, first.progress.epochs, ended);
   });
 
-  const renew = throttled(AGAIN_MS, signal, async () => {
+  const renew = throttle(AGAIN_MS, signal, async () => {
     try {
       show(await get(path, signal));
     } catch (error) {
       if (!signal.aborted && error.status === 404) fill(wrong, problem(error));
     }
   });
-  const renewLayers = throttled(2 * AGAIN_MS, signal, () => layers.load());
+  const renewLayers = throttle(2 * AGAIN_MS, signal, () => layers.load());
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
 
-  /** What its owner calls it, which may be edited at any time. */
+  /** The name and note can be edited at any time. */
   function showName({ spec: { metadata } }) {
     const name = nameOf(metadata);
-    title(`${name ?? activation} ${short(id)}`);
+    title(`${name ?? activation} ${shortId(id)}`);
     fill(whose, name === null ? activation : [name, h("small", {}, ` ${activation}`)]);
     const edit = async () => {
       const changed = await rename({ path, metadata });
@@ -109,7 +99,7 @@ export async function view({ root, id, signal, title }) {
       h(
         "button",
         { type: "button", class: "small", data: { place: "rename" }, onclick: edit },
-        name || noteOf(metadata) ? "Edit name and note" : "Name it",
+        name || noteOf(metadata) ? "Edit name and note" : "Add a name",
       ),
     );
   }
@@ -124,37 +114,37 @@ export async function view({ root, id, signal, title }) {
       status,
       badge(job.state),
       job.cancel_requested_at && !job.finished_at && h("span", { class: "hint" }, "cancelling…"),
-      job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in line`),
+      job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in the queue`),
     );
     showButtons(job);
     refill(bar, progress(job.progress, "Epochs", { wide: true }));
-    refill(figures, tiles(facts(job)));
+    refill(figures, tiles(listJobFacts(job)));
     refill(
       diagnoses,
       job.diagnoses.length > 0 &&
-        h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosed)),
+        h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosisDetails)),
     );
     refill(
       wrong,
       job.error &&
-        h("div", { class: "problem" }, h("p", {}, h("strong", {}, words(job.error.code)), ": ", job.error.message)),
+        h("div", { class: "problem" }, h("p", {}, h("strong", {}, humanize(job.error.code)), ": ", job.error.message)),
     );
     refill(
       details,
       panel("Timeline", timeline(job)),
-      panel("What was asked", specification(job.spec)),
-      job.environment && panel("Where it ran", environment(job.environment)),
+      panel("Specification", specification(job.spec)),
+      job.environment && panel("Environment", environment(job.environment)),
     );
     clearTimeout(timer);
-    if (job.state === "queued") later();
+    if (job.state === "queued") scheduleRefresh();
     if (job.finished_at) showCheckpoints(job);
   }
 
-  const retryKey = randomKey(); // a second click makes no second job
+  const retryKey = createRandomKey(); // a second click must not create a second job
 
-  /** Its place in line; in a tab that nobody looks at, not before somebody does. */
-  function later() {
-    timer = setTimeout(() => (document.hidden ? later() : renew()), QUEUE_MS);
+  /** Refreshes the queue position; not while the tab is hidden. */
+  function scheduleRefresh() {
+    timer = setTimeout(() => (document.hidden ? scheduleRefresh() : renew()), QUEUE_MS);
   }
 
   function showButtons(job) {
@@ -196,9 +186,9 @@ export async function view({ root, id, signal, title }) {
         data: { key: "delete" },
         onclick: () =>
           act(async () => {
-            const sure = await confirmed({
+            const sure = await confirmAction({
               title: "Delete this job?",
-              text: "Its history, layers and checkpoints go with it, for good.",
+              text: "This also deletes its history, layers and checkpoints. It cannot be undone.",
               action: "Delete",
             });
             if (!sure) return;
@@ -237,7 +227,7 @@ export async function view({ root, id, signal, title }) {
                 ),
               ),
             )
-          : h("p", { class: "hint" }, job.best ? "None is kept." : "None was written."),
+          : h("p", { class: "hint" }, job.best ? "None is stored." : "None was written."),
         "safetensors: weights and optimizer state.",
       ),
     );
@@ -268,86 +258,3 @@ export async function view({ root, id, signal, title }) {
     if (!signal.aborted) fill(wrong, problem(error));
   });
 }
-
-const panel = (title, content, more) =>
-  h("section", { class: "panel" }, h("h2", {}, title), content, more && h("p", { class: "hint" }, more));
-
-function facts(job) {
-  const { best, test, latest } = job;
-  return [
-    [
-      "Epoch",
-      `${job.progress.epoch} of ${job.progress.epochs}`,
-      left(job),
-    ],
-    ["Best validation loss", number(best?.val_loss, 4), best && `after epoch ${best.epoch}`],
-    ["Validation accuracy", percent(best?.val_accuracy), best && latest && `after epoch ${best.epoch}; ${last(job)}`],
-    ["Test accuracy", percent(test?.accuracy), test && `loss ${number(test.loss, 3)}`],
-    [
-      "The last epoch took",
-      duration(latest?.epoch_seconds),
-      latest && `${fixed(latest.images_per_second, 0)} images/s in training, validation aside`,
-    ],
-  ];
-}
-
-function left({ finished_at: finished, eta_seconds: eta, progress }) {
-  if (finished) return progress.epoch < progress.epochs ? "it ended before the last" : null;
-  if (eta !== null) return `${duration(eta)} left`;
-  return progress.epoch ? null : "no epoch yet";
-}
-
-const last = ({ latest, finished_at: ended }) => `${ended ? "at the end" : "now"} ${percent(latest.val_accuracy)}`;
-
-function diagnosed({ code, layer, epoch, until_epoch: until, message, evidence, thresholds, non_finite: marks }) {
-  const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
-  return h(
-    "details",
-    {
-      class: until === null ? "diagnosis" : "diagnosis past",
-      data: { diagnosis: code, key: `${code} ${layer} ${epoch}` },
-    },
-    h("summary", {}, `${words(code)}${layer ? ` · ${layer}` : ""} `, h("small", {}, when)),
-    h("p", {}, message),
-    h(
-      "dl",
-      { class: "pairs" },
-      Object.entries(evidence).map(([name, value]) => [
-        h("dt", {}, words(name)),
-        h(
-          "dd",
-          {},
-          value === null ? (marks?.[`/evidence/${name}`] ?? "–") : number(value),
-          thresholds[name] !== undefined && h("small", {}, ` threshold ${number(thresholds[name])}`),
-        ),
-      ]),
-    ),
-  );
-}
-
-function timeline({ created_at: created, transitions }) {
-  if (!transitions.length) return empty(`Accepted ${clock(created)}.`);
-  return h(
-    "ol",
-    { class: "timeline" },
-    transitions.map(({ state, at, reason }) =>
-      h("li", {}, h("strong", {}, state), h("span", {}, reason), h("time", { datetime: at, class: "hint" }, clock(at))),
-    ),
-  );
-}
-
-function specification(spec) {
-  const { metadata, ...settings } = spec;
-  const others = Object.entries(metadata).filter(([key]) => key !== "name" && key !== "note");
-  return pairs([...flat(settings).map(([path, value]) => [called(path), valueText(path, value)]), ...others]);
-}
-
-const environment = (found) => pairs(Object.entries(found).map(([name, value]) => [words(name), String(value)]));
-
-/** Names and values, side by side in as many columns as fit. */
-const pairs = (found) =>
-  h(
-    "dl",
-    { class: "many" },
-    found.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
-  );

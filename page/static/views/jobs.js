@@ -1,15 +1,17 @@
-// Jobs: all of them, page by page, as they stand now.
+// Jobs: a list of all jobs in pages.
 
 import { go, setQuery } from "../address.js";
-import { catalog, get, MOST_COMPARED, post, query as asQuery } from "../api.js";
-import { labelled, select } from "../controls.js";
-import { fill, h, refill, superseding } from "../dom.js";
-import { count, duration, number, percent, short } from "../format.js";
-import { looks } from "../looks.js";
-import { differences, nameOf, noteOf } from "../names.js";
-import { pages } from "../pages.js";
-import { badge, empty, heading, problem, progress, swatch, time } from "../parts.js";
-import { called, valueText } from "../wording.js";
+import { get, loadCatalog, MAX_COMPARED, post, queryString } from "../api.js";
+import { badge, empty, heading, problem, progress, timestamp } from "../components.js";
+import { labelField, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
+import { formatValue, labelOf } from "../field_labels.js";
+import { count, duration, number, percent, shortId } from "../format.js";
+import { findDifferences, nameOf, noteOf } from "../labels.js";
+import { loadLineStyles } from "../line_styles.js";
+import { createPagination } from "../pagination.js";
+import { swatch } from "../swatch.js";
+import { abortPrevious } from "../timing.js";
 
 const EVERY_MS = 2000;
 const SIZE = 20;
@@ -22,22 +24,22 @@ const SORTS = [
   ["epoch_seconds", "Fastest epochs"],
   ["-finished_at", "Last finished"],
 ];
-/** Settings with a column of their own. */
+/** Settings that have their own column. */
 const SHOWN = ["seed", "optimizer.learning_rate", "train_samples", "epochs"];
 
-/** Those chosen to be compared, for as long as the page is open: also after a look at one of them. */
+/** Ids selected for comparison, kept while the page is open. */
 const selected = new Set();
 
 export async function view({ root, query, signal, title }) {
   title("Jobs");
-  const [all, look] = await Promise.all([catalog(), looks()]);
+  const [all, look] = await Promise.all([loadCatalog(), loadLineStyles()]);
   signal.throwIfAborted();
   const filter = Object.fromEntries(
     ["state", "activation", "sweep_id", "sort"].map((name) => [name, query.get(name) ?? ""]),
   );
-  const turning = pages({ query, load, remember, size: SIZE });
-  const next = superseding(signal);
-  let shown = null; // the answer that is on the page
+  const pagination = createPagination({ query, load, remember: rememberPage, size: SIZE });
+  const next = abortPrevious(signal);
+  let shown = null; // the response on display
   let timer;
   signal.addEventListener("abort", () => clearTimeout(timer));
 
@@ -47,18 +49,18 @@ export async function view({ root, query, signal, title }) {
   const unselect = () => {
     selected.clear();
     for (const one of list.querySelectorAll("input")) one.checked = false;
-    limit();
+    enforceLimit();
   };
-  const none = h("button", { type: "button", class: "quiet", hidden: true, onclick: unselect }, "Select none");
+  const none = h("button", { type: "button", class: "quiet", hidden: true, onclick: unselect }, "Clear selection");
   const choose = (name, label, options) => {
     const onchange = () => {
       filter[name] = control.value;
-      turning.restart();
-      remember();
+      pagination.restart();
+      rememberPage();
       load();
     };
     const control = select({ name, onchange }, options, filter[name]);
-    return labelled(label, control);
+    return labelField(label, control);
   };
   fill(
     root,
@@ -73,64 +75,64 @@ export async function view({ root, query, signal, title }) {
         choose("activation", "Activation", [["", "any"], ...all.map(({ name }) => [name, name])]),
         choose("sort", "Order", SORTS),
       ),
-      filter.sweep_id && ofSweep(filter.sweep_id),
+      filter.sweep_id && sweepNote(filter.sweep_id),
       wrong,
       list,
-      turning.element,
+      pagination.element,
     ),
   );
 
-  function remember(how) {
-    setQuery({ ...filter, sort: filter.sort === SORTS[0][0] ? "" : filter.sort, ...turning.inAddress() }, how);
+  function rememberPage(how) {
+    setQuery({ ...filter, sort: filter.sort === SORTS[0][0] ? "" : filter.sort, ...pagination.toQuery() }, how);
   }
 
   async function load() {
     clearTimeout(timer);
     const mine = next();
     try {
-      show(await get(`v1/jobs${asQuery({ ...filter, limit: SIZE, cursor: turning.cursor() })}`, mine));
+      show(await get(`v1/jobs${queryString({ ...filter, limit: SIZE, cursor: pagination.cursor() })}`, mine));
       fill(wrong);
     } catch (error) {
       if (mine.aborted) return;
-      if (error.code === "invalid_cursor") return startOver(); // of an address that somebody has changed
+      if (error.code === "invalid_cursor") return startOver(); // the address was edited
       if (shown === null) fill(list);
       fill(wrong, problem(error, load));
     }
     const unfinished = shown?.data.some((job) => job.finished_at === null);
-    later(unfinished || wrong.firstChild ? EVERY_MS : 5 * EVERY_MS);
+    scheduleRefresh(unfinished || wrong.firstChild ? EVERY_MS : 5 * EVERY_MS);
   }
 
   function startOver() {
-    turning.restart();
-    remember();
+    pagination.restart();
+    rememberPage();
     load();
   }
 
-  /** In a tab that nobody looks at, not before somebody does. */
-  function later(milliseconds) {
-    timer = setTimeout(() => (document.hidden ? later(EVERY_MS) : load()), milliseconds);
+  /** Not while the tab is hidden. */
+  function scheduleRefresh(milliseconds) {
+    timer = setTimeout(() => (document.hidden ? scheduleRefresh(EVERY_MS) : load()), milliseconds);
   }
 
   function show(page) {
     shown = page;
-    const apart = differences(
+    const apart = findDifferences(
       page.data.map(({ spec }) => spec),
       SHOWN,
     );
     const more = apart.some((found) => found.length > 0);
     const rows = page.data.map((job, index) => row(job, more ? apart[index] : null));
-    refill(list, rows.length ? table(rows, more) : nothing());
-    limit();
-    turning.show(page.next_cursor, page.total);
+    refill(list, rows.length ? table(rows, more) : emptyState());
+    enforceLimit();
+    pagination.show(page.next_cursor, page.total);
   }
 
-  function nothing() {
-    if (turning.cursor() !== null)
+  function emptyState() {
+    if (pagination.cursor() !== null)
       return empty(
-        h("p", {}, "No job is left on this page."),
-        h("button", { type: "button", onclick: turning.first }, "Show the first page"),
+        h("p", {}, "No jobs are left on this page."),
+        h("button", { type: "button", onclick: pagination.first }, "Show the first page"),
       );
-    if (filter.state || filter.activation || filter.sweep_id) return empty(h("p", {}, "No job is like that."));
+    if (filter.state || filter.activation || filter.sweep_id) return empty(h("p", {}, "No job matches the filter."));
     return empty(
       h("p", {}, "No jobs yet."),
       h(
@@ -145,13 +147,12 @@ export async function view({ root, query, signal, title }) {
   function row(job, apart) {
     const { id, spec } = job;
     const name = nameOf(spec.metadata);
-    const who = `${name ?? spec.activation} ${short(id)}`;
+    const who = `${name ?? spec.activation} ${shortId(id)}`;
     const link = { href: `#/jobs/${id}`, data: { place: `open-${id}` } };
     const left = job.queue_position
-      ? `number ${job.queue_position} in line`
+      ? `number ${job.queue_position} in the queue`
       : !job.finished_at && job.eta_seconds > 0 && `${duration(job.eta_seconds)} left`;
-    const cell = (label, text, kind = "figure") =>
-      h("td", { role: "cell", class: kind, data: { label } }, text);
+    const cell = (label, text, kind = "figure") => h("td", { role: "cell", class: kind, data: { label } }, text);
     return h(
       "tr",
       { role: "row", data: { job: id, key: id } },
@@ -163,12 +164,12 @@ export async function view({ root, query, signal, title }) {
           "span",
           { class: "name" },
           swatch(look(spec.activation)),
-          h("a", link, name ?? spec.activation, h("span", { class: "hidden" }, ` ${short(id)}`)),
+          h("a", link, name ?? spec.activation, h("span", { class: "hidden" }, ` ${shortId(id)}`)),
         ),
-        h("small", { "aria-hidden": "true" }, name && `${spec.activation} · `, h("span", { class: "id" }, short(id))),
+        h("small", { "aria-hidden": "true" }, name && `${spec.activation} · `, h("span", { class: "id" }, shortId(id))),
         noteOf(spec.metadata) && h("small", { class: "note", title: noteOf(spec.metadata) }, noteOf(spec.metadata)),
       ),
-      h("td", { role: "cell", class: "state" }, badge(job.state), h("small", {}, time(job.created_at))),
+      h("td", { role: "cell", class: "state" }, badge(job.state), h("small", {}, timestamp(job.created_at))),
       h(
         "td",
         { role: "cell", class: "done" },
@@ -179,7 +180,7 @@ export async function view({ root, query, signal, title }) {
       cell("Best val. loss", number(job.best?.val_loss, 3)),
       cell("Test", percent(job.test?.accuracy)),
       cell("Seed", String(spec.seed)),
-      cell("Learning rate", valueText("optimizer.learning_rate", spec.optimizer.learning_rate)),
+      cell("Learning rate", formatValue("optimizer.learning_rate", spec.optimizer.learning_rate)),
       cell("Images", spec.train_samples === null ? "all" : count(spec.train_samples)),
       apart && cell("Differs in", apart.join(", "), "apart"),
       h("td", { role: "cell", class: "act" }, action(job, who)),
@@ -190,18 +191,18 @@ export async function view({ root, query, signal, title }) {
     const onchange = ({ currentTarget }) => {
       if (currentTarget.checked) selected.add(id);
       else selected.delete(id);
-      limit();
+      enforceLimit();
     };
     const about = { type: "checkbox", checked: selected.has(id), "aria-label": `Select ${who}`, onchange };
     return h("input", { ...about, data: { place: `select-${id}` } });
   }
 
-  /** As many as can be compared can be selected. */
-  function limit() {
-    const full = selected.size >= MOST_COMPARED;
+  /** At most as many jobs can be selected as can be compared. */
+  function enforceLimit() {
+    const full = selected.size >= MAX_COMPARED;
     compare.disabled = selected.size === 0;
     none.hidden = selected.size === 0;
-    compare.textContent = selected.size ? `Compare ${selected.size}${full ? ", the most" : ""}` : "Compare";
+    compare.textContent = selected.size ? `Compare ${selected.size}${full ? ", the maximum" : ""}` : "Compare";
     for (const one of list.querySelectorAll("input")) one.disabled = full && !one.checked;
   }
 
@@ -224,7 +225,7 @@ export async function view({ root, query, signal, title }) {
   await load();
 }
 
-const FIGURES = ["Accuracy", "Best val. loss", "Test", called("seed"), called("optimizer.learning_rate"), "Images"];
+const FIGURES = ["Accuracy", "Best val. loss", "Test", labelOf("seed"), labelOf("optimizer.learning_rate"), "Images"];
 const HIDDEN = (text) => h("span", { class: "hidden" }, text);
 const COLUMNS = [
   [HIDDEN, "Select"],
@@ -234,7 +235,7 @@ const COLUMNS = [
   [HIDDEN, "Actions"],
 ];
 
-/** On a narrow screen each row is a card, so the roles are said: as a grid it would be no table to a reader. */
+/** The roles are explicit, because narrow screens show rows as cards with a grid layout, which drops them. */
 function table(rows, more) {
   return h(
     "div",
@@ -258,12 +259,12 @@ function table(rows, more) {
   );
 }
 
-const ofSweep = (id) =>
+const sweepNote = (id) =>
   h(
     "p",
     {},
     "Only jobs of the sweep ",
-    h("a", { href: `#/sweeps/${id}` }, short(id)),
+    h("a", { href: `#/sweeps/${id}` }, shortId(id)),
     ". ",
     h("a", { href: "#/jobs" }, "Show all"),
   );

@@ -1,67 +1,58 @@
-// A sweep: its configurations side by side, live.
+// A sweep: its configurations compared, live.
 
 import { setQuery } from "../address.js";
-import { get, MOST_COMPARED, post, query as asQuery } from "../api.js";
+import { get, MAX_COMPARED, post, queryString } from "../api.js";
 import { chart } from "../charts.js";
-import { exclusions, labelled, select } from "../controls.js";
-import { fill, h, refill, superseding, throttled } from "../dom.js";
-import { count, duration, fixed, number, percent, short } from "../format.js";
-import { looks } from "../looks.js";
+import { badge, connectionBadge, heading, problem, progress, tiles } from "../components.js";
+import { exclusionChips, labelField, select } from "../controls.js";
+import { fill, h, refill } from "../dom.js";
+import { labelOf } from "../field_labels.js";
+import { drawingFiles, tableFiles } from "../file_links.js";
+import { shortId } from "../format.js";
+import { describeConfiguration, describePoint, describeSweep, nameOf, noteOf } from "../labels.js";
+import { loadLineStyles } from "../line_styles.js";
+import { follow } from "../live_stream.js";
 import { METRICS } from "../metrics.js";
-import { described, nameOf, noteOf } from "../names.js";
-import {
-  badge,
-  cells,
-  drawingFiles,
-  heading,
-  liveMark,
-  named,
-  problem,
-  progress,
-  table,
-  tableFiles,
-  tiles,
-  unlucky,
-} from "../parts.js";
-import { besidePublished, METRICS as PUBLISHED } from "../published.js";
-import { follow } from "../stream.js";
-import { order, sorted } from "../sorting.js";
-import { picture } from "../sweep_lines.js";
-import { called, valueText } from "../wording.js";
+import { comparePublished, METRICS as PUBLISHED } from "../published_comparison.js";
+import { orderSelect, sortRows } from "../row_order.js";
+import { buildPicture } from "../sweep_chart.js";
+import { listSweepFacts } from "../sweep_facts.js";
+import { configurationRow, FIGURES, GRID_SORTED, SORTED } from "../sweep_table.js";
+import { table } from "../table.js";
+import { abortPrevious, throttle } from "../timing.js";
 
 const AGAIN_MS = 1200;
 const OTHERWISE = "val_accuracy";
-const FIGURES = ["Final val. loss", "Final val. accuracy", "Test accuracy", "Seconds an epoch", "Times relu"];
-const MOST = 24; // lines and rows before somebody asks for all: as many lines as the server draws
-const POINTS = { few: 200, all: 60 }; // of a line
-const MOST_EPOCHS_FOLLOWED = 5000; // of all jobs: the stream begins with every event there was
-const LOOK_EVERY_MS = 5000; // where it is not followed
+const MAX_SHOWN = 24; // lines and rows before "all" is chosen: as many lines as the server draws
+const POINTS = { few: 200, all: 60 }; // per line
+const MAX_EPOCHS_FOLLOWED = 5000; // of all jobs: the stream starts with all past events
+const POLL_MS = 5000; // for larger sweeps, which are polled
 
 export async function view({ root, id, query, signal, title }) {
   const path = `v1/sweeps/${encodeURIComponent(id)}`;
-  const [first, look] = await Promise.all([get(path, signal), looks()]);
+  const [first, look] = await Promise.all([get(path, signal), loadLineStyles()]);
   signal.throwIfAborted();
   const name = nameOf(first.spec.base.metadata);
   const note = noteOf(first.spec.base.metadata);
-  title(name ? `${name} · sweep ${short(id)}` : `Sweep ${short(id)}`);
+  title(name ? `${name} · sweep ${shortId(id)}` : `Sweep ${shortId(id)}`);
   const { activations } = first.spec;
   let sweep = first;
   const excluded = new Set((query.get("exclude") ?? "").split(",").filter((name) => activations.includes(name)));
   let means = { total: 0, configurations: [] };
   let [everyLine, everyRow] = [false, false];
-  const next = superseding(signal);
+  const next = abortPrevious(signal);
   const wanted = query.get("metric") in METRICS ? query.get("metric") : OTHERWISE;
-  const metric = select({ name: "metric", onchange: chosen }, Object.entries(METRICS), wanted);
+  const metric = select({ name: "metric", onchange: applyChoice }, Object.entries(METRICS), wanted);
   const figure = chart({ name: wanted, title: METRICS[wanted], signal, size: "tall" });
-  const live = liveMark();
-  const toggles = exclusions({ excluded, look, onchange: chosen });
-  const beside = besidePublished({
+  const live = connectionBadge();
+  const toggles = exclusionChips({ excluded, look, onchange: applyChoice });
+  const beside = comparePublished({
     path,
     signal,
     pressed: query.get("beside") === "published",
     onchange: () => {
       if (beside.pressed() && !PUBLISHED.includes(metric.value)) [metric.value] = PUBLISHED;
-      chosen();
+      applyChoice();
     },
   });
   const status = h("div", { class: "row" });
@@ -69,22 +60,24 @@ export async function view({ root, id, query, signal, title }) {
   const [bar, figures, wrong, rows] = [h("div"), h("div"), h("div"), h("div")];
   const links = h("div", { class: "stack" });
   const [more, moreRows] = [h("div", { class: "row" }), h("div", { class: "row" })];
-  const sorting = order(Object.keys(first.spec.grid).length ? [...SORTED, ...GRID_SORTED] : SORTED, () => show(sweep));
+  const sorting = orderSelect(Object.keys(first.spec.grid).length ? [...SORTED, ...GRID_SORTED] : SORTED, () =>
+    show(sweep),
+  );
 
   fill(
     root,
-    heading(name ? [name, h("small", {}, ` Sweep ${short(id)}`)] : `Sweep ${short(id)}`, buttons),
+    heading(name ? [name, h("small", {}, ` Sweep ${shortId(id)}`)] : `Sweep ${shortId(id)}`, buttons),
     note && h("p", { class: "lede note" }, note),
-    h("div", { class: "row" }, status, live.element, h("span", { class: "hint" }, described(first.spec))),
+    h("div", { class: "row" }, status, live.element, h("span", { class: "hint" }, describeSweep(first.spec))),
     wrong,
     h("section", { class: "panel stack", "aria-label": "Progress" }, bar, figures),
     h(
       "section",
       { class: "panel stack", "aria-label": "Curves" },
-      h("div", { class: "row end" }, h("div", {}, labelled("Metric", metric)), toggles.element, beside.toggle),
+      h("div", { class: "row end" }, h("div", {}, labelField("Metric", metric)), toggles.element, beside.toggle),
       figure.element,
       more,
-      beside.said,
+      beside.element,
       links,
     ),
     h(
@@ -96,18 +89,18 @@ export async function view({ root, id, query, signal, title }) {
     ),
   );
 
-  function chosen() {
+  function applyChoice() {
     setQuery({
       metric: metric.value === OTHERWISE ? null : metric.value,
       exclude: [...excluded].join(","),
       beside: beside.pressed() ? "published" : null,
     });
     figure.rename(metric.value, METRICS[metric.value]);
-    link();
+    renderLinks();
     load();
   }
 
-  function link() {
+  function renderLinks() {
     const shownBeside = beside.pressed() && PUBLISHED.includes(metric.value);
     const asked = {
       metric: metric.value,
@@ -128,37 +121,37 @@ export async function view({ root, id, query, signal, title }) {
     const asked = {
       metric: metric.value,
       exclude: [...excluded].join(","),
-      lines: everyLine ? null : MOST,
+      lines: everyLine ? null : MAX_SHOWN,
       points: everyLine ? POINTS.all : POINTS.few,
     };
-    if (everyLine) asked.lines = first.configurations.length || MOST;
+    if (everyLine) asked.lines = first.configurations.length || MAX_SHOWN;
     try {
-      const found = await get(`${path}/means${asQuery(asked)}`, mine);
+      const found = await get(`${path}/means${queryString(asked)}`, mine);
       if (!mine.aborted) draw(found);
     } catch (error) {
       if (!mine.aborted && error.status === 404) fill(wrong, problem(error));
     }
   }
-  const load = throttled(AGAIN_MS / 2, signal, fetchMeans);
+  const load = throttle(AGAIN_MS / 2, signal, fetchMeans);
 
   function draw(found) {
     means = found;
     const curves = means.configurations.map((one) => ({
       ...one,
-      label: labelOf(one),
-      point: pointOf(one),
+      label: describeConfiguration(one),
+      point: describePoint(one),
       own: look(one.activation, one.variant),
     }));
     const { length } = curves;
     refill(
       more,
-      means.total > MOST && [
+      means.total > MAX_SHOWN && [
         h(
           "small",
           {},
           length < means.total
-            ? `${length} of ${means.total} configurations are drawn: those of the lowest validation loss.`
-            : `All ${means.total} configurations are drawn, up to ${POINTS.all} epochs of each.`,
+            ? `${length} of ${means.total} configurations are drawn: those with the lowest validation loss.`
+            : `All ${means.total} configurations are drawn, up to ${POINTS.all} epochs each.`,
         ),
         h(
           "button",
@@ -171,16 +164,16 @@ export async function view({ root, id, query, signal, title }) {
               load();
             },
           },
-          everyLine ? `Draw ${MOST}` : `Draw all ${means.total}`,
+          everyLine ? `Draw ${MAX_SHOWN}` : `Draw all ${means.total}`,
         ),
       ],
     );
     const seeds = first.spec.seeds.length;
     const how = { banded: seeds > 1, ended: sweep.finished_at !== null, published: beside.runs() };
-    return figure.draw(picture(curves, means.metric ?? metric.value, how));
+    return figure.draw(buildPicture(curves, means.metric ?? metric.value, how));
   }
 
-  const renew = throttled(AGAIN_MS, signal, async () => {
+  const renew = throttle(AGAIN_MS, signal, async () => {
     try {
       show(await get(path, signal));
       if (beside.pressed()) await beside.renew();
@@ -193,25 +186,25 @@ export async function view({ root, id, query, signal, title }) {
     sweep = found;
     refill(status, badge(sweep.state));
     refill(bar, progress(sweep.progress, "Epochs of all jobs", { wide: true }));
-    refill(figures, tiles(facts(sweep)));
+    refill(figures, tiles(listSweepFacts(sweep)));
     showButtons();
     const grid = Object.keys(sweep.spec.grid);
-    const columns = ["Activation", ...grid.map(called), "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
+    const columns = ["Activation", ...grid.map(labelOf), "Succeeded", ...FIGURES.map((figure) => ({ figure }))];
     const jobs = (ids, activation) => {
       if (ids.length === 1) return `#/jobs/${ids[0]}`;
-      if (ids.length <= MOST_COMPARED) return `#/compare?jobs=${ids.join(",")}`;
+      if (ids.length <= MAX_COMPARED) return `#/compare?jobs=${ids.join(",")}`;
       return `#/jobs?sweep_id=${id}&activation=${activation}`;
     };
-    const all = sorted(sweep.configurations, sorting.chosen());
-    const made = (everyRow ? all : all.slice(0, MOST)).map((configuration) => {
+    const all = sortRows(sweep.configurations, sorting.chosen());
+    const made = (everyRow ? all : all.slice(0, MAX_SHOWN)).map((configuration) => {
       const { activation, variant, job_ids: ids } = configuration;
-      return row(configuration, { grid, own: look(activation, variant), link: jobs(ids, activation) });
+      return configurationRow(configuration, { grid, own: look(activation, variant), link: jobs(ids, activation) });
     });
     refill(rows, table("Table of configurations", columns, made));
     sorting.element.hidden = all.length < 2;
     refill(
       moreRows,
-      all.length > MOST && [
+      all.length > MAX_SHOWN && [
         h("small", {}, `${made.length} of ${all.length} rows`),
         h(
           "button",
@@ -224,7 +217,7 @@ export async function view({ root, id, query, signal, title }) {
               show(sweep);
             },
           },
-          everyRow ? `Show ${MOST}` : `Show all ${all.length}`,
+          everyRow ? `Show ${MAX_SHOWN}` : `Show all ${all.length}`,
         ),
       ],
     );
@@ -241,7 +234,7 @@ export async function view({ root, id, query, signal, title }) {
     };
     refill(
       buttons,
-      h("a", { class: "button", href: `#/jobs?sweep_id=${id}` }, "Its jobs"),
+      h("a", { class: "button", href: `#/jobs?sweep_id=${id}` }, "Jobs"),
       sweep.finished_at === null && h("button", { type: "button", onclick: cancel }, "Cancel"),
     );
   }
@@ -249,9 +242,9 @@ export async function view({ root, id, query, signal, title }) {
   show(first);
   toggles.show(activations);
   if (beside.pressed()) await beside.renew();
-  chosen();
+  applyChoice();
   if (first.finished_at) return live.set("ended");
-  if (first.progress.epochs > MOST_EPOCHS_FOLLOWED) return lookAgain();
+  if (first.progress.epochs > MAX_EPOCHS_FOLLOWED) return pollAgain();
   follow(`${path}/stream`, {
     signal,
     onState: (now) => {
@@ -266,8 +259,8 @@ export async function view({ root, id, query, signal, title }) {
     if (!signal.aborted) fill(wrong, problem(error));
   });
 
-  /** A large sweep: how it stands, every few seconds. */
-  function lookAgain() {
+  /** Polls a large sweep. */
+  function pollAgain() {
     live.set(sweep.finished_at ? "ended" : "live");
     if (sweep.finished_at) return;
     const timer = setTimeout(async () => {
@@ -276,90 +269,8 @@ export async function view({ root, id, query, signal, title }) {
         await get(path, signal).then(show, () => live.set("reconnecting"));
         if (sweep.progress.epoch !== before) load();
       }
-      if (!signal.aborted) lookAgain();
-    }, LOOK_EVERY_MS);
+      if (!signal.aborted) pollAgain();
+    }, POLL_MS);
     signal.addEventListener("abort", () => clearTimeout(timer));
   }
-}
-
-function facts(sweep) {
-  const { jobs, spec, best, finished_at: finished, eta_seconds: eta, state, progress: done } = sweep;
-  const ended = jobs.succeeded + jobs.failed + jobs.cancelled;
-  const waits = done.epoch ? null : "no epoch yet";
-  return [
-    ["Jobs ended", `${count(ended)} of ${count(jobs.total)}`, standing(jobs, spec)],
-    ["Time left", finished ? "–" : duration(eta), finished ? state : eta === null ? waits : null],
-    ["Best validation accuracy", ...bestOf(best?.val_accuracy, spec, percent)],
-    ["Best validation loss", ...bestOf(best?.val_loss, spec, (value) => number(value, 3))],
-  ];
-}
-
-const STATES = ["succeeded", "failed", "cancelled", "running", "queued"];
-
-/** "3 succeeded, 1 failed, 2 queued; 1 deleted": all of them, and none that there is not. */
-function standing(jobs, { activations, seeds, grid }) {
-  const submitted = [activations, seeds, ...Object.values(grid)].reduce((product, { length }) => product * length, 1);
-  const told = STATES.filter((state) => jobs[state] > 0).map((state) => `${count(jobs[state])} ${state}`);
-  const deleted = submitted - jobs.total;
-  return [told.join(", "), deleted > 0 && `${count(deleted)} deleted`].filter(Boolean).join("; ");
-}
-
-/** Of all jobs, whatever became of them: what the chart shows. */
-function bestOf(figure, { seeds }, read) {
-  if (!figure) return ["–", null];
-  const label = labelOf(figure);
-  return [read(figure.value), seeds.length > 1 ? `${label}, seed ${figure.seed}` : label];
-}
-
-const pointOf = ({ values }) =>
-  Object.entries(values)
-    .map(([path, value]) => `${called(path).toLowerCase()} ${valueText(path, value)}`)
-    .join(", ");
-
-const labelOf = (one) => [one.activation, pointOf(one)].filter(Boolean).join(", ");
-
-const of = (name) => (configuration) => configuration.final[name]?.mean ?? null;
-const SORTED = [
-  ["In the sweep’s order", null],
-  ["Final validation accuracy", of("val_accuracy"), -1],
-  ["Final validation loss", of("val_loss"), 1],
-  ["Test accuracy", ({ test }) => test.accuracy?.mean ?? null, -1],
-  ["Seconds an epoch", ({ epoch_seconds: seconds }) => seconds?.mean ?? null, 1],
-];
-const GRID_SORTED = [["Activation", ({ activation }) => activation, 1]];
-
-function row(configuration, { grid, own, link }) {
-  const { activation, values, jobs, final, test, epoch_seconds: seconds, ratio_to_relu: ratio } = configuration;
-  const estimate = (found, read, spread) => cells.figure(read(found?.mean), interval(found, spread));
-  return h(
-    "tr",
-    {},
-    cells.name(named(own, activation)),
-    grid.map((path) => cells.number(valueText(path, values[path]))),
-    cells.any(
-      h("a", { href: link, data: { place: link } }, `${jobs.succeeded} of ${jobs.total}`),
-      unlucky(jobs) && h("small", {}, unlucky(jobs)),
-    ),
-    estimate(
-      final.val_loss,
-      (value) => number(value, 3),
-      (half) => number(half, 2),
-    ),
-    estimate(final.val_accuracy, percent, percent),
-    estimate(test.accuracy, percent, percent),
-    estimate(
-      seconds,
-      (value) => fixed(value, 2),
-      (half) => number(half, 2),
-    ),
-    cells.figure(fixed(ratio, 2)),
-  );
-}
-
-/** Student's interval is symmetrical: a half of it says all, and nothing below zero. */
-function interval(estimate, read) {
-  if (!estimate?.interval) return null;
-  const [low, high] = estimate.interval;
-  const title = `95 % confidence interval of the mean over ${estimate.n} seeds: ${low} to ${high}`;
-  return h("small", { title }, `± ${read((high - low) / 2)}`);
 }

@@ -1,12 +1,12 @@
-// A sweep's grid: fields, and the values that each of them is to have.
+// An editor for a sweep's grid: settings and the values to train with.
 
-import { fill, h, uid } from "./dom.js";
-import { bounds, outOfBounds } from "./form.js";
-import { called, valueOfText, valueText } from "./wording.js";
+import { createId, fill, h } from "./dom.js";
+import { formatValue, labelOf, parseValue } from "./field_labels.js";
+import { checkBounds, describeBounds } from "./form_controls.js";
 
 /**
  * @param {import("./schema.js").Field[]} found the fields of a job
- * @param {[string, string][]} draft field and values of the rows to begin with
+ * @param {[string, string][]} draft field and values of the initial rows
  */
 export function gridEditor(found, draft = []) {
   const fields = new Map(found.filter(({ type, gate }) => type !== "map" && !gate).map((field) => [field.path, field]));
@@ -45,12 +45,12 @@ export function gridEditor(found, draft = []) {
 }
 
 function gridRow({ fields, path: chosen, text, rows }) {
-  const refusal = h("p", { class: "refusal", id: uid("grid-refusal") });
-  const hint = h("small", { class: "hint", id: uid("grid-hint") });
+  const refusal = h("p", { class: "refusal", id: createId("grid-refusal") });
+  const hint = h("small", { class: "hint", id: createId("grid-hint") });
   const path = h(
     "select",
     { "aria-label": "Setting that varies", onchange: () => rename() },
-    [...fields.keys()].map((name) => h("option", { value: name, selected: name === chosen }, called(name))),
+    [...fields.keys()].map((name) => h("option", { value: name, selected: name === chosen }, labelOf(name))),
   );
   const input = h("input", {
     type: "text",
@@ -60,7 +60,7 @@ function gridRow({ fields, path: chosen, text, rows }) {
   });
   const remove = () => {
     rows.splice(rows.indexOf(row), 1);
-    input.dispatchEvent(new Event("input", { bubbles: true })); // the request is another one now
+    input.dispatchEvent(new Event("input", { bubbles: true })); // the request has changed
     element.remove();
   };
   const element = h(
@@ -82,45 +82,46 @@ function gridRow({ fields, path: chosen, text, rows }) {
     refusal,
     element,
     path,
-    values: () => parts(input.value).map((part) => valueOfText(path.value, part, field()) ?? part),
-    wrong: () => wrongWith(field(), input.value, rows),
+    values: () => splitValues(input.value).map((part) => parseValue(path.value, part, field()) ?? part),
+    validate: () => validate(field(), input.value, rows),
   };
   function rename() {
     row.name = input.name = `grid.${path.value}`;
-    input.placeholder = field().type === "number" || field().type === "integer" ? example(field()) : "";
-    fill(hint, allowed(field()));
+    input.placeholder = field().type === "number" || field().type === "integer" ? suggestValues(field()) : "";
+    fill(hint, describeAllowed(field()));
   }
   rename();
   return row;
 }
 
-const parts = (text) =>
+const splitValues = (text) =>
   text
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
 
-const example = ({ default: otherwise }) => (typeof otherwise === "number" ? `${otherwise}, ${2 * otherwise}` : "");
+const suggestValues = ({ default: otherwise }) =>
+  typeof otherwise === "number" ? `${otherwise}, ${2 * otherwise}` : "";
 
-/** What may stand there, in words. */
-function allowed(field) {
+/** Describes the allowed values. */
+function describeAllowed(field) {
   const { path, type, choices, nullable } = field;
-  const none = nullable ? [valueText(path, null)] : [];
-  if (type === "choice") return `Any of: ${[...none, ...choices.map((word) => valueText(path, word))].join(", ")}.`;
+  const none = nullable ? [formatValue(path, null)] : [];
+  if (type === "choice") return `Any of: ${[...none, ...choices.map((word) => formatValue(path, word))].join(", ")}.`;
   if (type === "boolean") return "yes, no.";
-  return [bounds(field), nullable && `Or “${none[0]}”.`].filter(Boolean).join(" ");
+  return [describeBounds(field), nullable && `Or “${none[0]}”.`].filter(Boolean).join(" ");
 }
 
-function wrongWith(field, text, rows) {
-  if (rows.filter(({ path }) => path.value === field.path).length > 1) return "This setting varies in another row too.";
-  const given = parts(text);
-  if (!given.length) return "Give at least one value; commas separate several.";
+function validate(field, text, rows) {
+  if (rows.filter(({ path }) => path.value === field.path).length > 1) return "Another row varies this setting too.";
+  const given = splitValues(text);
+  if (!given.length) return "Enter at least one value; separate several by commas.";
   const seen = [];
   for (const part of given) {
-    const value = valueOfText(field.path, part, field);
-    if (value === undefined) return `“${part}” cannot stand here.`;
-    if (seen.includes(value)) return `“${part}” stands there twice.`;
-    const fault = typeof value === "number" ? outOfBounds(field, value) : null;
+    const value = parseValue(field.path, part, field);
+    if (value === undefined) return `“${part}” is not a valid value.`;
+    if (seen.includes(value)) return `“${part}” is repeated.`;
+    const fault = typeof value === "number" ? checkBounds(field, value) : null;
     if (fault) return `“${part}”: ${fault.charAt(0).toLowerCase()}${fault.slice(1)}`;
     seen.push(value);
   }

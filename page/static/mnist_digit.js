@@ -1,28 +1,28 @@
-// A drawn digit as MNIST has them: fitted into 20 x 20, then moved so that its centre of mass is that of 28 x 28.
+// A drawn digit in MNIST's format: scaled into 20 x 20, with its centre of mass in the centre of 28 x 28.
 // Y. LeCun, C. Cortes and C. Burges, "The MNIST database of handwritten digits".
 
 export const SIDE = 28;
 const BOX = 20;
 
 /**
- * @param {{data: Uint8ClampedArray, width: number, height: number}} ink how light each pixel is, in its red
- * @returns {number[][]|null} 28 rows of 28 numbers 0..255; null of an empty drawing
+ * @param {{data: Uint8ClampedArray, width: number, height: number}} ink brightness in the red channel
+ * @returns {number[][]|null} 28 rows of 28 numbers 0..255; null for an empty drawing
  */
-export function asMnist(ink) {
-  const bounds = boundsOf(ink);
+export function toMnist(ink) {
+  const bounds = findBounds(ink);
   if (bounds === null) return null;
   const scale = BOX / Math.max(bounds.width, bounds.height);
-  const small = shrunk(ink, bounds, scale);
-  return centred(small);
+  const small = shrink(ink, bounds, scale);
+  return center(small);
 }
 
-const light = ({ data, width }, x, y) => data[4 * (y * width + x)];
+const readBrightness = ({ data, width }, x, y) => data[4 * (y * width + x)];
 
-function boundsOf(ink) {
+function findBounds(ink) {
   let [left, top, right, bottom] = [ink.width, ink.height, -1, -1];
   for (let y = 0; y < ink.height; y += 1) {
     for (let x = 0; x < ink.width; x += 1) {
-      if (light(ink, x, y) === 0) continue;
+      if (readBrightness(ink, x, y) === 0) continue;
       left = Math.min(left, x);
       right = Math.max(right, x);
       top = Math.min(top, y);
@@ -32,32 +32,32 @@ function boundsOf(ink) {
   return right < 0 ? null : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** Each small pixel is the mean of what it covers, which is what makes MNIST's edges grey. */
-function shrunk(ink, { left, top, width, height }, scale) {
+/** Each small pixel is the mean of the area it covers, which gives MNIST's grey edges. */
+function shrink(ink, { left, top, width, height }, scale) {
   const columns = Math.max(1, Math.round(width * scale)),
     rows = Math.max(1, Math.round(height * scale));
   return Array.from({ length: rows }, (_, row) =>
     Array.from({ length: columns }, (_, column) =>
-      mean(ink, left + (column * width) / columns, top + (row * height) / rows, width / columns, height / rows),
+      averageOver(ink, left + (column * width) / columns, top + (row * height) / rows, width / columns, height / rows),
     ),
   );
 }
 
-function mean(ink, left, top, width, height) {
+function averageOver(ink, left, top, width, height) {
   let sum = 0,
     area = 0;
   for (let y = Math.floor(top); y < top + height; y += 1) {
     const tall = Math.min(y + 1, top + height) - Math.max(y, top);
     for (let x = Math.floor(left); x < left + width; x += 1) {
       const part = tall * (Math.min(x + 1, left + width) - Math.max(x, left));
-      if (x < ink.width && y < ink.height) sum += part * light(ink, x, y);
+      if (x < ink.width && y < ink.height) sum += part * readBrightness(ink, x, y);
       area += part;
     }
   }
   return sum / area;
 }
 
-function centred(small) {
+function center(small) {
   let mass = 0,
     across = 0,
     down = 0;
@@ -75,9 +75,9 @@ function centred(small) {
   );
 }
 
-/** Digits to try, as strokes on a square of side 1: lines through points. */
+/** Sample digits as strokes on a unit square. */
 export const SAMPLES = {
-  0: [oval(0.5, 0.5, 0.2, 0.31, 0, 360)],
+  0: [traceArc(0.5, 0.5, 0.2, 0.31, 0, 360)],
   1: [
     [
       [0.4, 0.28],
@@ -85,8 +85,8 @@ export const SAMPLES = {
       [0.53, 0.82],
     ],
   ],
-  2: [[...oval(0.5, 0.35, 0.19, 0.17, 190, 390), [0.62, 0.5], [0.32, 0.8], [0.72, 0.8]]],
-  3: [[...oval(0.48, 0.34, 0.18, 0.16, 200, 440), ...oval(0.48, 0.65, 0.21, 0.17, 280, 520)]],
+  2: [[...traceArc(0.5, 0.35, 0.19, 0.17, 190, 390), [0.62, 0.5], [0.32, 0.8], [0.72, 0.8]]],
+  3: [[...traceArc(0.48, 0.34, 0.18, 0.16, 200, 440), ...traceArc(0.48, 0.65, 0.21, 0.17, 280, 520)]],
   4: [
     [
       [0.4, 0.2],
@@ -98,8 +98,8 @@ export const SAMPLES = {
       [0.6, 0.84],
     ],
   ],
-  5: [[[0.68, 0.2], [0.38, 0.2], [0.35, 0.47], ...oval(0.48, 0.62, 0.2, 0.19, 245, 510)]],
-  6: [[[0.6, 0.18], [0.45, 0.32], [0.35, 0.55], ...oval(0.5, 0.65, 0.16, 0.16, 180, -180)]],
+  5: [[[0.68, 0.2], [0.38, 0.2], [0.35, 0.47], ...traceArc(0.48, 0.62, 0.2, 0.19, 245, 510)]],
+  6: [[[0.6, 0.18], [0.45, 0.32], [0.35, 0.55], ...traceArc(0.5, 0.65, 0.16, 0.16, 180, -180)]],
   7: [
     [
       [0.3, 0.22],
@@ -107,12 +107,12 @@ export const SAMPLES = {
       [0.46, 0.82],
     ],
   ],
-  8: [[...oval(0.5, 0.35, 0.15, 0.15, 90, 450), ...oval(0.5, 0.66, 0.18, 0.16, 270, 630)]],
-  9: [[...oval(0.5, 0.36, 0.16, 0.16, 0, 360), [0.66, 0.4], [0.6, 0.82]]],
+  8: [[...traceArc(0.5, 0.35, 0.15, 0.15, 90, 450), ...traceArc(0.5, 0.66, 0.18, 0.16, 270, 630)]],
+  9: [[...traceArc(0.5, 0.36, 0.16, 0.16, 0, 360), [0.66, 0.4], [0.6, 0.82]]],
 };
 
-/** Points of an ellipse's arc, in degrees; 0 is to the right, 90 is down. */
-function oval(x, y, radiusX, radiusY, from, to) {
+/** Points on an elliptical arc, in degrees; 0 is right, 90 is down. */
+function traceArc(x, y, radiusX, radiusY, from, to) {
   const steps = 24;
   return Array.from({ length: steps + 1 }, (_, step) => {
     const angle = ((from + ((to - from) * step) / steps) * Math.PI) / 180;

@@ -1,11 +1,12 @@
-// A job's layers by epoch, as heat maps: where gradients vanish, what saturates, which units die.
+// Heat maps of a job's layers by epoch: vanishing gradients, saturated outputs, dead units.
 
 import { get } from "./api.js";
-import { chart, counted } from "./charts.js";
+import { integerAxis } from "./axes.js";
+import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { extent } from "./figures.js";
+import { drawingFiles, tableFiles } from "./file_links.js";
 import { number } from "./format.js";
-import { drawingFiles, tableFiles } from "./parts.js";
 
 const MAPS = [
   { name: "gradient_norm", title: "Gradient norm", log: true },
@@ -15,12 +16,12 @@ const MAPS = [
   { name: "activation_mean", title: "Mean of the outputs" },
   { name: "activation_variance", title: "Variance of the outputs", log: true },
 ];
-const MOST_NUMBERS = 12; // epochs whose cells still have room for their number
-const MOST_GAPS = 60; // epochs whose cells are still wider than a gap
+const MAX_NUMBERED_EPOCHS = 12; // above it cells have no room for a number
+const MAX_SPACED_EPOCHS = 60; // above it cells are narrower than a gap
 const GAP = { xgap: 1, ygap: 2 };
 
 /** @param {{path: string, signal: AbortSignal}} about of the job */
-export function layerMaps({ path, signal }) {
+export function createLayerMaps({ path, signal }) {
   const figures = MAPS.map((about) => ({ ...about, figure: chart({ ...about, signal, size: "flat" }) }));
   const note = h("p", { class: "hint" });
   const element = h(
@@ -39,33 +40,33 @@ export function layerMaps({ path, signal }) {
 
   let layers = [];
 
-  /** What came since the last time, and the last epoch again: another attempt may have measured it anew. */
+  /** Loads the new epochs, and the last known one again: another attempt may have replaced it. */
   async function load() {
     const known = Math.max(0, (layers.at(-1)?.epoch ?? 0) - 1);
     try {
       const found = await get(`${path}/layers?after_epoch=${known}`, signal);
       layers = [...layers.filter(({ epoch }) => epoch <= known), ...found.layers];
     } catch {
-      return; // the job's own figures say what is wrong; these come again with the next epoch
+      return; // the view reports errors of the job; these maps are loaded again after the next epoch
     }
     if (!layers.length || signal.aborted) return;
     element.hidden = false;
     fill(note, "Measured on the same images after every epoch. From the input (top) to the output (bottom).");
-    for (const about of figures) about.figure.draw((colors) => drawn(about, layers, colors));
+    for (const about of figures) about.figure.draw((colors) => buildHeatMap(about, layers, colors));
   }
   return { element, load };
 }
 
-function drawn(about, layers, colors) {
+function buildHeatMap(about, layers, colors) {
   const { name } = about;
   const names = [...new Set(layers.map(({ layer }) => layer))].filter((layer) =>
-    layers.some((row) => row.layer === layer && isThere(row, name)),
+    layers.some((row) => row.layer === layer && isMeasured(row, name)),
   );
   const epochs = [...new Set(layers.map(({ epoch }) => epoch))];
   const rows = new Map(layers.map((row) => [`${row.layer} ${row.epoch}`, row]));
-  const grid = names.map((layer) => epochs.map((epoch) => cell(about, rows.get(`${layer} ${epoch}`))));
+  const grid = names.map((layer) => epochs.map((epoch) => buildCell(about, rows.get(`${layer} ${epoch}`))));
   const values = grid.flat().flatMap(({ z }) => z ?? []);
-  const [zmin, zmax] = about.fraction ? [0, 1] : range(values);
+  const [zmin, zmax] = about.fraction ? [0, 1] : colorRange(values);
   const last = epochs.at(-1);
   return {
     data: [
@@ -77,18 +78,18 @@ function drawn(about, layers, colors) {
         text: grid.map((cells) => cells.map(({ text }) => text)),
         zmin,
         zmax,
-        ...(epochs.length > MOST_GAPS ? { xgap: 0, ygap: 2 } : GAP),
+        ...(epochs.length > MAX_SPACED_EPOCHS ? { xgap: 0, ygap: 2 } : GAP),
         showscale: false,
         colorscale: colors.heat,
         hovertemplate: "%{y}, epoch %{x}: %{text}<extra></extra>",
       },
     ],
     layout: {
-      xaxis: { ...counted("epoch", last), showgrid: false },
+      xaxis: { ...integerAxis("epoch", last), showgrid: false },
       yaxis: { autorange: "reversed", showgrid: false, type: "category" },
       margin: { l: 56, r: 4, t: 4, b: 36 },
       annotations:
-        epochs.length > MOST_NUMBERS
+        epochs.length > MAX_NUMBERED_EPOCHS
           ? []
           : grid.flatMap((cells, y) =>
               cells.map(({ z, text }, x) => ({
@@ -96,48 +97,48 @@ function drawn(about, layers, colors) {
                 y: names[y],
                 text,
                 showarrow: false,
-                font: { size: 11, color: z === null ? colors.ink : ink(colors.heat, (z - zmin) / (zmax - zmin)) },
+                font: { size: 11, color: z === null ? colors.ink : chooseInk(colors.heat, (z - zmin) / (zmax - zmin)) },
               })),
             ),
     },
-    scale: ends(about, values, about.fraction ? [0, 1] : extent(values)),
+    scale: describeScale(about, values, about.fraction ? [0, 1] : extent(values)),
     caption: `${names.map((layer, y) => `${layer} ${grid[y].at(-1).text || "–"}`).join(", ")} after epoch ${last}.`,
   };
 }
 
-const isThere = (row, name) => row[name] !== null || markOf(row, name) !== undefined;
-const markOf = (row, name) => row.non_finite?.[`/${name}`];
+const isMeasured = (row, name) => row[name] !== null || nonFiniteName(row, name) !== undefined;
+const nonFiniteName = (row, name) => row.non_finite?.[`/${name}`];
 
-/** Where its colour lies on the scale, null of what has none, and what it says: of NaN and infinity their names. */
-function cell({ name, log, fraction }, row) {
+/** The value on the colour scale, null if there is none, and its text; NaN and infinity by name. */
+function buildCell({ name, log, fraction }, row) {
   const value = row?.[name] ?? null;
-  if (value === null) return { z: null, text: (row && markOf(row, name)) ?? "" };
+  if (value === null) return { z: null, text: (row && nonFiniteName(row, name)) ?? "" };
   const z = log ? (value > 0 ? Math.log10(value) : null) : value;
   return { z, text: fraction ? `${Math.round(100 * value)} %` : number(value, 2) };
 }
 
-/** What the ends of the colours mean; Plotly's own scale is styled inline, which the page's policy forbids. */
-function ends({ log, fraction }, values, [low, high]) {
+/** The ends of the colour scale; Plotly's own scale needs inline styles, which the page's policy forbids. */
+function describeScale({ log, fraction }, values, [low, high]) {
   if (!values.length) return null;
   const read = (value) => (fraction ? `${Math.round(100 * value)} %` : number(log ? 10 ** value : value, 2));
   return low < high ? { low: read(low), high: read(high), log } : null;
 }
 
-/** One value alone lies in the middle. */
-function range(values) {
+/** A single value is placed in the middle. */
+function colorRange(values) {
   const [low, high] = extent(values);
   if (low > high) return [0, 1];
   return low < high ? [low, high] : [low - 0.5, low + 0.5];
 }
 
-/** Black or white, whichever is read better on that place of the scale. */
-function ink(scale, share) {
+/** Black or white, whichever has more contrast at that place of the scale. */
+function chooseInk(scale, share) {
   const at = share * (scale.length - 1);
   const from = Math.min(Math.floor(at), scale.length - 2);
-  const [before, after] = [channels(scale[from][1]), channels(scale[from + 1][1])];
-  const [red, green, blue] = before.map((value, index) => linear(value + (at - from) * (after[index] - value)));
+  const [before, after] = [parseHex(scale[from][1]), parseHex(scale[from + 1][1])];
+  const [red, green, blue] = before.map((value, index) => linearize(value + (at - from) * (after[index] - value)));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff"; // WCAG 2.2, relative luminance
 }
 
-const channels = (hex) => [1, 3, 5].map((index) => Number.parseInt(hex.slice(index, index + 2), 16) / 255);
-const linear = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+const parseHex = (hex) => [1, 3, 5].map((index) => Number.parseInt(hex.slice(index, index + 2), 16) / 255);
+const linearize = (value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);

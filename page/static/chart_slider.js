@@ -1,24 +1,24 @@
-// What curves are at one x, told where somebody points: with a mouse, a finger or the keyboard.
+// A chart as a slider over x: mouse, touch or keyboard select an x, and a tooltip shows the values there.
 
 import { fill, h } from "./dom.js";
 import { fixed } from "./format.js";
-import { swatch } from "./parts.js";
+import { swatch } from "./swatch.js";
 
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -20, PageUp: 20 };
 
 /**
- * Makes a chart a slider for x with its reading beside the cursor.
+ * Turns a chart into a slider for x with a tooltip beside the cursor.
  *
  * @param {{element: HTMLElement, plot: HTMLElement}} figure
  * @param {object} about
- * @param {string} about.label what the chart shows
+ * @param {string} about.label the accessible name
  * @param {AbortSignal} about.signal
- * @param {() => number} about.at where x stands, as a place of 0 to `about.last`
+ * @param {() => number} about.at index of x, 0 to `about.last`
  * @param {number} about.last
  * @param {(place: number) => void} about.onmove
- * @param {(shown: boolean) => void} about.onshow somebody points at the chart, or does no longer
+ * @param {(shown: boolean) => void} about.onshow the pointer enters or leaves the chart
  */
-export function reading(figure, { label, signal, at, last, onmove, onshow }) {
+export function chartSlider(figure, { label, signal, at, last, onmove, onshow }) {
   const { element, plot } = figure;
   const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
   element.classList.add("read");
@@ -28,7 +28,7 @@ export function reading(figure, { label, signal, at, last, onmove, onshow }) {
   plot.setAttribute("aria-valuemin", "0");
   plot.setAttribute("aria-valuemax", String(last));
 
-  /** The axes' rectangle, within the figure. */
+  /** The plot area within the figure. */
   function area() {
     const box = plot.querySelector(".nsewdrag")?.getBoundingClientRect();
     if (!box?.width) return null;
@@ -65,13 +65,16 @@ export function reading(figure, { label, signal, at, last, onmove, onshow }) {
   return {
     /**
      * @param {number} x
-     * @param {{own: import("./looks.js").Look, name: string, text: string}[]} rows
+     * @param {{own: import("./line_styles.js").Look, name: string, text: string}[]} rows
      * @param {boolean} shown
      */
     tell(x, rows, shown) {
       const text = `x = ${fixed(x, 3)}`;
       plot.setAttribute("aria-valuenow", String(at()));
-      plot.setAttribute("aria-valuetext", [text, ...rows.map(({ name, text: said }) => `${name} ${said}`)].join(", "));
+      plot.setAttribute(
+        "aria-valuetext",
+        [text, ...rows.map(({ name, text: value }) => `${name} ${value}`)].join(", "),
+      );
       const where = area();
       const axis = plot.layout?.xaxis.range;
       tip.hidden = !shown || !rows.length || !where || x < axis[0] || x > axis[1];
@@ -79,7 +82,7 @@ export function reading(figure, { label, signal, at, last, onmove, onshow }) {
       fill(
         tip,
         h("strong", {}, text),
-        rows.map(({ own, name, text: said }) => h("div", {}, swatch(own), h("span", {}, name), h("span", {}, said))),
+        rows.map(({ own, name, text: value }) => h("div", {}, swatch(own), h("span", {}, name), h("span", {}, value))),
       );
       const share = (x - axis[0]) / (axis[1] - axis[0]);
       const left = where.left + share * where.width;
@@ -88,23 +91,4 @@ export function reading(figure, { label, signal, at, last, onmove, onshow }) {
       tip.style.setProperty("top", `${where.top}px`);
     },
   };
-}
-
-/**
- * A curve with both limits of each jump in place of whatever is there, and nothing between them.
- *
- * @param {number[]} x ascending
- * @param {(number|null)[]} y
- * @param {{x: number, below: number, above: number}[]} jumps
- */
-export function broken(x, y, jumps) {
-  const points = x.map((at, index) => [at, y[index]]);
-  const limits = jumps.flatMap((jump) => [
-    [jump.x, jump.below],
-    [jump.x, null],
-    [jump.x, jump.above],
-  ]);
-  const known = new Set(jumps.map((jump) => jump.x));
-  const all = [...points.filter(([at]) => !known.has(at)), ...limits].sort(([a], [b]) => a - b); // stable
-  return { x: all.map(([at]) => at), y: all.map(([, value]) => value) };
 }

@@ -1,7 +1,7 @@
-// A square to draw a digit on: with a mouse, a finger or a pen, or with the keyboard.
+// A canvas to draw a digit with a mouse, a finger, a pen or the keyboard.
 
-import { SIDE } from "./digit.js";
 import { h } from "./dom.js";
+import { SIDE } from "./mnist_digit.js";
 
 const PIXELS = 280;
 const CELL = PIXELS / SIDE;
@@ -11,11 +11,11 @@ const START = { x: 14, y: 8 };
 
 /**
  * @param {object} about
- * @param {string} about.describedby the id of the element that says how to draw
- * @param {() => void} about.onchange a stroke is done, or all of them are gone
+ * @param {string} about.describedby the id of the instructions
+ * @param {() => void} about.onchange the drawing changed
  * @param {() => void} about.onenter
  */
-export function pad({ describedby, onchange, onenter }) {
+export function createPad({ describedby, onchange, onenter }) {
   const canvas = h("canvas", {
     "aria-label": "Digit",
     width: PIXELS,
@@ -26,7 +26,7 @@ export function pad({ describedby, onchange, onenter }) {
   });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const cursor = { ...START, down: false, shown: false };
-  let ink = null; // the drawing without the cursor
+  let ink = null; // the drawing without the keyboard cursor
 
   function stroke(points) {
     Object.assign(pen, { strokeStyle: "#fff", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
@@ -37,7 +37,7 @@ export function pad({ describedby, onchange, onenter }) {
     ink = pen.getImageData(0, 0, PIXELS, PIXELS);
   }
 
-  function wipe() {
+  function clearPixels() {
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, PIXELS, PIXELS);
     ink = pen.getImageData(0, 0, PIXELS, PIXELS);
@@ -56,7 +56,7 @@ export function pad({ describedby, onchange, onenter }) {
     pen.putImageData(ink, 0, 0);
   }
 
-  byHand(canvas, { begin: hideCursor, stroke, onchange });
+  listenToPointer(canvas, { begin: hideCursor, stroke, onchange });
 
   canvas.addEventListener("keydown", (event) => {
     if (event.key === "Enter") return onenter();
@@ -85,25 +85,25 @@ export function pad({ describedby, onchange, onenter }) {
     cursor.y = Math.min(SIDE - 1, Math.max(0, cursor.y + down));
   }
 
-  wipe();
+  clearPixels();
   return {
     element: h("div", { class: "pad" }, canvas),
     ink: () => ink,
     clear() {
-      wipe();
+      clearPixels();
       onchange();
     },
     /** @param {[number, number][][]} strokes from 0 to 1 */
     show(strokes) {
       hideCursor();
-      wipe();
+      clearPixels();
       for (const points of strokes) stroke(points.map(([x, y]) => [x * PIXELS, y * PIXELS]));
       onchange();
     },
   };
 }
 
-function byHand(canvas, { begin, stroke, onchange }) {
+function listenToPointer(canvas, { begin, stroke, onchange }) {
   let last = null;
   const at = (event) => {
     const box = canvas.getBoundingClientRect();

@@ -1,38 +1,38 @@
-// Following jobs and sweeps live: over the one connection of all tabs, and only while this one is looked at.
+// Follows jobs and sweeps live over one connection for all tabs, only while this tab is visible.
 
 import { ApiError, key, renewKey } from "./api.js";
-import { switchboard } from "./hub.js";
+import { createConnections } from "./shared_connection.js";
 
-const HERE_MS = 20_000; // the worker gives up tabs that say nothing for longer
-const DEAF_MS = 30_000; // a worker that does not answer within this is no longer there; a busy machine takes seconds
-const WORKER = "activation-lab streams 1"; // another number when the messages change: old tabs keep theirs
+const KEEPALIVE_MS = 20_000; // the worker drops tabs that are silent for longer
+const WORKER_TIMEOUT_MS = 30_000; // without an answer the worker is gone; a busy machine takes seconds
+const WORKER = "activation-lab streams 2"; // increase when the messages change: old tabs keep their worker
 
 /**
  * @typedef {object} Follower
  * @property {string} path `jobs/ID` or `sweeps/ID`
- * @property {string} position of the last event it has had
+ * @property {string} position of the last event received
  * @property {(event: {kind: string, data: any}) => void} onEvent
  * @property {(state: "live"|"reconnecting"|"ended") => void} onState
  * @property {(problem?: object) => void} done
  */
 
-/** By an id that is new each time the page is looked at again. @type {Map<string, Follower>} */
+/** Followers by id; ids are renewed when the page becomes visible again. @type {Map<string, Follower>} */
 let followers = new Map();
 let line = null;
 let count = 0;
-let deaf;
+let workerTimer;
 let sentKey = null;
 
 /**
- * Follows a stream to its end, and comes back by itself after the last event it has had: when the service was away, and
- * when nobody looked at the page. Event `reset` says that whatever came before no longer holds.
+ * Follows a stream to its end. After an outage, or when the page becomes visible again, it resumes after the last event
+ * received. Event `reset` means that everything before it is void.
  *
  * @param {string} path `v1/jobs/ID/stream` or `v1/sweeps/ID/stream`
  * @param {object} how
  * @param {AbortSignal} how.signal
  * @param {Follower["onEvent"]} how.onEvent
  * @param {Follower["onState"]} how.onState
- * @returns {Promise<void>} rejects with an ApiError where the service refuses, and never where it is merely away
+ * @returns {Promise<void>} rejects with an ApiError if the service refuses, never because of an outage
  */
 export function follow(path, { signal, onEvent, onState }) {
   return new Promise((resolve, reject) => {
@@ -54,20 +54,22 @@ export function follow(path, { signal, onEvent, onState }) {
 
 const nextId = () => String((count += 1));
 
-/** Says what this tab follows now: nothing while it is hidden. */
+/** Sends the current subscriptions: none while the tab is hidden. */
 function sync() {
   if (!line && (document.hidden || !followers.size)) return;
-  line ??= shared() ?? direct();
-  const wanted = document.hidden ? [] : [...followers].map(([id, { path, position }]) => ({ id, path, position }));
+  line ??= connectWorker() ?? connectDirectly();
+  const subscriptions = document.hidden
+    ? []
+    : [...followers].map(([id, { path, position }]) => ({ id, path, position }));
   sentKey = key.get();
-  line.sync({ key: sentKey, wanted });
+  line.sync({ key: sentKey, subscriptions });
 }
 
-function heardOf({ heard, unauthorized, id, event, position, state, problem }) {
-  if (heard) listen();
-  if (unauthorized) return ask();
+function receive({ acknowledged, unauthorized, id, event, position, state, problem }) {
+  if (acknowledged) stopWaiting();
+  if (unauthorized) return requestKey();
   const follower = followers.get(id);
-  if (!follower) return; // of what was given up meanwhile
+  if (!follower) return; // unsubscribed meanwhile
   if (event) {
     follower.position = position;
     follower.onEvent(event);
@@ -76,20 +78,20 @@ function heardOf({ heard, unauthorized, id, event, position, state, problem }) {
   if (problem || state === "ended") follower.done(problem);
 }
 
-/** Ends the wait for a worker's answer. */
-function listen() {
-  clearTimeout(deaf);
-  deaf = undefined;
+/** Cancels the timeout for the worker's answer. */
+function stopWaiting() {
+  clearTimeout(workerTimer);
+  workerTimer = undefined;
 }
 
-/** What is on its way to this tab is let go: it will come again, after the positions that are known here. */
+/** Discards messages in flight: they are sent again after the positions known here. */
 function restart() {
   followers = new Map([...followers.values()].map((follower) => [nextId(), follower]));
 }
 
 let asking = false;
 
-async function ask() {
+async function requestKey() {
   if (asking) return;
   asking = true;
   await renewKey(sentKey);
@@ -99,18 +101,18 @@ async function ask() {
 }
 
 /** @returns null where the browser has no shared workers */
-function shared() {
+function connectWorker() {
   try {
     const url = new URL("./stream_worker.js", import.meta.url);
     const worker = new SharedWorker(url, { type: "module", name: WORKER });
     const { port } = worker;
-    port.addEventListener("message", ({ data }) => heardOf(data));
+    port.addEventListener("message", ({ data }) => receive(data));
     port.start();
-    worker.addEventListener("error", goDirect);
+    worker.addEventListener("error", switchToDirect);
     return {
-      close: () => port.postMessage({ key: null, wanted: [] }),
+      close: () => port.postMessage({ key: null, subscriptions: [] }),
       sync(message) {
-        if (message.wanted.length) deaf ??= setTimeout(goDirect, DEAF_MS);
+        if (message.subscriptions.length) workerTimer ??= setTimeout(switchToDirect, WORKER_TIMEOUT_MS);
         port.postMessage(message);
       },
     };
@@ -119,27 +121,27 @@ function shared() {
   }
 }
 
-function direct() {
-  const board = switchboard();
-  const client = { post: heardOf };
+function connectDirectly() {
+  const board = createConnections();
+  const client = { post: receive };
   return { isDirect: true, sync: (message) => board.sync(client, message) };
 }
 
-/** A worker that did not start, or is gone, is not waited for. */
-function goDirect() {
+/** Replaces a worker that did not start or is gone by a connection of this tab. */
+function switchToDirect() {
   if (line.isDirect) return;
   line.close();
-  line = direct();
+  line = connectDirectly();
   restart();
   sync();
 }
 
 document.addEventListener("visibilitychange", () => {
-  listen();
+  stopWaiting();
   restart();
   sync();
 });
-addEventListener("pagehide", () => line?.sync({ key: key.get(), wanted: [] }));
+addEventListener("pagehide", () => line?.sync({ key: key.get(), subscriptions: [] }));
 addEventListener("pageshow", ({ persisted }) => {
   if (!persisted) return;
   restart();
@@ -147,4 +149,4 @@ addEventListener("pageshow", ({ persisted }) => {
 });
 setInterval(() => {
   if (followers.size && !document.hidden) sync();
-}, HERE_MS);
+}, KEEPALIVE_MS);

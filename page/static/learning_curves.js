@@ -1,19 +1,20 @@
-// Training and validation of one job, epoch by epoch.
+// Training and validation curves of one job by epoch.
 
-import { chart, counted, FIRST, line, MOST_MARKERS, NONE, note } from "./charts.js";
+import { integerAxis } from "./axes.js";
+import { buildLine, chart, MAX_MARKERS, NO_EPOCH, NO_EPOCH_YET, noteAnnotation } from "./charts.js";
 import { METRICS, scale } from "./metrics.js";
 
 /**
  * @param {{train: string, validation: string, title: string, signal: AbortSignal}} about
- * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./looks.js").Look, epochs: number,
+ * @returns {{element: HTMLElement, draw: (rows: object[], look: import("./line_styles.js").Look, epochs: number,
  *   ended: boolean) => Promise<void>}}
  */
-export function curves({ train, validation, title, signal }) {
+export function createCurves({ train, validation, title, signal }) {
   const { axis, read, hover } = scale(validation);
-  const said = (value) => read(value ?? Number.NaN);
-  const told = (row) =>
+  const readValue = (value) => read(value ?? Number.NaN);
+  const describeRow = (row) =>
     row
-      ? `After epoch ${row.epoch}: training ${said(row[train])}, validation ${said(row[validation])}.`
+      ? `After epoch ${row.epoch}: training ${readValue(row[train])}, validation ${readValue(row[validation])}.`
       : "No epoch is recorded.";
   const figure = chart({ name: validation, title, signal, size: "tall" });
   return {
@@ -21,8 +22,8 @@ export function curves({ train, validation, title, signal }) {
     draw: (rows, look, epochs, ended) =>
       figure.draw((colors) => {
         const x = rows.map((row) => row.epoch);
-        const drawn = (metric, more) =>
-          line(colors, look, {
+        const buildCurve = (metric, more) =>
+          buildLine(colors, look, {
             x,
             y: rows.map((row) => row[metric]),
             name: METRICS[metric],
@@ -31,28 +32,28 @@ export function curves({ train, validation, title, signal }) {
           });
         return {
           data: [
-            drawn(train, {
+            buildCurve(train, {
               line: { color: colors.looks[look.color], dash: look.dotted, width: 1.75 },
               marker: {
                 color: colors.looks[look.color],
                 symbol: `${look.symbol}-open`,
                 size: 6,
-                maxdisplayed: MOST_MARKERS,
+                maxdisplayed: MAX_MARKERS,
               },
             }),
-            drawn(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
+            buildCurve(validation, { line: { color: colors.looks[look.color], dash: "solid", width: 2.5 } }),
           ],
           layout: {
-            xaxis: { ...counted("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] },
+            xaxis: { ...integerAxis("epoch", epochs), range: [0.7, Math.max(2, epochs) + 0.3] },
             yaxis: axis(rows.flatMap((row) => [row[train], row[validation]])),
             uirevision: epochs,
-            annotations: rows.length ? [] : [note(colors, ended ? NONE : FIRST)],
+            annotations: rows.length ? [] : [noteAnnotation(colors, ended ? NO_EPOCH : NO_EPOCH_YET)],
           },
           legend: [
             { label: "training", own: { ...look, dash: look.dotted } },
             { label: "validation", own: { ...look, dash: "solid" } },
           ],
-          caption: told(rows.at(-1)),
+          caption: describeRow(rows.at(-1)),
         };
       }),
   };

@@ -1,0 +1,77 @@
+// Names of jobs and sweeps, and how jobs differ.
+
+import { describeSetting, hasLabel, labelOf } from "./field_labels.js";
+import { pluralize } from "./format.js";
+
+const PARAMETER_PREFIX = "parameters.";
+
+/** @returns {string|null} */
+export const nameOf = (metadata) => metadata?.name?.trim() || null;
+export const shortenName = (name) => (name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name);
+export const noteOf = (metadata) => metadata?.note?.trim() || null;
+
+/** Describes a sweep: "6 activations, 3 seeds, learning rate". */
+export function describeSweep({ activations, seeds, grid }) {
+  const what = activations.length <= 2 ? activations.join(" and ") : pluralize(activations.length, "activation");
+  return [what, pluralize(seeds.length, "seed"), ...Object.keys(grid).map((path) => labelOf(path).toLowerCase())].join(
+    ", ",
+  );
+}
+
+/** Replaces the paths in a label of the API by labels: "relu, batch_size 64" becomes "relu, batch size 64". */
+export const translateLabel = (label) =>
+  label
+    .split(", ")
+    .map((part, index) => {
+      const [path, ...value] = part.split(" ");
+      if (index === 0 || !hasLabel(path)) return part;
+      return describeSetting(path, parseJson(value.join(" ")));
+    })
+    .join(", ");
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Nested objects as dotted names. @returns {[string, unknown][]} */
+export const flatten = (value, path = "") =>
+  value !== null && typeof value === "object" && !Array.isArray(value)
+    ? Object.entries(value).flatMap(([key, inner]) => flatten(inner, path ? `${path}.${key}` : key))
+    : [[path, value]];
+
+/**
+ * For each job the settings in which it differs from most others; a parameter is compared within its activation.
+ *
+ * @param {object[]} specs
+ * @param {string[]} apart settings to leave out
+ * @returns {string[][]} a list per job, such as ["batch size 64"]
+ */
+export function findDifferences(specs, apart) {
+  const rows = specs.map(({ activation, metadata, ...settings }) => ({
+    activation,
+    fields: new Map(flatten(settings)),
+  }));
+  const paths = new Set(rows.flatMap(({ fields }) => [...fields.keys()].filter((path) => !apart.includes(path))));
+  const isEqual = (one, other, path) => JSON.stringify(one.fields.get(path)) === JSON.stringify(other.fields.get(path));
+  const isUnusual = (path, row) => {
+    const inActivation = path.startsWith(PARAMETER_PREFIX);
+    const others = inActivation ? rows.filter(({ activation }) => activation === row.activation) : rows;
+    return 2 * others.filter((other) => isEqual(row, other, path)).length <= others.length && others.length > 1;
+  };
+  return rows.map((row) =>
+    [...paths]
+      .filter((path) => row.fields.has(path) && isUnusual(path, row))
+      .map((path) => describeSetting(path, row.fields.get(path))),
+  );
+}
+
+export const describeConfiguration = (one) => [one.activation, describePoint(one)].filter(Boolean).join(", ");
+
+export const describePoint = ({ values }) =>
+  Object.entries(values)
+    .map(([path, value]) => describeSetting(path, value))
+    .join(", ");

@@ -1,0 +1,135 @@
+// The parts that the forms for a job and for a sweep share.
+
+import { h } from "./dom.js";
+import { describeField } from "./field_labels.js";
+import { createControl, toggleConditional } from "./form_controls.js";
+import { readFields } from "./schema.js";
+
+const FIRST = ["epochs", "train_samples", "batch_size", "optimizer.name", "optimizer.learning_rate", "seed"];
+
+const ANNOTATIONS = ["metadata.name", "metadata.note"];
+
+const PRESETS = [
+  { title: "Quick look", hint: "3 epochs on 6,000 images", values: { epochs: 3, train_samples: 6000, protocol: "" } },
+  { title: "Everything", hint: "10 epochs on all images", values: { epochs: 10, train_samples: "", protocol: "" } },
+  {
+    title: "As published",
+    hint: "100 epochs, validated on the test set",
+    values: { protocol: "article", epochs: 100, train_samples: "" },
+  },
+];
+
+const GROUPS = [
+  ["Optimizer", /^optimizer/],
+  ["Gradient clipping", /^clip/],
+  ["Regularization", /^(dropout|initializer)/],
+  ["Loss and validation", /^(loss|validation|protocol)/],
+  ["Execution", /./],
+];
+
+/** Fields of a job that apply only under a condition, such as those that the published protocol fixes. */
+const ONLY = {
+  "optimizer.momentum": { path: "optimizer.name", value: ["sgd", "rmsprop"] },
+  "validation.kind": { path: "protocol", value: null },
+};
+
+export const readJobFields = (definitions, without) =>
+  readFields(definitions.JobSpec, definitions)
+    .filter(({ path }) => !without.includes(path))
+    .map((field) => (ONLY[field.path] ? { ...field, only: ONLY[field.path] } : field));
+
+/** Controls for the name and the note, which are part of the metadata. */
+export const createAnnotations = (prefix = "") =>
+  ANNOTATIONS.map((path) => {
+    const { label, hint } = describeField(path);
+    return createControl({ path, label, hint, type: "text", default: null, longest: 500 }, `${prefix}${path}`);
+  });
+
+/** The published protocol has another default of epochs, so the form's number is sent explicitly. */
+export function includeEpochs(made, controls, grid = {}) {
+  const published = made.protocol === "article" || "protocol" in grid;
+  if (!published || "epochs" in made || "epochs" in grid) return made;
+  return { ...made, epochs: controls.find(({ field }) => field.path === "epochs").value() };
+}
+
+/** Assembles the form: frequent fields first, the others folded. */
+export function assembleForm({ before, controls, words, after, action }) {
+  const alert = h("p", { role: "alert", class: "refusal" });
+  const button = h("button", { class: "primary" }, action);
+  const reset = h("button", { type: "button", class: "quiet" }, "Reset the form");
+  const outlook = h("p", { class: "outlook", role: "status" });
+  const first = FIRST.map((path) => controls.find(({ field }) => field.path === path)).filter(Boolean);
+  let left = controls.filter((one) => !first.includes(one));
+  const groups = GROUPS.map(([legend, pattern]) => {
+    const mine = left.filter(({ field }) => pattern.test(field.path));
+    left = left.filter((one) => !mine.includes(one));
+    return h(
+      "fieldset",
+      { class: "boxed" },
+      h("legend", {}, legend),
+      h(
+        "div",
+        { class: "fields" },
+        mine.map(({ element }) => element),
+      ),
+    );
+  });
+  const form = h(
+    "form",
+    { class: "panel stack", novalidate: true },
+    h(
+      "div",
+      { class: "chips", role: "group", "aria-label": "How much" },
+      PRESETS.map(({ title, hint, values }) =>
+        h(
+          "button",
+          { type: "button", class: "small", onclick: () => applyPreset(controls, values) },
+          h("strong", {}, title),
+          ` ${hint}`,
+        ),
+      ),
+    ),
+    h(
+      "div",
+      { class: "fields" },
+      before.map(({ element }) => element),
+      first.map(({ element }) => element),
+    ),
+    after,
+    h(
+      "div",
+      { class: "fields" },
+      words.map(({ element }) => element),
+    ),
+    h("details", {}, h("summary", {}, "All settings"), h("div", { class: "stack" }, groups)),
+    outlook,
+    alert,
+    h("div", { class: "row" }, button, reset),
+  );
+  toggleConditional(controls, form);
+  linkEpochsToProtocol(controls);
+  return { form, button, reset, alert, outlook };
+}
+
+function applyPreset(controls, values) {
+  for (const [path, value] of Object.entries(values)) {
+    const { input } = controls.find(({ field }) => field.path === path);
+    input.value = value;
+    for (const kind of ["input", "change"]) input.dispatchEvent(new Event(kind, { bubbles: true }));
+  }
+}
+
+/** Choosing the published protocol sets its number of epochs, unless the visitor entered another. */
+function linkEpochsToProtocol(controls) {
+  const of = (path) => controls.find(({ field }) => field.path === path);
+  const protocol = of("protocol"),
+    epochs = of("epochs");
+  const published = String(PRESETS.find(({ values }) => values.protocol).values.epochs);
+  protocol?.input.addEventListener("change", () => {
+    const [from, to] =
+      protocol.value() === "article"
+        ? [String(epochs.field.default), published]
+        : [published, String(epochs.field.default)];
+    if (epochs.input.value === from) epochs.input.value = to;
+  });
+}

@@ -1,0 +1,118 @@
+// The form for a sweep.
+
+import { createId, h } from "./dom.js";
+import { applyDraft, readChanges } from "./drafts.js";
+import { describeField, labelOf } from "./field_labels.js";
+import { buildBody, createControl } from "./form_controls.js";
+import { count } from "./format.js";
+import { gridEditor } from "./grid_editor.js";
+import { parseSeeds } from "./seeds.js";
+import { assembleForm, createAnnotations, includeEpochs, readJobFields } from "./spec_form.js";
+
+const MAX_JOBS = 512;
+
+export function sweepForm(all, definitions, draft) {
+  const { SweepSpec } = definitions;
+  const found = readJobFields(definitions, ["activation", "parameters", "seed"]);
+  const rest = found.map((field) => createControl(field, `base.${field.path}`));
+  const words = createAnnotations("base.");
+  const activations = activationCheckboxes(all, SweepSpec.properties.activations.default, draft.activations);
+  const seeds = createControl({
+    path: "seeds",
+    label: labelOf("seeds"),
+    hint: describeField("seeds").hint,
+    type: "text",
+    default: "0",
+  });
+  seeds.validate = () => parseSeeds(seeds.input.value).wrong;
+  applyDraft([...rest, ...words, seeds], draft);
+  const grid = gridEditor(found, draft.grid);
+  const request = () => {
+    const values = grid.value();
+    return {
+      base: includeEpochs(buildBody([...rest, ...words]), rest, values),
+      activations: activations.value(),
+      seeds: parseSeeds(seeds.input.value).seeds,
+      grid: values,
+    };
+  };
+  const made = assembleForm({
+    before: [],
+    controls: rest,
+    words,
+    after: [grid.element],
+    action: "Train the sweep",
+  });
+  made.form.prepend(activations.element, h("div", { class: "fields" }, seeds.element));
+  return {
+    ...made,
+    kind: "sweep",
+    request,
+    specs: () => listSpecs(request()),
+    draft: () => ({
+      fields: readChanges([...rest, ...words, seeds]),
+      activations: activations.draft(),
+      grid: grid.draft(),
+    }),
+    to: "v1/sweeps",
+    target: "sweeps",
+    places: () => [activations, seeds, ...rest, ...words, ...grid.rows()],
+  };
+}
+
+/** The jobs of a sweep, as far as needed for the estimate; or a message if the request is invalid. */
+function listSpecs({ base, activations, seeds, grid }) {
+  const axes = [activations.length, seeds.length, ...Object.values(grid).map((values) => values.length)];
+  const jobs = axes.reduce((product, size) => product * size, 1);
+  if (jobs === 0) return "Choose at least one activation, one seed and one value for each setting that varies.";
+  if (jobs > MAX_JOBS) return `This makes ${count(jobs)} jobs; a sweep has at most ${MAX_JOBS}.`;
+  let specs = activations.flatMap((activation) => seeds.map((seed) => ({ ...base, activation, seed })));
+  for (const [path, values] of Object.entries(grid))
+    specs = specs.flatMap((spec) => values.map((value) => setPath(spec, path.split("."), value)));
+  return specs;
+}
+
+const setPath = (spec, [name, ...rest], value) => ({
+  ...spec,
+  [name]: rest.length ? setPath(spec?.[name] ?? {}, rest, value) : value,
+});
+
+function activationCheckboxes(all, article, drafted) {
+  const id = createId("activations");
+  const refusal = h("p", { class: "refusal", id: `${id}-refusal` });
+  const chosen = drafted ?? article;
+  const boxes = all.map(({ name, title }) =>
+    h("input", {
+      type: "checkbox",
+      name: "activations",
+      value: name,
+      id: `${id}-${name}`,
+      checked: chosen.includes(name),
+      title,
+    }),
+  );
+  const input = h(
+    "fieldset",
+    { "aria-describedby": `${id}-refusal`, tabindex: "-1" },
+    h("legend", {}, labelOf("activations")),
+    h(
+      "div",
+      { class: "row" },
+      boxes.map((box) => h("label", { class: "row", for: box.id }, box, box.value)),
+    ),
+    refusal,
+    h("small", { class: "hint" }, describeField("activations").hint),
+  );
+  const value = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  return {
+    name: "activations",
+    field: { path: "activations" },
+    input,
+    element: input,
+    refusal,
+    value,
+    validate: () => (value().length ? null : "Choose at least one."),
+    /** Null if the default activations are selected. */
+    draft: () => (String(value()) === String(article) ? null : value()),
+  };
+}

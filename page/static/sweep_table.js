@@ -1,0 +1,56 @@
+// The table of a sweep's configurations.
+
+import { describeFailures } from "./components.js";
+import { h } from "./dom.js";
+import { formatValue } from "./field_labels.js";
+import { fixed, number, percent } from "./format.js";
+import { activationName } from "./swatch.js";
+import { cells } from "./table.js";
+
+export const FIGURES = ["Final val. loss", "Final val. accuracy", "Test accuracy", "Seconds an epoch", "Times relu"];
+
+const readFinal = (name) => (configuration) => configuration.final[name]?.mean ?? null;
+export const SORTED = [
+  ["In the sweep’s order", null],
+  ["Final validation accuracy", readFinal("val_accuracy"), -1],
+  ["Final validation loss", readFinal("val_loss"), 1],
+  ["Test accuracy", ({ test }) => test.accuracy?.mean ?? null, -1],
+  ["Seconds an epoch", ({ epoch_seconds: seconds }) => seconds?.mean ?? null, 1],
+];
+export const GRID_SORTED = [["Activation", ({ activation }) => activation, 1]];
+
+export function configurationRow(configuration, { grid, own, link }) {
+  const { activation, values, jobs, final, test, epoch_seconds: seconds, ratio_to_relu: ratio } = configuration;
+  const estimate = (found, read, spread) => cells.figure(read(found?.mean), describeInterval(found, spread));
+  return h(
+    "tr",
+    {},
+    cells.name(activationName(own, activation)),
+    grid.map((path) => cells.number(formatValue(path, values[path]))),
+    cells.any(
+      h("a", { href: link, data: { place: link } }, `${jobs.succeeded} of ${jobs.total}`),
+      describeFailures(jobs) && h("small", {}, describeFailures(jobs)),
+    ),
+    estimate(
+      final.val_loss,
+      (value) => number(value, 3),
+      (half) => number(half, 2),
+    ),
+    estimate(final.val_accuracy, percent, percent),
+    estimate(test.accuracy, percent, percent),
+    estimate(
+      seconds,
+      (value) => fixed(value, 2),
+      (half) => number(half, 2),
+    ),
+    cells.figure(fixed(ratio, 2)),
+  );
+}
+
+/** Student's interval is symmetrical, so half of its width is enough. */
+function describeInterval(estimate, read) {
+  if (!estimate?.interval) return null;
+  const [low, high] = estimate.interval;
+  const title = `95 % confidence interval of the mean over ${estimate.n} seeds: ${low} to ${high}`;
+  return h("small", { title }, `± ${read((high - low) / 2)}`);
+}
