@@ -1,10 +1,10 @@
 // A card about one activation: its formulas, properties, advantages, drawbacks and files.
 
-import { formula } from "./components.js";
-import { parameterControls } from "./controls.js";
-import { fill, h } from "./dom.js";
+import { createParameterControls } from "./controls.js";
+import { create, html } from "./dom.js";
 import { fileLink, files } from "./file_links.js";
 import { number } from "./format.js";
+import { parseMath } from "./mathml.js";
 import { swatch } from "./swatch.js";
 
 const FORMATS = ["csv", "svg", "png"];
@@ -16,31 +16,31 @@ const FORMATS = ["csv", "svg", "png"];
  * @param {object} about.values of its parameters, modified
  * @param {(format: string) => string} about.file path of its curves as a file
  * @param {() => void} about.onchange a parameter changed
+ * @returns {() => unknown} the card's template
  */
-export function activationCard(activation, { own, values, file, onchange }) {
+export function createCard(activation, { own, values, file, onchange }) {
   const { name, title, reference, advantages, drawbacks } = activation;
-  const links = h("span", { class: "row" });
-  const link = (format) => fileLink(file(format), format.toUpperCase(), { name: `${name}.${format}` });
-  const renderLinks = () => fill(links, FORMATS.map(link));
-  const controls = parameterControls(activation, values, () => {
-    renderLinks();
-    onchange();
-  });
-  const mark = (kind) => (text) => h("li", { class: kind }, text);
-  renderLinks();
-  return h(
-    "article",
-    { class: "panel card", "aria-label": title },
-    h("header", {}, swatch(own), h("h2", {}, title)),
-    controls,
+  const controls = createParameterControls(activation, values, onchange);
+  const formulas = [
     formula(`${name}: formula`, activation.formula_mathml),
     formula(`${name}: derivative`, activation.derivative_mathml),
-    h("ul", { class: "facts" }, listFacts(activation).map(mark("badge plain"))),
-    h("ul", { class: "marks" }, advantages.map(mark("plus")), drawbacks.map(mark("minus"))),
-    h("p", {}, h("small", {}, h("a", { href: reference.url, rel: "noreferrer" }, reference.title), cite(reference))),
-    files("The curves", links),
-  );
+  ];
+  const items = (kind, texts) => texts.map((text) => html`<li class=${kind}>${text}</li>`);
+  const link = (format) => fileLink(file(format), format.toUpperCase(), { name: `${name}.${format}` });
+  return () => html`
+    <article class="panel card" aria-label=${title}>
+      <header>${swatch(own)}<h2>${title}</h2></header>
+      ${controls}
+      ${formulas}
+      <ul class="facts">${items("badge plain", listFacts(activation))}</ul>
+      <ul class="marks">${items("plus", advantages)}${items("minus", drawbacks)}</ul>
+      <p><small><a href=${reference.url} rel="noreferrer">${reference.title}</a>${cite(reference)}</small></p>
+      ${files("The curves", html`<span class="row">${FORMATS.map(link)}</span>`)}
+    </article>`;
 }
+
+const formula = (label, mathml) =>
+  create(html`<div class="formula" role="group" aria-label=${label} tabindex="0">${parseMath(mathml)}</div>`);
 
 const cite = ({ authors, year }) => ` · ${authors}, ${year}`;
 

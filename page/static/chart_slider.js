@@ -1,6 +1,6 @@
 // A chart as a slider over x: mouse, touch or keyboard select an x, and a tooltip shows the values there.
 
-import { fill, h } from "./dom.js";
+import { create, html, render } from "./dom.js";
 import { fixed } from "./format.js";
 import { swatch } from "./swatch.js";
 
@@ -20,7 +20,7 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
  */
 export function chartSlider(figure, { label, signal, at, last, onmove, onshow }) {
   const { element, plot } = figure;
-  const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
+  const tip = create(html`<div class="tip" aria-hidden="true" hidden></div>`);
   element.classList.add("read");
   plot.after(tip);
   for (const [name, value] of Object.entries({ role: "slider", tabindex: "0", "aria-label": label }))
@@ -79,11 +79,9 @@ export function chartSlider(figure, { label, signal, at, last, onmove, onshow })
       const axis = plot.layout?.xaxis.range;
       tip.hidden = !shown || !rows.length || !where || x < axis[0] || x > axis[1];
       if (tip.hidden) return;
-      fill(
-        tip,
-        h("strong", {}, text),
-        rows.map(({ own, name, text: value }) => h("div", {}, swatch(own), h("span", {}, name), h("span", {}, value))),
-      );
+      const line = ({ own, name, text: value }) =>
+        html`<div>${swatch(own)}<span>${name}</span><span>${value}</span></div>`;
+      render(html`<strong>${text}</strong>${rows.map(line)}`, tip);
       const share = (x - axis[0]) / (axis[1] - axis[0]);
       const left = where.left + share * where.width;
       tip.classList.toggle("before", share > 0.5);

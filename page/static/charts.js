@@ -1,7 +1,7 @@
 // Charts drawn by Plotly, which is loaded with the first chart, in the colours of page.css.
 
 import { problem } from "./components.js";
-import { fill, h, refill } from "./dom.js";
+import { create, html, render } from "./dom.js";
 import { escapeInvisible, shorten } from "./format.js";
 import { swatch } from "./swatch.js";
 import { changes } from "./theme.js";
@@ -17,7 +17,7 @@ let loading = null;
 
 function loadPlotly() {
   loading ??= new Promise((resolve, reject) => {
-    const script = h("script", {
+    const script = Object.assign(document.createElement("script"), {
       src: SOURCE,
       onload: () => resolve(window.Plotly),
       onerror: () => {
@@ -75,12 +75,9 @@ function collectColors(color) {
  * @param {string} [about.size] "tall" or "short"
  */
 export function chart({ name, title, signal, size = "" }) {
-  const plot = h("div", { class: `plot ${size}`, data: { chart: name } }, h("div", { class: "skeleton" }));
-  const legend = h("ul", { class: "legend", hidden: true });
-  const caption = h("figcaption");
-  const scale = h("div");
-  const heading = h("h2", { class: "title" }, title);
-  const figure = h("figure", { "aria-label": title }, heading, legend, plot, scale, caption);
+  const plot = create(html`<div class="plot ${size}" data-chart=${name}><div class="skeleton"></div></div>`);
+  const figure = create(html`<figure></figure>`);
+  let shown = {}; // the picture that is drawn
   let latest = null;
   let drawing = null; // one at a time: Plotly creates a chart asynchronously
   let drawn = false;
@@ -93,14 +90,26 @@ export function chart({ name, title, signal, size = "" }) {
     const picture = latest(colors);
     if (!drawn) plot.replaceChildren();
     await Plotly.react(plot, picture.data, merge(baseLayout(colors), picture.layout ?? {}), CONFIG);
-    refill(legend, (picture.legend ?? []).map(legendEntry));
-    legend.hidden = !picture.legend?.length;
-    fill(scale, picture.scale && scaleBar(picture.scale));
-    caption.textContent = picture.caption ?? "";
+    shown = picture;
+    renderFigure();
     if (!drawn) {
       drawn = true;
       plot.dispatchEvent(new Event("drawn"));
     }
+  }
+
+  function renderFigure() {
+    const { legend = [], scale, caption = "" } = shown;
+    figure.setAttribute("aria-label", title);
+    render(
+      html`
+        <h2 class="title">${title}</h2>
+        <ul class="legend" ?hidden=${!legend.length}>${legend.map(legendEntry)}</ul>
+        ${plot}
+        ${scale && scaleBar(scale)}
+        <figcaption>${caption}</figcaption>`,
+      figure,
+    );
   }
 
   /** Draws the latest picture; pictures that were replaced before they were drawn are skipped. */
@@ -120,8 +129,9 @@ export function chart({ name, title, signal, size = "" }) {
   }
 
   const showProblem = (error) => {
-    if (!drawn) fill(plot, h("div", { class: "empty" }, problem(error, enqueue)));
+    if (!drawn) plot.replaceChildren(create(html`<div class="empty">${problem(error, enqueue)}</div>`));
   };
+  renderFigure();
   changes.addEventListener("change", enqueue, { signal });
   signal.addEventListener("abort", () => drawn && window.Plotly.purge(plot));
   return {
@@ -130,8 +140,8 @@ export function chart({ name, title, signal, size = "" }) {
     /** Changes what the next picture is about. */
     rename(newName, newTitle) {
       plot.dataset.chart = newName;
-      heading.textContent = newTitle;
-      figure.setAttribute("aria-label", newTitle);
+      title = newTitle;
+      renderFigure();
     },
     /** @param {(colors: ReturnType<typeof readPalette>) => Picture} picture */
     draw(picture) {
@@ -142,17 +152,12 @@ export function chart({ name, title, signal, size = "" }) {
 }
 
 /** The range of colours, from the lowest to the highest value. */
-const scaleBar = ({ low, high, log }) =>
-  h(
-    "p",
-    { class: "heat-scale" },
-    h("span", {}, low),
-    h("i", { "aria-hidden": "true" }),
-    h("span", {}, high),
-    log && h("span", {}, "(logarithmic)"),
-  );
+const scaleBar = ({ low, high, log }) => html`
+  <p class="heat-scale">
+    <span>${low}</span><i aria-hidden="true"></i><span>${high}</span>${log && html`<span>(logarithmic)</span>`}
+  </p>`;
 
-const legendEntry = ({ label, own }) => h("li", { title: label }, own && swatch(own), h("span", {}, label));
+const legendEntry = ({ label, own }) => html`<li title=${label}>${own && swatch(own)}<span>${label}</span></li>`;
 
 export const NO_EPOCH_YET = "The first epoch will appear here.";
 export const NO_EPOCH = "No epoch was recorded.";

@@ -1,24 +1,30 @@
 // Buttons, sliders and selects.
 
-import { createId, h, refill } from "./dom.js";
+import { create, html, repeat } from "./dom.js";
 import { swatch } from "./swatch.js";
 
-export const select = (properties, choices, chosen) => h("select", properties, optionElements(choices, chosen));
+/** @param {{id: string, choices: [string, string][], value: string, onchange: (value: string) => void}} about */
+export const select = ({ id, choices, value, onchange }) => html`
+  <select id=${id} name=${id} .value=${value} @change=${({ currentTarget }) => onchange(currentTarget.value)}>
+    ${repeat(
+      choices,
+      ([key]) => key,
+      ([key, text]) => html`<option value=${key} ?selected=${key === value}>${text}</option>`,
+    )}
+  </select>`;
 
-export const optionElements = (choices, chosen) =>
-  choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
+export const labelField = (id, label, control, hint) => html`
+  <div class="field">
+    <label for=${id}>${label}</label>${control}${hint && html`<small class="hint">${hint}</small>`}
+  </div>`;
 
-export function labelField(text, control, hint) {
-  const id = control.id || createId("field");
-  control.id = id;
-  return h(
-    "div",
-    { class: "field" },
-    h("label", { for: id }, text),
-    control,
-    hint && h("small", { class: "hint" }, hint),
-  );
-}
+/** A select with its label. */
+export const selectField = ({ label, hint, ...about }) => labelField(about.id, label, select(about), hint);
+
+export const toggleButton = ({ pressed, onclick, title }, ...content) => html`
+  <button type="button" class="chip" title=${title} aria-pressed=${String(pressed)} @click=${onclick}>
+    ${content}
+  </button>`;
 
 /**
  * Toggle buttons for activations.
@@ -33,152 +39,93 @@ export function chips({ choices, chosen, look, onchange }) {
   const chip = ({ name, title }) => {
     const onclick = () => {
       if (!chosen.delete(name)) chosen.add(name);
-      made.setAttribute("aria-pressed", String(chosen.has(name)));
       onchange();
     };
-    const made = toggleButton({ pressed: chosen.has(name), place: name, onclick, title }, swatch(look(name)), name);
-    return made;
+    return toggleButton({ pressed: chosen.has(name), onclick, title }, swatch(look(name)), name);
   };
-  return h("div", { class: "chips", role: "group", "aria-label": "Activations" }, choices.map(chip));
-}
-
-/**
- * Sliders and selects for an activation's parameters.
- *
- * @param {{name: string, parameters: object[]}} activation
- * @param {Record<string, number|string>} values of this activation, modified
- * @param {() => void} onchange
- */
-export function parameterControls(activation, values, onchange) {
-  return activation.parameters.map((parameter) => {
-    const label = `${activation.name} ${parameter.name}`;
-    if (parameter.choices.length) return choice(label, parameter, values, onchange);
-    return slider(label, parameter, values, onchange);
-  });
-}
-
-function choice(label, parameter, values, onchange) {
-  const control = select(
-    {
-      onchange: () => {
-        values[parameter.name] = control.value;
-        onchange();
-      },
-    },
-    parameter.choices.map((word) => [word, word]),
-    values[parameter.name] ?? parameter.default,
-  );
-  return labelField(label, control, parameter.description);
-}
-
-/** A slider with a number field; logarithmic if the range covers more than two decades. */
-function slider(label, parameter, values, onchange) {
-  const { minimum: low, maximum: high } = parameter;
-  const log = low > 0 && high / low > 100;
-  const to = (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000;
-  const from = (place) =>
-    Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3));
-  const value = () => Number(values[parameter.name] ?? parameter.default);
-  const range = h("input", {
-    type: "range",
-    min: 0,
-    max: 1000,
-    value: to(value()),
-    "aria-label": `${label}, slider`,
-    oninput: () => put(from(Number(range.value)), range),
-  });
-  const exact = h("input", {
-    type: "number",
-    min: low,
-    max: high,
-    step: "any",
-    value: value(),
-    oninput: () => {
-      if (exact.value !== "" && exact.checkValidity()) put(Number(exact.value), exact);
-    },
-  });
-  function put(given, by) {
-    values[parameter.name] = given;
-    if (by !== range) range.value = to(given);
-    if (by !== exact) exact.value = given;
-    onchange();
-  }
-  const field = labelField(label, exact, parameter.description);
-  field.classList.add("slider");
-  exact.before(range);
-  return field;
-}
-
-/** A slider for an integer, with a number field. */
-export function integerSlider({ label, name, low, high, value, onchange }) {
-  const shown = h("input", {
-    type: "number",
-    min: low,
-    max: high,
-    step: 1,
-    value,
-    name,
-    oninput: () => {
-      if (shown.value === "" || !shown.checkValidity()) return;
-      range.value = shown.value;
-      onchange(Number(shown.value));
-    },
-  });
-  const range = h("input", {
-    type: "range",
-    min: low,
-    max: high,
-    step: 1,
-    value,
-    "aria-label": `${label}, slider`,
-    oninput: () => {
-      shown.value = range.value;
-      onchange(Number(range.value));
-    },
-  });
-  const field = labelField(label, shown);
-  field.classList.add("slider");
-  shown.before(range);
-  return field;
+  return html`<div class="chips" role="group" aria-label="Activations">${choices.map(chip)}</div>`;
 }
 
 /**
  * Toggle buttons that hide activations in a chart, and one for sigmoid, whose plateau compresses the others.
  *
- * @param {{excluded: Set<string>, look: (name: string) => import("./line_styles.js").Look, onchange: () => void}} about
- *   `excluded` is modified
+ * @param {object} about
+ * @param {string[]} about.names
+ * @param {Set<string>} about.excluded modified
+ * @param {(name: string) => import("./line_styles.js").Look} about.look
+ * @param {() => void} about.onchange
  */
-export function exclusionChips({ excluded, look, onchange }) {
-  const element = h("div", { class: "chips", role: "group", "aria-label": "Activations that are shown" });
-  function show(names) {
-    const chip = (name, pressed, ...content) =>
-      toggleButton(
-        {
-          pressed,
-          place: content.at(-1),
-          onclick: () => {
-            if (!excluded.delete(name)) excluded.add(name);
-            show(names);
-            onchange();
-          },
-        },
-        ...content,
-      );
-    refill(
-      element,
-      names.length > 1 && [
-        names.map((name) => chip(name, !excluded.has(name), swatch(look(name)), name)),
-        names.includes("sigmoid") && chip("sigmoid", excluded.has("sigmoid"), "without sigmoid"),
-      ],
-    );
-  }
-  return { element, show };
+export function exclusionChips({ names, excluded, look, onchange }) {
+  const chip = (name, pressed, ...content) => {
+    const onclick = () => {
+      if (!excluded.delete(name)) excluded.add(name);
+      onchange();
+    };
+    return toggleButton({ pressed, onclick }, ...content);
+  };
+  const all = names.map((name) => chip(name, !excluded.has(name), swatch(look(name)), name));
+  const sigmoid = names.includes("sigmoid") && chip("sigmoid", excluded.has("sigmoid"), "without sigmoid");
+  return html`
+    <div class="chips" role="group" aria-label="Activations that are shown">
+      ${names.length > 1 && [all, sigmoid]}
+    </div>`;
 }
 
-/** A toggle button. `place` identifies it, so that it keeps its focus when it is rendered again. */
-export const toggleButton = ({ pressed, place, onclick, title }, ...content) =>
-  h(
-    "button",
-    { type: "button", class: "chip", title, "aria-pressed": String(pressed), data: { place }, onclick },
-    content,
-  );
+/**
+ * Sliders and selects for an activation's parameters, as elements that hold the visitor's input.
+ *
+ * @param {{name: string, parameters: object[]}} activation
+ * @param {Record<string, number|string>} values of this activation, modified
+ * @param {() => void} onchange
+ * @returns {HTMLElement[]}
+ */
+export const createParameterControls = (activation, values, onchange) =>
+  activation.parameters.map((parameter) => {
+    const { name, choices, description: hint, default: otherwise } = parameter;
+    const set = (value) => {
+      values[name] = value;
+      onchange();
+    };
+    const [id, label] = [`${activation.name}-${name}`, `${activation.name} ${name}`];
+    const about = { id, label, hint, value: values[name] ?? otherwise, onchange: set };
+    if (!choices.length) return createSlider({ ...about, ...createScale(parameter) });
+    return create(selectField({ ...about, choices: choices.map((word) => [word, word]) }));
+  });
+
+/** A range of 1000 places over the parameter's values; logarithmic if they cover more than two decades. */
+function createScale({ minimum: low, maximum: high }) {
+  const log = low > 0 && high / low > 100;
+  return {
+    low,
+    high,
+    step: "any",
+    places: [0, 1000],
+    toPlace: (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000,
+    fromPlace: (place) =>
+      Number((log ? low * (high / low) ** (place / 1000) : low + ((high - low) * place) / 1000).toPrecision(3)),
+  };
+}
+
+/** A slider with a number field; without a scale its places are the integers from `low` to `high`. */
+export function createSlider({ id, label, hint, value, onchange, low, high, step = 1, ...scale }) {
+  const { places = [low, high], toPlace = Number, fromPlace = Number } = scale;
+  const slide = () => {
+    exact.value = fromPlace(Number(range.value));
+    onchange(Number(exact.value));
+  };
+  const type = () => {
+    if (exact.value === "" || !exact.checkValidity()) return;
+    range.value = toPlace(Number(exact.value));
+    onchange(Number(exact.value));
+  };
+  const field = create(html`
+    <div class="field slider">
+      <label for=${id}>${label}</label>
+      <input type="range" min=${places[0]} max=${places[1]} .value=${toPlace(value)} aria-label="${label}, slider"
+        @input=${slide} />
+      <input type="number" id=${id} min=${low} max=${high} step=${step} .value=${value} @input=${type} />
+      ${hint && html`<small class="hint">${hint}</small>`}
+    </div>`);
+  const [range, exact] = field.querySelectorAll("input");
+  return field;
+}

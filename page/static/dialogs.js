@@ -1,37 +1,37 @@
 // Modal dialogs.
 
 import { patch } from "./api.js";
-import { createId, fill, h } from "./dom.js";
+import { create, html, render } from "./dom.js";
 import { describeError } from "./error_messages.js";
 import { labelOf } from "./field_labels.js";
 
 const MAX_LENGTH = 500;
 
-/** Asks for confirmation. @returns {Promise<boolean>} */
-export function confirmAction({ title, text, action }) {
+/** Shows a dialog. @returns {Promise<void>} resolves when it is closed */
+function showDialog(dialog) {
+  document.body.append(dialog);
+  dialog.showModal();
   return new Promise((resolve) => {
-    const id = createId("dialog");
-    const dialog = h(
-      "dialog",
-      {
-        "aria-labelledby": id,
-        onclose: () => {
-          dialog.remove();
-          resolve(dialog.returnValue === "yes");
-        },
-      },
-      h("h2", { id }, title),
-      h("p", {}, text),
-      h(
-        "div",
-        { class: "actions" },
-        h("button", { type: "button", onclick: () => dialog.close("no") }, "Keep"),
-        h("button", { type: "button", class: "danger", onclick: () => dialog.close("yes") }, action),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve();
+    });
   });
+}
+
+/** Asks for confirmation. @returns {Promise<boolean>} */
+export async function confirmAction({ title, text, action }) {
+  const dialog = create(html`
+    <dialog aria-labelledby="dialog-title">
+      <h2 id="dialog-title">${title}</h2>
+      <p>${text}</p>
+      <div class="actions">
+        <button type="button" @click=${() => dialog.close("no")}>Keep</button>
+        <button type="button" class="danger" @click=${() => dialog.close("yes")}>${action}</button>
+      </div>
+    </dialog>`);
+  await showDialog(dialog);
+  return dialog.returnValue === "yes";
 }
 
 /**
@@ -40,50 +40,44 @@ export function confirmAction({ title, text, action }) {
  * @param {{path: string, metadata: Record<string, string>}} job `path` is the API's
  * @returns {Promise<object|null>} the changed job, or null
  */
-export function rename({ path, metadata }) {
-  return new Promise((resolve) => {
-    const id = createId("rename");
-    const wrong = h("p", { class: "refusal", role: "alert" });
-    const field = (name, control) =>
-      h("div", { class: "field" }, h("label", { for: control.id }, labelOf(`metadata.${name}`)), control);
-    const text = { maxlength: MAX_LENGTH, autocomplete: "off" };
-    const name = h("input", { ...text, type: "text", id: `${id}-name`, value: metadata.name ?? "" });
-    const note = h("textarea", { ...text, id: `${id}-note`, rows: 3 }, metadata.note ?? "");
-    const save = h("button", { class: "primary" }, "Save");
-    let changed = null;
-    const onsubmit = async (event) => {
-      event.preventDefault();
-      save.disabled = true;
-      const value = (control) => control.value.trim() || null;
-      try {
-        changed = await patch(path, { metadata: { name: value(name), note: value(note) } });
-        dialog.close();
-      } catch (error) {
-        fill(wrong, describeError(error));
-        save.disabled = false;
-      }
-    };
-    const dialog = h(
-      "dialog",
-      {
-        class: "wide",
-        "aria-labelledby": id,
-        onclose: () => {
-          dialog.remove();
-          resolve(changed);
-        },
-      },
-      h("h2", { id }, "Name and note"),
-      h(
-        "form",
-        { class: "stack", onsubmit },
-        field("name", name),
-        field("note", note),
-        wrong,
-        h("div", { class: "actions" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), save),
-      ),
+export async function rename({ path, metadata }) {
+  let changed = null;
+  const dialog = create(html`<dialog class="wide" aria-labelledby="dialog-title"></dialog>`);
+  const value = (name) => dialog.querySelector(`[name=${name}]`).value.trim() || null;
+  const save = async (event) => {
+    event.preventDefault();
+    show({ saving: true });
+    try {
+      changed = await patch(path, { metadata: { name: value("name"), note: value("note") } });
+      dialog.close();
+    } catch (error) {
+      show({ error });
+    }
+  };
+  const show = ({ saving = false, error = null }) =>
+    render(
+      html`
+        <h2 id="dialog-title">Name and note</h2>
+        <form class="stack" @submit=${save}>
+          <div class="field">
+            <label for="job-name">${labelOf("metadata.name")}</label>
+            <input id="job-name" name="name" type="text" maxlength=${MAX_LENGTH} autocomplete="off"
+              .value=${metadata.name ?? ""} />
+          </div>
+          <div class="field">
+            <label for="job-note">${labelOf("metadata.note")}</label>
+            <textarea id="job-note" name="note" rows="3" maxlength=${MAX_LENGTH} autocomplete="off"
+              .value=${metadata.note ?? ""}></textarea>
+          </div>
+          <p class="refusal" role="alert">${error && describeError(error)}</p>
+          <div class="actions">
+            <button type="button" @click=${() => dialog.close()}>Cancel</button>
+            <button class="primary" ?disabled=${saving}>Save</button>
+          </div>
+        </form>`,
+      dialog,
     );
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+  show({});
+  await showDialog(dialog);
+  return changed;
 }

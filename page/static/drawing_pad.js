@@ -1,6 +1,6 @@
 // A canvas to draw a digit with a mouse, a finger, a pen or the keyboard.
 
-import { h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { SIDE } from "./mnist_digit.js";
 
 const PIXELS = 280;
@@ -16,14 +16,12 @@ const START = { x: 14, y: 8 };
  * @param {() => void} about.onenter
  */
 export function createPad({ describedby, onchange, onenter }) {
-  const canvas = h("canvas", {
-    "aria-label": "Digit",
-    width: PIXELS,
-    height: PIXELS,
-    tabindex: "0",
-    role: "img",
-    "aria-describedby": describedby,
-  });
+  const element = create(html`
+    <div class="pad">
+      <canvas aria-label="Digit" width=${PIXELS} height=${PIXELS} tabindex="0" role="img"
+        aria-describedby=${describedby}></canvas>
+    </div>`);
+  const canvas = element.firstElementChild;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   const cursor = { ...START, down: false, shown: false };
   let ink = null; // the drawing without the keyboard cursor
@@ -87,7 +85,7 @@ export function createPad({ describedby, onchange, onenter }) {
 
   clearPixels();
   return {
-    element: h("div", { class: "pad" }, canvas),
+    element,
     ink: () => ink,
     clear() {
       clearPixels();

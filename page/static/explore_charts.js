@@ -1,7 +1,7 @@
 // The charts of Explore: values and derivatives with the cursor's point, tangents and jumps.
 
 import { buildLine } from "./charts.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 import { extent } from "./figures.js";
 import { number } from "./format.js";
 
@@ -136,7 +136,7 @@ const listJumps = (curve) => curve.jumps ?? [];
 
 export function describeJump(curve, x) {
   const jump = listJumps(curve).find((one) => one.x === x);
-  return jump && h("small", {}, `jumps from ${number(jump.below, 4)} to ${number(jump.above, 4)}`);
+  return jump && html`<small>jumps from ${number(jump.below, 4)} to ${number(jump.above, 4)}</small>`;
 }
 
 /**

@@ -1,32 +1,24 @@
 // Links to files of the API.
 
 import { key, request } from "./api.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 
 /** A link to a file of the API; with an API key the file is fetched here, because a link sends no key. */
 export function fileLink(path, text, { name = "" } = {}) {
-  return h(
-    "a",
-    {
-      href: path,
-      class: "file",
-      download: name || true,
-      onclick: async (event) => {
-        if (key.get() === null) return;
-        event.preventDefault();
-        const response = await request(path);
-        const url = URL.createObjectURL(await response.blob());
-        const match = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-        h("a", { href: url, download: match?.[1] ?? name }).click();
-        setTimeout(() => URL.revokeObjectURL(url), 60_000);
-      },
-    },
-    text,
-  );
+  const fetchWithKey = async (event) => {
+    if (key.get() === null) return;
+    event.preventDefault();
+    const response = await request(path);
+    const href = URL.createObjectURL(await response.blob());
+    const match = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+    Object.assign(document.createElement("a"), { href, download: match?.[1] ?? name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  };
+  return html`<a class="file" href=${path} download=${name} @click=${fetchWithKey}>${text}</a>`;
 }
 
 /** "Name: CSV Parquet PNG". */
-export const files = (label, links) => h("p", { class: "files" }, h("span", {}, label), links);
+export const files = (label, links) => html`<p class="files"><span>${label}</span>${links}</p>`;
 
 const TABLES = { csv: "CSV", ndjson: "NDJSON", parquet: "Parquet" };
 

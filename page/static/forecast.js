@@ -1,7 +1,7 @@
 // A forecast beside a form: how many jobs and epochs it makes, and about how long they take.
 
 import { get } from "./api.js";
-import { fill, h } from "./dom.js";
+import { html, render } from "./dom.js";
 import { estimate } from "./estimate.js";
 import { pluralize } from "./format.js";
 import { debounce } from "./timing.js";
@@ -19,9 +19,9 @@ export async function showForecast({ form, specs, outlook, signal, measurements 
   let known = null;
   const update = () => {
     const asked = specs();
-    if (typeof asked === "string") return fill(outlook, asked);
+    if (typeof asked === "string") return render(asked, outlook);
     const found = known && estimate(asked, known.jobs, known.workers);
-    fill(outlook, ...(found ? describeForecast(found, known) : []));
+    render(found ? describeForecast(found, known) : "", outlook);
   };
   const later = debounce(120, signal, update);
   for (const event of ["input", "change", "click"]) form.addEventListener(event, later);
@@ -45,14 +45,13 @@ export async function loadMeasurements(signal) {
 
 function describeForecast({ jobs, epochs, low, high, measured }, { workers, ahead }) {
   const many = [...(jobs === 1 ? [] : [pluralize(jobs, "job")]), pluralize(epochs, "epoch")];
-  const what = h("strong", {}, many.join(", "));
   const time = low === null ? "the time is unknown yet, because no job has been measured" : formatRange(low, high);
   const basis = low === null ? "" : `, based on ${pluralize(measured, "earlier job")}`;
   const line =
     workers === 0
       ? " No worker is connected: jobs wait until one is."
       : ahead > 0 && ` ${pluralize(ahead, "other job")} ${ahead === 1 ? "is" : "are"} running or queued before.`;
-  return [what, `: ${time}${basis}.`, line];
+  return html`<strong>${many.join(", ")}</strong>: ${time}${basis}.${line}`;
 }
 
 /** "about 4 to 6 min": one unit for both, without false precision. */

@@ -1,6 +1,6 @@
 // Form controls for the fields of a schema: reading, validating and showing errors beside them.
 
-import { createId, fill, h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { explain, explainWithField, findField } from "./error_messages.js";
 import { describeField, formatValue } from "./field_labels.js";
 
@@ -21,61 +21,56 @@ import { describeField, formatValue } from "./field_labels.js";
  * @returns {Control}
  */
 export function createControl(field, name = field.path) {
-  const id = createId("field");
-  const input = h(...inputElement(field, { id, name, "aria-describedby": `${id}-refusal ${id}-hint` }));
-  const refusal = h("p", { class: "refusal", id: `${id}-refusal` });
-  const hint = h(
-    "small",
-    { class: "hint", id: `${id}-hint` },
-    [field.hint, describeBounds(field)].filter(Boolean).join(" "),
-  );
-  const label = h("label", { for: id }, field.label);
-  const check = field.type === "boolean";
-  const element = h(
-    "div",
-    { class: check ? "field check" : "field" },
-    check ? [input, label] : [label, input],
-    refusal,
-    hint,
-  );
+  const id = `field-${name}`;
+  const label = html`<label for=${id}>${field.label}</label>`;
+  const input = createInput(field, { id, name });
+  const isCheck = field.type === "boolean";
+  const element = create(html`
+    <div class=${isCheck ? "field check" : "field"}>
+      ${isCheck ? [input, label] : [label, input]}
+      <p class="refusal" id="${id}-refusal"></p>
+      <small class="hint" id="${id}-hint">${[field.hint, describeBounds(field)].filter(Boolean).join(" ")}</small>
+    </div>`);
   return {
     field,
     name,
     input,
     element,
-    refusal,
+    refusal: element.querySelector(".refusal"),
     value: () => readValue(field, input),
     validate: () => validate(field, input),
   };
 }
 
-function inputElement(field, common) {
-  const { path, type, minimum, maximum, choices, nullable } = field;
-  if (type === "choice") {
-    const options = choices.map((word) => [word, formatValue(path, word)]);
-    if (nullable) options.unshift(["", formatValue(path, null)]);
-    return [
-      "select",
-      common,
-      options.map(([value, text]) => h("option", { value, selected: value === (field.default ?? "") }, text)),
-    ];
+function createInput(field, { id, name }) {
+  const { path, type, minimum, maximum, choices, nullable, default: otherwise } = field;
+  const input = create(inputOf());
+  Object.assign(input, { id, name });
+  input.setAttribute("aria-describedby", `${id}-refusal ${id}-hint`);
+  return input;
+
+  function inputOf() {
+    if (type === "choice")
+      return html`<select>
+        ${(nullable ? [null, ...choices] : choices).map(
+          (value) =>
+            html`<option value=${value ?? ""} ?selected=${value === otherwise}>${formatValue(path, value)}</option>`,
+        )}
+      </select>`;
+    if (type === "boolean") return html`<input type="checkbox" .checked=${otherwise === true} />`;
+    if (type === "map") return html`<textarea rows="3" placeholder="project = thesis" spellcheck="false"></textarea>`;
+    if (type === "text") return html`<input type="text" maxlength=${field.longest} .value=${otherwise ?? ""} />`;
+    const isInteger = type === "integer";
+    return html`<input
+      type="number"
+      inputmode=${isInteger ? "numeric" : "decimal"}
+      min=${minimum}
+      max=${maximum}
+      step=${isInteger ? 1 : "any"}
+      placeholder=${nullable && (describeField(path).empty ?? "none")}
+      .value=${otherwise ?? ""}
+    />`;
   }
-  if (type === "boolean") return ["input", { ...common, type: "checkbox", checked: field.default === true }];
-  if (type === "map") return ["textarea", { ...common, rows: 3, placeholder: "project = thesis", spellcheck: "false" }];
-  if (type === "text") return ["input", { ...common, type: "text", value: field.default, maxlength: field.longest }];
-  return [
-    "input",
-    {
-      ...common,
-      type: "number",
-      inputmode: type === "integer" ? "numeric" : "decimal",
-      min: minimum,
-      max: maximum,
-      step: type === "integer" ? 1 : "any",
-      value: field.default,
-      placeholder: nullable ? (describeField(path).empty ?? "none") : null,
-    },
-  ];
 }
 
 const formatBound = (value) => value.toLocaleString("en", { maximumFractionDigits: 20 });
@@ -214,6 +209,6 @@ function focusInput(place) {
 export function clearErrors(places) {
   for (const { input, refusal } of places) {
     input.removeAttribute("aria-invalid");
-    fill(refusal);
+    refusal.textContent = "";
   }
 }

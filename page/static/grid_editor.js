@@ -1,6 +1,6 @@
 // An editor for a sweep's grid: settings and the values to train with.
 
-import { createId, fill, h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { formatValue, labelOf, parseValue } from "./field_labels.js";
 import { checkBounds, describeBounds } from "./form_controls.js";
 
@@ -11,7 +11,7 @@ import { checkBounds, describeBounds } from "./form_controls.js";
 export function gridEditor(found, draft = []) {
   const fields = new Map(found.filter(({ type, gate }) => type !== "map" && !gate).map((field) => [field.path, field]));
   const rows = [];
-  const holder = h("div", { class: "stack" });
+  const holder = create(html`<div class="stack"></div>`);
   const add = (path, text) => {
     const row = gridRow({ fields, path, text, rows });
     rows.push(row);
@@ -26,55 +26,50 @@ export function gridEditor(found, draft = []) {
   };
   const another = () => add(next(), "").input.focus();
   return {
-    element: h(
-      "fieldset",
-      { class: "boxed" },
-      h("legend", {}, "Grid"),
-      h(
-        "div",
-        { class: "stack" },
-        h("small", { class: "hint" }, "Every combination of these values is trained."),
-        holder,
-        h("div", {}, h("button", { type: "button", class: "small", onclick: another }, "Vary a setting")),
-      ),
-    ),
+    element: create(html`
+      <fieldset class="boxed">
+        <legend>Grid</legend>
+        <div class="stack">
+          <small class="hint">Every combination of these values is trained.</small>
+          ${holder}
+          <div><button type="button" class="small" @click=${another}>Vary a setting</button></div>
+        </div>
+      </fieldset>`),
     value: () => Object.fromEntries(rows.map((row) => [row.path.value, row.values()])),
     rows: () => rows,
     draft: () => rows.map(({ path, input }) => [path.value, input.value]),
   };
 }
 
+let count = 0;
+
 function gridRow({ fields, path: chosen, text, rows }) {
-  const refusal = h("p", { class: "refusal", id: createId("grid-refusal") });
-  const hint = h("small", { class: "hint", id: createId("grid-hint") });
-  const path = h(
-    "select",
-    { "aria-label": "Setting that varies", onchange: () => rename() },
-    [...fields.keys()].map((name) => h("option", { value: name, selected: name === chosen }, labelOf(name))),
-  );
-  const input = h("input", {
-    type: "text",
-    "aria-label": "Its values, separated by commas",
-    value: text,
-    "aria-describedby": `${refusal.id} ${hint.id}`,
-  });
+  const id = `grid-${(count += 1)}`;
   const remove = () => {
     rows.splice(rows.indexOf(row), 1);
     input.dispatchEvent(new Event("input", { bubbles: true })); // the request has changed
     element.remove();
   };
-  const element = h(
-    "div",
-    { class: "stack grid-row" },
-    h(
-      "div",
-      { class: "row" },
-      h("div", { class: "grid-path" }, path),
-      h("div", { class: "grid-values" }, input),
-      h("button", { type: "button", class: "small", onclick: remove }, "Remove"),
-    ),
-    refusal,
-    hint,
+  const options = [...fields.keys()].map(
+    (name) => html`<option value=${name} ?selected=${name === chosen}>${labelOf(name)}</option>`,
+  );
+  const element = create(html`
+    <div class="stack grid-row">
+      <div class="row">
+        <div class="grid-path">
+          <select aria-label="Setting that varies" @change=${() => rename()}>${options}</select>
+        </div>
+        <div class="grid-values">
+          <input type="text" aria-label="Its values, separated by commas" .value=${text}
+            aria-describedby="${id}-refusal ${id}-hint" />
+        </div>
+        <button type="button" class="small" @click=${remove}>Remove</button>
+      </div>
+      <p class="refusal" id="${id}-refusal"></p>
+      <small class="hint" id="${id}-hint"></small>
+    </div>`);
+  const [path, input, refusal, hint] = ["select", "input", ".refusal", ".hint"].map((one) =>
+    element.querySelector(one),
   );
   const field = () => fields.get(path.value);
   const row = {
@@ -88,7 +83,7 @@ function gridRow({ fields, path: chosen, text, rows }) {
   function rename() {
     row.name = input.name = `grid.${path.value}`;
     input.placeholder = field().type === "number" || field().type === "integer" ? suggestValues(field()) : "";
-    fill(hint, describeAllowed(field()));
+    hint.textContent = describeAllowed(field());
   }
   rename();
   return row;

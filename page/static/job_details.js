@@ -1,7 +1,7 @@
 // The figures and details of a job.
 
 import { empty } from "./components.js";
-import { h } from "./dom.js";
+import { html } from "./dom.js";
 import { formatValue, labelOf } from "./field_labels.js";
 import { duration, fixed, formatTime, humanize, number, percent } from "./format.js";
 import { flatten } from "./labels.js";
@@ -34,59 +34,30 @@ function describeTimeLeft({ finished_at: finished, eta_seconds: eta, progress })
 const describeAccuracy = ({ latest, finished_at: ended }) =>
   `${ended ? "at the end" : "now"} ${percent(latest.val_accuracy)}`;
 
-export const panel = (title, content, more) =>
-  h("section", { class: "panel" }, h("h2", {}, title), content, more && h("p", { class: "hint" }, more));
+export const panel = (title, content, note) => html`
+  <section class="panel"><h2>${title}</h2>${content}${note && html`<p class="hint">${note}</p>`}</section>`;
 
-export function diagnosisDetails({
-  code,
-  layer,
-  epoch,
-  until_epoch: until,
-  message,
-  evidence,
-  thresholds,
-  non_finite: marks,
-}) {
+export function diagnosisDetails({ code, layer, epoch, until_epoch: until, message, evidence, ...rest }) {
+  const { thresholds, non_finite: names } = rest;
+  const title = layer ? `${humanize(code)} · ${layer}` : humanize(code);
   const when = until === null ? `since epoch ${epoch}` : `epochs ${epoch} to ${until}`;
-  return h(
-    "details",
-    {
-      class: until === null ? "diagnosis" : "diagnosis past",
-      data: { diagnosis: code, key: `${code} ${layer} ${epoch}` },
-    },
-    h("summary", {}, `${humanize(code)}${layer ? ` · ${layer}` : ""} `, h("small", {}, when)),
-    h("p", {}, message),
-    h(
-      "dl",
-      { class: "pairs" },
-      Object.entries(evidence).map(([name, value]) => [
-        h("dt", {}, humanize(name)),
-        h(
-          "dd",
-          {},
-          value === null ? (marks?.[`/evidence/${name}`] ?? "–") : number(value),
-          thresholds[name] !== undefined && h("small", {}, ` threshold ${number(thresholds[name])}`),
-        ),
-      ]),
-    ),
-  );
+  const threshold = (name) => name in thresholds && html`<small> threshold ${number(thresholds[name])}</small>`;
+  const figure = ([name, value]) => html`
+    <dt>${humanize(name)}</dt>
+    <dd>${value === null ? (names?.[`/evidence/${name}`] ?? "–") : number(value)}${threshold(name)}</dd>`;
+  return html`
+    <details class=${until === null ? "diagnosis" : "diagnosis past"} data-diagnosis=${code}>
+      <summary>${title} <small>${when}</small></summary>
+      <p>${message}</p>
+      <dl class="pairs">${Object.entries(evidence).map(figure)}</dl>
+    </details>`;
 }
 
 export function timeline({ created_at: created, transitions }) {
   if (!transitions.length) return empty(`Accepted ${formatTime(created)}.`);
-  return h(
-    "ol",
-    { class: "timeline" },
-    transitions.map(({ state, at, reason }) =>
-      h(
-        "li",
-        {},
-        h("strong", {}, state),
-        h("span", {}, reason),
-        h("time", { datetime: at, class: "hint" }, formatTime(at)),
-      ),
-    ),
-  );
+  const item = ({ state, at, reason }) => html`
+    <li><strong>${state}</strong><span>${reason}</span><time datetime=${at} class="hint">${formatTime(at)}</time></li>`;
+  return html`<ol class="timeline">${transitions.map(item)}</ol>`;
 }
 
 export function specification(spec) {
@@ -99,9 +70,7 @@ export const environment = (found) =>
   pairs(Object.entries(found).map(([name, value]) => [humanize(name), String(value)]));
 
 /** Names and values in as many columns as fit. */
-const pairs = (found) =>
-  h(
-    "dl",
-    { class: "many" },
-    found.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "number" }, value))),
-  );
+const pairs = (found) => html`
+  <dl class="many">
+    ${found.map(([name, value]) => html`<div><dt>${name}</dt><dd class="number">${value}</dd></div>`)}
+  </dl>`;

@@ -1,6 +1,6 @@
 // The form for a job.
 
-import { fill, h } from "./dom.js";
+import { create, html, render } from "./dom.js";
 import { applyDraft, readChanges } from "./drafts.js";
 import { buildBody, createControl } from "./form_controls.js";
 import { assembleForm, createAnnotations, includeEpochs, readJobFields } from "./spec_form.js";
@@ -18,7 +18,7 @@ export function jobForm(all, definitions, draft, asked) {
   activation.input.value = initial;
   const rest = found.filter(({ path }) => path !== "activation").map((field) => createControl(field));
   const words = createAnnotations();
-  const parameters = h("div", { class: "fields" });
+  const parameters = create(html`<div class="fields"></div>`);
   const chosen = { ...draft.fields };
   let ofActivation = [];
   const choose = () => {
@@ -27,9 +27,9 @@ export function jobForm(all, definitions, draft, asked) {
     const name = (parameter) => `${activation.value()}.${parameter.name}`;
     ofActivation = own.map((parameter) => createControl(describeParameter(parameter), name(parameter)));
     applyDraft(ofActivation, { fields: chosen });
-    fill(
-      parameters,
+    render(
       ofActivation.map(({ element }) => element),
+      parameters,
     );
     parameters.hidden = !own.length;
   };

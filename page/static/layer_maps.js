@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { integerAxis } from "./axes.js";
 import { chart } from "./charts.js";
-import { fill, h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { extent } from "./figures.js";
 import { drawingFiles, tableFiles } from "./file_links.js";
 import { number } from "./format.js";
@@ -23,21 +23,14 @@ const GAP = { xgap: 1, ygap: 2 };
 /** @param {{path: string, signal: AbortSignal}} about of the job */
 export function createLayerMaps({ path, signal }) {
   const figures = MAPS.map((about) => ({ ...about, figure: chart({ ...about, signal, size: "flat" }) }));
-  const note = h("p", { class: "hint" });
-  const element = h(
-    "section",
-    { class: "panel stack", "aria-label": "Layers", hidden: true },
-    h("h2", {}, "Layer by layer"),
-    note,
-    h(
-      "div",
-      { class: "heat" },
-      figures.map(({ figure }) => figure.element),
-    ),
-    tableFiles("Layers", `${path}/layers`),
-    drawingFiles("Drawing", (format) => `${path}/layers/plot.${format}`),
-  );
-
+  const element = create(html`
+    <section class="panel stack" aria-label="Layers" hidden>
+      <h2>Layer by layer</h2>
+      <p class="hint">Measured on the same images after every epoch. From the input (top) to the output (bottom).</p>
+      <div class="heat">${figures.map(({ figure }) => figure.element)}</div>
+      ${tableFiles("Layers", `${path}/layers`)}
+      ${drawingFiles("Drawing", (format) => `${path}/layers/plot.${format}`)}
+    </section>`);
   let layers = [];
 
   /** Loads the new epochs, and the last known one again: another attempt may have replaced it. */
@@ -51,7 +44,6 @@ export function createLayerMaps({ path, signal }) {
     }
     if (!layers.length || signal.aborted) return;
     element.hidden = false;
-    fill(note, "Measured on the same images after every epoch. From the input (top) to the output (bottom).");
     for (const about of figures) about.figure.draw((colors) => buildHeatMap(about, layers, colors));
   }
   return { element, load };

@@ -2,8 +2,8 @@
 
 import { readAddress } from "./address.js";
 import { key, setKeyPrompt, Unreachable } from "./api.js";
-import { heading, problem } from "./components.js";
-import { announce, fill, h } from "./dom.js";
+import { heading, problem, skeleton } from "./components.js";
+import { announce, create, html, render } from "./dom.js";
 import { findRoute, loadAllViews, ViewNotLoaded } from "./router.js";
 import { installTheme } from "./theme.js";
 import { watchWorkers } from "./worker_notice.js";
@@ -34,9 +34,10 @@ async function show() {
   const found = findRoute(path);
   markSection(found?.section);
   if (NEED_WORKERS.includes(found?.section)) watchWorkers(notice, signal);
-  else fill(notice);
-  const root = h("div", { class: "view" }, h("div", { class: "skeleton page-skeleton", "aria-hidden": true }));
-  fill(main, root);
+  else render(null, notice);
+  const root = create(html`<div class="view"></div>`);
+  render(skeleton(), root);
+  main.replaceChildren(root);
   try {
     if (found === null) return showNotFound(root);
     const { view } = await found.load();
@@ -53,7 +54,7 @@ async function show() {
 function showError(root, error) {
   setTitle("Something went wrong");
   const again = error instanceof ViewNotLoaded ? () => reload(root) : show;
-  fill(root, heading("Something went wrong"), problem(error, again));
+  render(html`${heading("Something went wrong")}${problem(error, again)}`, root);
 }
 
 /** Reloads the page: a browser does not fetch a module again that failed to load, nor its imports. */
@@ -91,10 +92,11 @@ function markSection(section) {
 
 function showNotFound(root) {
   setTitle("Not found");
-  fill(
+  render(
+    html`
+      ${heading("No such view")}
+      <p class="empty">Check the address, or go to <a href="#/explore">Explore</a>.</p>`,
     root,
-    heading("No such view"),
-    h("p", { class: "empty" }, "Check the address, or go to ", h("a", { href: "#/explore" }, "Explore"), "."),
   );
 }
 
@@ -103,39 +105,30 @@ let prompt = null;
 /** Shows one form for all pending requests; resolves when a key was entered. */
 function askForKey(rejected) {
   prompt ??= new Promise((resolve) => {
-    const field = h("input", {
-      type: "password",
-      id: "api-key",
-      name: "key",
-      autocomplete: "off",
-      required: true,
-      spellcheck: "false",
-    });
-    const form = h(
-      "form",
-      {
-        class: "key-form",
-        onsubmit: (event) => {
-          event.preventDefault();
-          key.set(field.value.trim());
-          fill(keyPlace);
-          prompt = null;
-          resolve();
-        },
-      },
-      h("label", { for: "api-key" }, "API key"),
-      field,
-      h("button", { class: "primary" }, "Use the key"),
-      h(
-        "p",
-        { role: "alert" },
-        rejected
-          ? "The service does not know this key."
-          : "This service requires an API key. It is kept until you close this tab.",
-      ),
+    const use = (event) => {
+      event.preventDefault();
+      key.set(keyPlace.querySelector("input").value.trim());
+      render(null, keyPlace);
+      prompt = null;
+      resolve();
+    };
+    render(
+      html`
+        <form class="key-form" @submit=${use}>
+          <label for="api-key">API key</label>
+          <input type="password" id="api-key" name="key" autocomplete="off" required spellcheck="false" />
+          <button class="primary">Use the key</button>
+          <p role="alert">
+            ${
+              rejected
+                ? "The service does not know this key."
+                : "This service requires an API key. It is kept until you close this tab."
+            }
+          </p>
+        </form>`,
+      keyPlace,
     );
-    fill(keyPlace, form);
-    field.focus();
+    keyPlace.querySelector("input").focus();
   });
   return prompt;
 }

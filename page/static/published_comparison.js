@@ -3,7 +3,7 @@
 import { get, getOnce } from "./api.js";
 import { problem } from "./components.js";
 import { toggleButton } from "./controls.js";
-import { fill, h, refill } from "./dom.js";
+import { html } from "./dom.js";
 import { fileLink, files } from "./file_links.js";
 
 /** The metrics that the article published. */
@@ -16,43 +16,51 @@ const VERDICTS = {
 };
 
 /**
- * @param {{path: string, signal: AbortSignal, pressed: boolean, onchange: () => void}} about the sweep's path
+ * @param {{path: string, signal: AbortSignal, pressed: boolean, onpress: () => void, update: () => void}} about
+ *   `path` is the sweep's; `update` renders the view
  * @returns `runs()` gives the article's runs by activation, or null while the comparison is off
  */
-export function comparePublished({ path, signal, pressed, onchange }) {
+export function comparePublished({ path, signal, pressed, onpress, update }) {
   let published = null;
-  const toggle = toggleButton({ pressed, onclick: press }, "compare with the article");
-  const element = h("div", { class: "reading", "aria-live": "polite" });
+  let content = null;
 
   async function press() {
     pressed = !pressed;
-    toggle.setAttribute("aria-pressed", String(pressed));
     await renew();
-    onchange();
+    onpress();
   }
 
   async function renew() {
-    if (!pressed) return fill(element);
     try {
+      if (!pressed) return show(null);
       published ??= new Map((await getOnce("v1/published")).data.map((run) => [run.activation, run]));
-      const beside = await get(`${path}/published`, signal);
-      if (!pressed) return; // switched off meanwhile
-      const csv = fileLink(`${path}/published?format=csv`, "CSV");
-      refill(element, describeVerdicts(beside), files("Comparison with the article", [csv]));
+      const comparison = await get(`${path}/published`, signal);
+      if (pressed) show(summarize(comparison, fileLink(`${path}/published?format=csv`, "CSV")));
     } catch (error) {
-      if (!signal.aborted && pressed) fill(element, problem(error, renew));
+      if (!signal.aborted && pressed) show(problem(error, renew));
     }
   }
 
-  return { toggle, element, renew, pressed: () => pressed, runs: () => (pressed ? published : null) };
+  function show(found) {
+    content = found;
+    update();
+  }
+
+  return {
+    toggle: () => toggleButton({ pressed, onclick: press }, "compare with the article"),
+    summary: () => html`<div class="reading" aria-live="polite">${content}</div>`,
+    renew,
+    pressed: () => pressed,
+    runs: () => (pressed ? published : null),
+  };
 }
 
-function describeVerdicts({ verdicts, departures }) {
+function summarize({ verdicts, departures }, csv) {
   const total = Object.values(verdicts).reduce((sum, number) => sum + number, 0);
   const counts = Object.entries(verdicts).map(([verdict, number]) => `${number} ${VERDICTS[verdict]}`);
-  return [
-    h("p", {}, total ? `Of ${total} published figures: ${counts.join(", ")}.` : "No published figure to compare."),
-    departures.length > 0 &&
-      h("p", { class: "hint" }, `Differs from the published experiment in: ${departures.join(", ")}.`),
-  ];
+  const different = departures.join(", ");
+  return html`
+    <p>${total ? `Of ${total} published figures: ${counts.join(", ")}.` : "No published figure to compare."}</p>
+    ${different && html`<p class="hint">Differs from the published experiment in: ${different}.</p>`}
+    ${files("Comparison with the article", csv)}`;
 }

@@ -1,6 +1,6 @@
 // The parts that the forms for a job and for a sweep share.
 
-import { h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { describeField } from "./field_labels.js";
 import { createControl, toggleConditional } from "./form_controls.js";
 import { readFields } from "./schema.js";
@@ -53,62 +53,39 @@ export function includeEpochs(made, controls, grid = {}) {
 }
 
 /** Assembles the form: frequent fields first, the others folded. */
-export function assembleForm({ before, controls, words, after, action }) {
-  const alert = h("p", { role: "alert", class: "refusal" });
-  const button = h("button", { class: "primary" }, action);
-  const reset = h("button", { type: "button", class: "quiet" }, "Reset the form");
-  const outlook = h("p", { class: "outlook", role: "status" });
-  const first = FIRST.map((path) => controls.find(({ field }) => field.path === path)).filter(Boolean);
-  let left = controls.filter((one) => !first.includes(one));
+export function assembleForm({ first = [], before = [], controls, words, after, action }) {
+  const frequent = FIRST.map((path) => controls.find(({ field }) => field.path === path)).filter(Boolean);
+  const fields = (...found) => html`<div class="fields">${found.flat().map(({ element }) => element)}</div>`;
+  let left = controls.filter((one) => !frequent.includes(one));
   const groups = GROUPS.map(([legend, pattern]) => {
     const mine = left.filter(({ field }) => pattern.test(field.path));
     left = left.filter((one) => !mine.includes(one));
-    return h(
-      "fieldset",
-      { class: "boxed" },
-      h("legend", {}, legend),
-      h(
-        "div",
-        { class: "fields" },
-        mine.map(({ element }) => element),
-      ),
-    );
+    return html`<fieldset class="boxed"><legend>${legend}</legend>${fields(mine)}</fieldset>`;
   });
-  const form = h(
-    "form",
-    { class: "panel stack", novalidate: true },
-    h(
-      "div",
-      { class: "chips", role: "group", "aria-label": "How much" },
-      PRESETS.map(({ title, hint, values }) =>
-        h(
-          "button",
-          { type: "button", class: "small", onclick: () => applyPreset(controls, values) },
-          h("strong", {}, title),
-          ` ${hint}`,
-        ),
-      ),
-    ),
-    h(
-      "div",
-      { class: "fields" },
-      before.map(({ element }) => element),
-      first.map(({ element }) => element),
-    ),
-    after,
-    h(
-      "div",
-      { class: "fields" },
-      words.map(({ element }) => element),
-    ),
-    h("details", {}, h("summary", {}, "All settings"), h("div", { class: "stack" }, groups)),
-    outlook,
-    alert,
-    h("div", { class: "row" }, button, reset),
-  );
+  const presets = PRESETS.map(({ title, hint, values }) => {
+    const apply = () => applyPreset(controls, values);
+    return html`<button type="button" class="small" @click=${apply}><strong>${title}</strong> ${hint}</button>`;
+  });
+  const form = create(html`
+    <form class="panel stack" novalidate>
+      ${first}
+      <div class="chips" role="group" aria-label="How much">${presets}</div>
+      ${fields(before, frequent)}
+      ${after}
+      ${fields(words)}
+      <details><summary>All settings</summary><div class="stack">${groups}</div></details>
+      <p class="outlook" role="status"></p>
+      <p class="refusal" role="alert" id="form-error"></p>
+      <div class="row">
+        <button class="primary">${action}</button>
+        <button type="button" class="quiet" id="reset">Reset the form</button>
+      </div>
+    </form>`);
   toggleConditional(controls, form);
   linkEpochsToProtocol(controls);
-  return { form, button, reset, alert, outlook };
+  const parts = { button: ".primary", reset: "#reset", alert: "#form-error", outlook: ".outlook" };
+  const find = ([name, selector]) => [name, form.querySelector(selector)];
+  return { form, ...Object.fromEntries(Object.entries(parts).map(find)) };
 }
 
 function applyPreset(controls, values) {

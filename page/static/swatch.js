@@ -1,28 +1,16 @@
 // Samples of activations' line styles.
 
-import { h } from "./dom.js";
-
-export const activationName = (own, ...what) => h("span", { class: "name" }, swatch(own), what);
+import { html } from "./dom.js";
 
 /** A short sample of an activation's line. */
 export function swatch({ color, dash = "solid", symbol }) {
-  const own = color === null ? "swatch" : `swatch look-${color}`;
-  const drawing = createSvg("svg", {
-    class: own,
-    width: SWATCH_PX,
-    height: 12,
-    viewBox: "0 0 26 12",
-    "aria-hidden": true,
-  });
-  const stroked = dash === "solid" ? {} : { "stroke-dasharray": dash.replaceAll("px", "") };
-  drawing.append(createSvg("path", { d: "M0 6H26", ...stroked }));
-  if (MARKS[symbol]) drawing.append(createSvg("path", { class: "mark", d: MARKS[symbol] }));
-  return drawing;
+  const look = color === null ? "" : `look-${color}`;
+  return html`
+    <svg class="swatch ${look}" width="26" height="12" viewBox="0 0 26 12" aria-hidden="true">
+      <path d="M0 6H26" stroke-dasharray=${dash !== "solid" && dash.replaceAll("px", "")} />
+      <path class="mark" d=${MARKS[symbol]} />
+    </svg>`;
 }
-
-const SVG = "http://www.w3.org/2000/svg";
-
-const SWATCH_PX = 26;
 
 /** Plotly's markers, centred on (13, 6). */
 const MARKS = {
@@ -35,8 +23,4 @@ const MARKS = {
   x: "M10.9 2.2l2.1 2.1l2.1 -2.1l1.7 1.7l-2.1 2.1l2.1 2.1l-1.7 1.7l-2.1 -2.1l-2.1 2.1l-1.7 -1.7l2.1 -2.1l-2.1 -2.1z",
 };
 
-function createSvg(name, attributes) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
-}
+export const activationName = (own, ...content) => html`<span class="name">${swatch(own)}${content}</span>`;

@@ -1,6 +1,6 @@
 // The form for a sweep.
 
-import { createId, h } from "./dom.js";
+import { create, html } from "./dom.js";
 import { applyDraft, readChanges } from "./drafts.js";
 import { describeField, labelOf } from "./field_labels.js";
 import { buildBody, createControl } from "./form_controls.js";
@@ -37,13 +37,12 @@ export function sweepForm(all, definitions, draft) {
     };
   };
   const made = assembleForm({
-    before: [],
+    first: [activations.element, html`<div class="fields">${seeds.element}</div>`],
     controls: rest,
     words,
-    after: [grid.element],
+    after: grid.element,
     action: "Train the sweep",
   });
-  made.form.prepend(activations.element, h("div", { class: "fields" }, seeds.element));
   return {
     ...made,
     kind: "sweep",
@@ -78,38 +77,27 @@ const setPath = (spec, [name, ...rest], value) => ({
 });
 
 function activationCheckboxes(all, article, drafted) {
-  const id = createId("activations");
-  const refusal = h("p", { class: "refusal", id: `${id}-refusal` });
   const chosen = drafted ?? article;
-  const boxes = all.map(({ name, title }) =>
-    h("input", {
-      type: "checkbox",
-      name: "activations",
-      value: name,
-      id: `${id}-${name}`,
-      checked: chosen.includes(name),
-      title,
-    }),
-  );
-  const input = h(
-    "fieldset",
-    { "aria-describedby": `${id}-refusal`, tabindex: "-1" },
-    h("legend", {}, labelOf("activations")),
-    h(
-      "div",
-      { class: "row" },
-      boxes.map((box) => h("label", { class: "row", for: box.id }, box, box.value)),
-    ),
-    refusal,
-    h("small", { class: "hint" }, describeField("activations").hint),
-  );
-  const value = () => boxes.filter((box) => box.checked).map((box) => box.value);
+  const box = ({ name, title }) => html`
+    <label class="row" for="activation-${name}">
+      <input type="checkbox" name="activations" value=${name} id="activation-${name}" title=${title}
+        .checked=${chosen.includes(name)} />${name}
+    </label>`;
+  const { label, hint } = describeField("activations");
+  const input = create(html`
+    <fieldset aria-describedby="activations-refusal" tabindex="-1">
+      <legend>${label}</legend>
+      <div class="row">${all.map(box)}</div>
+      <p class="refusal" id="activations-refusal"></p>
+      <small class="hint">${hint}</small>
+    </fieldset>`);
+  const value = () => [...input.querySelectorAll("input:checked")].map((checked) => checked.value);
   return {
     name: "activations",
     field: { path: "activations" },
     input,
     element: input,
-    refusal,
+    refusal: input.querySelector(".refusal"),
     value,
     validate: () => (value().length ? null : "Choose at least one."),
     /** Null if the default activations are selected. */

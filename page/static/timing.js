@@ -60,3 +60,16 @@ export function abortPrevious(signal) {
     return current.signal;
   };
 }
+
+/** A timer for one run at a time; it waits while the tab is hidden and stops when the signal aborts. */
+export function createTimer(signal, run) {
+  let timer;
+  const stop = () => clearTimeout(timer);
+  const start = (milliseconds) => {
+    stop();
+    if (signal.aborted) return;
+    timer = setTimeout(() => (document.hidden ? start(milliseconds) : run()), milliseconds);
+  };
+  signal.addEventListener("abort", stop);
+  return { start, stop };
+}

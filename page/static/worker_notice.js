@@ -1,7 +1,7 @@
 // A notice while no worker is connected.
 
 import { get } from "./api.js";
-import { fill, h } from "./dom.js";
+import { html, render } from "./dom.js";
 import { pause } from "./timing.js";
 
 const EVERY_MS = 3000; // while no worker is connected
@@ -9,19 +9,16 @@ const SELDOM_MS = 15_000;
 
 /** Shows the notice at this place while no worker is connected, until the signal aborts. */
 export async function watchWorkers(place, signal) {
+  let isAlone = false;
   while (!signal.aborted) {
     if (!document.hidden) {
       const found = await get("v1/workers", signal).catch(() => null); // the view reports that the service is down
       if (signal.aborted) return;
-      if (found !== null) show(place, found.data.length === 0);
+      if (found !== null) isAlone = found.data.length === 0;
+      render(isAlone ? NOTICE : null, place);
     }
-    await pause(place.firstChild ? EVERY_MS : SELDOM_MS, signal);
+    await pause(isAlone ? EVERY_MS : SELDOM_MS, signal);
   }
 }
 
-function show(place, nobody) {
-  if (nobody === Boolean(place.firstChild)) return; // screen readers announce it once
-  fill(place, nobody && h("p", {}, h("strong", {}, "No worker is connected."), WAIT));
-}
-
-const WAIT = " Jobs wait and models do not answer until one is.";
+const NOTICE = html`<p><strong>No worker is connected.</strong> Jobs wait and models do not answer until one is.</p>`;

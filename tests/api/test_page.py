@@ -126,5 +126,5 @@ def closure(modules: list[Path]) -> set[Path]:
         module = modules.pop().resolve()
         if module not in found:
             found.add(module)
-            modules += [module.parent / name for name in re.findall(r'from "(\.[^"]+)"', module.read_text())]
+            modules += [module.parent / name for name in re.findall(r'from ?"(\.[^"]+)"', module.read_text())]
     return found

@@ -4,9 +4,9 @@ import { setQuery } from "../address.js";
 import { get, MAX_COMPARED, queryString } from "../api.js";
 import { integerAxis } from "../axes.js";
 import { buildLine, chart, escapeForPlotly } from "../charts.js";
-import { badge, empty, heading, lede, problem } from "../components.js";
-import { exclusionChips, labelField, select } from "../controls.js";
-import { fill, h, refill } from "../dom.js";
+import { badge, empty, heading, lede, problem, skeleton } from "../components.js";
+import { exclusionChips, selectField } from "../controls.js";
+import { html, render, repeat } from "../dom.js";
 import { greatest } from "../figures.js";
 import { fileLink, files } from "../file_links.js";
 import { percent, shortId } from "../format.js";
@@ -15,7 +15,7 @@ import { assignStyles, loadLineStyles } from "../line_styles.js";
 import { METRICS, scale } from "../metrics.js";
 import { activationName } from "../swatch.js";
 import { cells, table } from "../table.js";
-import { abortPrevious } from "../timing.js";
+import { abortPrevious, createTimer } from "../timing.js";
 
 const AXES = [
   ["epoch", "Epoch"],
@@ -23,146 +23,123 @@ const AXES = [
 ];
 const EVERY_MS = 3000;
 const COLUMNS = [{ hidden: "Compare" }, "Activation", "State", "Seed", "Epochs", "Images", "Best val. accuracy"];
+const METRIC_FIELD = { id: "metric", label: "Metric", choices: Object.entries(METRICS) };
 
 export async function view({ root, query, signal, title }) {
   title("Compare");
   const look = await loadLineStyles();
   signal.throwIfAborted();
   const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean);
-  const state = {
-    metric: query.get("metric") in METRICS ? query.get("metric") : "val_loss",
-    x: query.get("x") === "seconds" ? "seconds" : "epoch",
-    excluded: new Set((query.get("exclude") ?? "").split(",").filter(Boolean)),
-    comparison: null,
-    recent: [],
-    deleted: 0,
-  };
+  const excluded = new Set((query.get("exclude") ?? "").split(",").filter(Boolean));
+  let metric = query.get("metric") in METRICS ? query.get("metric") : "val_loss";
+  let x = query.get("x") === "seconds" ? "seconds" : "epoch";
+  let comparison = null;
+  let jobs = null; // to choose from
+  let deleted = 0;
+  let failure = null;
   const next = abortPrevious(signal);
-  const figure = chart({ name: state.metric, title: METRICS[state.metric], signal, size: "tall" });
-  const metric = select(
-    {
-      name: "metric",
-      onchange: () => {
-        state.metric = metric.value;
-        load();
-      },
-    },
-    Object.entries(METRICS),
-    state.metric,
-  );
-  const axis = select(
-    {
-      name: "x",
-      onchange: () => {
-        state.x = axis.value;
-        draw();
-        rememberChoice();
-      },
-    },
-    AXES,
-    state.x,
-  );
-  const toggles = exclusionChips({
-    excluded: state.excluded,
-    look,
-    onchange: () => {
-      rememberChoice();
-      draw();
-    },
-  });
-  const [links, wrong, picker] = [h("div"), h("div"), h("div")];
-  const enough = h("p", { class: "hint", role: "status" });
-  const none = empty(h("p", {}, "Choose jobs below to see their curves."));
-  const curves = h("div", { class: "stack", hidden: true }, figure.element, links);
-  let timer;
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  const timer = createTimer(signal, refresh);
+  const figure = chart({ name: metric, title: METRICS[metric], signal, size: "tall" });
 
-  fill(
-    root,
-    heading("Compare"),
-    lede("Any jobs on the same axes. Hide sigmoid to see the others in detail."),
-    wrong,
-    h(
-      "section",
-      { class: "panel stack", "aria-label": "Curves" },
-      h(
-        "div",
-        { class: "row end" },
-        h("div", {}, labelField("Metric", metric)),
-        h("div", {}, labelField("By", axis)),
-        toggles.element,
-      ),
-      none,
-      curves,
-    ),
-    h("section", { class: "panel", "aria-label": "Jobs to compare" }, h("h2", {}, "Jobs"), enough, picker),
-  );
+  function update() {
+    const activations = [...new Set((comparison?.jobs ?? []).map(({ activation }) => activation))];
+    render(
+      html`
+        ${heading("Compare")}
+        ${lede("Any jobs on the same axes. Hide sigmoid to see the others in detail.")}
+        ${failure && problem(failure, load)}
+        <section class="panel stack" aria-label="Curves">
+          <div class="row end">
+            <div>
+              ${selectField({ ...METRIC_FIELD, value: metric, onchange: chooseMetric })}
+            </div>
+            <div>${selectField({ id: "x", label: "By", choices: AXES, value: x, onchange: chooseAxis })}</div>
+            ${exclusionChips({ names: activations, excluded, look, onchange: redraw })}
+          </div>
+          ${chosen.length === 0 && empty(html`<p>Choose jobs below to see their curves.</p>`)}
+          <div class="stack" ?hidden=${chosen.length === 0}>${figure.element}${comparison && curveFiles()}</div>
+        </section>
+        <section class="panel" aria-label="Jobs to compare">
+          <h2>Jobs</h2>
+          <p class="hint" role="status">${describeLimits()}</p>
+          ${jobs === null ? skeleton() : jobTable()}
+        </section>`,
+      root,
+    );
+  }
+
+  function chooseMetric(value) {
+    metric = value;
+    load();
+  }
+
+  function chooseAxis(value) {
+    x = value;
+    redraw();
+  }
+
+  function redraw() {
+    rememberChoice();
+    draw();
+    update();
+  }
 
   function rememberChoice() {
-    setQuery({ jobs: chosen.join(","), metric: state.metric, x: state.x, exclude: [...state.excluded].join(",") });
+    setQuery({ jobs: chosen.join(","), metric, x, exclude: [...excluded].join(",") });
   }
 
   async function load() {
     rememberChoice();
-    clearTimeout(timer);
+    timer.stop();
     const mine = next();
-    none.hidden = chosen.length > 0;
-    curves.hidden = chosen.length === 0;
-    fill(wrong);
+    failure = null;
     if (!chosen.length) {
-      state.comparison = null;
-      toggles.show([]);
-      return;
+      comparison = null;
+      return update();
     }
+    update();
     try {
-      state.comparison = await get(
-        `v1/compare${queryString({ jobs: chosen.join(","), metric: state.metric, x: state.x })}`,
-        mine,
-      );
-      figure.rename(state.comparison.metric, METRICS[state.comparison.metric]);
-      toggles.show(listActivations());
+      comparison = await get(`v1/compare${queryString({ jobs: chosen.join(","), metric, x })}`, mine);
+      figure.rename(comparison.metric, METRICS[comparison.metric]);
       draw();
     } catch (error) {
-      if (!mine.aborted) fill(wrong, problem(error, load));
+      if (mine.aborted) return;
+      failure = error;
     }
-    if (mine.aborted) return;
-    const growing = state.recent.some((job) => chosen.includes(job.id) && job.finished_at === null);
-    if (growing && !signal.aborted) scheduleRefresh();
-  }
-
-  /** Not while the tab is hidden. */
-  function scheduleRefresh() {
-    timer = setTimeout(() => (document.hidden ? scheduleRefresh() : refresh()), EVERY_MS);
+    update();
+    if (jobs?.some((job) => chosen.includes(job.id) && job.finished_at === null)) timer.start(EVERY_MS);
   }
 
   async function refresh() {
-    await loadPicker().catch(() => {});
+    await loadJobs().catch(() => {});
     await load();
   }
 
-  const listActivations = () => [...new Set((state.comparison?.jobs ?? []).map(({ activation }) => activation))];
-
   function shownJobs() {
-    return assignStyles(state.comparison.jobs, ({ activation }) => activation, look)
-      .filter(({ activation }) => !state.excluded.has(activation))
+    return assignStyles(comparison.jobs, ({ activation }) => activation, look)
+      .filter(({ activation }) => !excluded.has(activation))
       .map((job) => ({ ...job, label: describeJob(job) }));
   }
 
   /** The activation suffices if it occurs once; else the server's label distinguishes the jobs. */
   function describeJob({ activation, label, name }) {
-    if (state.comparison.jobs.filter((job) => job.activation === activation).length > 1) return translateLabel(label);
+    if (comparison.jobs.filter((job) => job.activation === activation).length > 1) return translateLabel(label);
     return name === null ? activation : `${activation} “${shortenName(name)}”`;
   }
 
   function draw() {
-    if (state.comparison === null) return;
-    const { metric: shownMetric } = state.comparison; // another metric may be loading
+    if (comparison === null) return;
+    const shownMetric = comparison.metric; // another metric may be loading
     const { axis: yAxis, read, hover } = scale(shownMetric);
     const lines = shownJobs();
+    const last = greatest(
+      lines.map(({ epoch }) => epoch.at(-1)),
+      1,
+    );
     figure.draw((colors) => ({
       data: lines.map((job) =>
         buildLine(colors, job.own, {
-          x: job[state.x],
+          x: job[x],
           y: job.value,
           name: escapeForPlotly(job.label),
           markers: true,
@@ -171,17 +148,11 @@ export async function view({ root, query, signal, title }) {
       ),
       layout: {
         xaxis:
-          state.x === "epoch"
-            ? integerAxis(
-                "epoch",
-                greatest(
-                  lines.map(({ epoch }) => epoch.at(-1)),
-                  1,
-                ),
-              )
+          x === "epoch"
+            ? integerAxis("epoch", last)
             : { title: { text: "seconds of training and validation" }, rangemode: "tozero" },
         yaxis: yAxis(lines.flatMap(({ value }) => value)),
-        uirevision: `${shownMetric} ${state.x}`,
+        uirevision: `${shownMetric} ${x}`,
       },
       legend: lines,
       caption: lines
@@ -192,95 +163,84 @@ export async function view({ root, query, signal, title }) {
         )
         .join("; "),
     }));
-    const ids = lines.map(({ job_id: job }) => job).join(",");
-    fill(
-      links,
-      ids &&
-        files(
-          "These curves",
-          ["csv", "png", "svg"].map((format) =>
-            fileLink(
-              `v1/compare${queryString({ jobs: ids, metric: shownMetric, x: state.x, format })}`,
-              format.toUpperCase(),
-            ),
-          ),
-        ),
-    );
   }
 
-  async function loadPicker() {
-    state.recent = (await get("v1/jobs?limit=50", signal)).data;
-    const known = new Set(state.recent.map(({ id }) => id));
+  function curveFiles() {
+    const ids = shownJobs().map(({ job_id: id }) => id);
+    const path = (format) => `v1/compare${queryString({ jobs: ids.join(","), metric: comparison.metric, x, format })}`;
+    const links = ["csv", "png", "svg"].map((format) => fileLink(path(format), format.toUpperCase()));
+    return ids.length > 0 && files("These curves", links);
+  }
+
+  async function loadJobs() {
+    const recent = (await get("v1/jobs?limit=50", signal)).data;
+    const known = new Set(recent.map(({ id }) => id));
     const others = await Promise.all(
       chosen
         .filter((id) => !known.has(id))
         .map((id) => get(`v1/jobs/${encodeURIComponent(id)}`, signal).catch((error) => dropDeleted(id, error))),
     );
-    const all = [...others.filter(Boolean), ...state.recent];
-    refill(picker, all.length ? table("Table of jobs", COLUMNS, all.map(row)) : emptyState());
-    enforceLimit();
+    jobs = [...others.filter(Boolean), ...recent];
+    update();
   }
 
   /** Deleted jobs are left out of the comparison. */
   function dropDeleted(id, { status }) {
     if (status === 404) {
       chosen.splice(chosen.indexOf(id), 1);
-      state.deleted += 1;
+      deleted += 1;
     }
     return null;
   }
 
-  function row({ id, spec, state: now, progress, best }) {
-    const box = h("input", {
-      type: "checkbox",
-      checked: chosen.includes(id),
-      data: { place: id },
-      "aria-label": `Compare ${spec.activation} ${shortId(id)}`,
-      onchange: ({ currentTarget }) => {
-        if (currentTarget.checked) chosen.push(id);
-        else chosen.splice(chosen.indexOf(id), 1);
-        enforceLimit();
-        load();
-      },
-    });
-    return h(
-      "tr",
-      { data: { key: id } },
-      cells.any(box),
-      cells.name(
+  function jobTable() {
+    const key = ({ id }) => id;
+    return jobs.length ? table("Table of jobs", COLUMNS, repeat(jobs, key, row)) : emptyState();
+  }
+
+  function row({ id, spec, state, progress, best }) {
+    const name = nameOf(spec.metadata);
+    const isChosen = chosen.includes(id);
+    const choose = () => {
+      if (isChosen) chosen.splice(chosen.indexOf(id), 1);
+      else chosen.push(id);
+      load();
+    };
+    return html`<tr>
+      <td>
+        <input type="checkbox" aria-label="Compare ${spec.activation} ${shortId(id)}" .checked=${isChosen}
+          ?disabled=${!isChosen && chosen.length >= MAX_COMPARED} @change=${choose} />
+      </td>
+      ${cells.name(
         activationName(
           look(spec.activation),
-          h("a", { href: `#/jobs/${id}` }, nameOf(spec.metadata) ?? spec.activation),
-          h("small", {}, nameOf(spec.metadata) && `${spec.activation} `, h("span", { class: "id" }, shortId(id))),
+          html`<a href="#/jobs/${id}">${name ?? spec.activation}</a>`,
+          html`<small>${name && `${spec.activation} `}<span class="id">${shortId(id)}</span></small>`,
         ),
-      ),
-      cells.any(badge(now)),
-      cells.number(spec.seed),
-      cells.number(`${progress.epoch} / ${progress.epochs}`),
-      cells.number(spec.train_samples ?? "all"),
-      cells.number(percent(best?.val_accuracy)),
-    );
+      )}
+      ${cells.any(badge(state))}
+      ${cells.number(spec.seed)}
+      ${cells.number(`${progress.epoch} / ${progress.epochs}`)}
+      ${cells.number(spec.train_samples ?? "all")}
+      ${cells.number(percent(best?.val_accuracy))}
+    </tr>`;
   }
 
-  /** Disables further checkboxes at the API's limit. */
-  function enforceLimit() {
-    const full = chosen.length >= MAX_COMPARED;
-    for (const box of picker.querySelectorAll("input")) box.disabled = full && !box.checked;
-    const { deleted } = state;
-    fill(
-      enough,
-      deleted > 0 && `${deleted} of the requested jobs ${deleted === 1 ? "has" : "have"} been deleted. `,
-      full && `At most ${MAX_COMPARED} jobs can be compared: remove one to add another.`,
-    );
+  /** Notes on deleted jobs and on the API's limit. */
+  function describeLimits() {
+    const has = deleted === 1 ? "has" : "have";
+    return [
+      deleted > 0 && `${deleted} of the requested jobs ${has} been deleted. `,
+      chosen.length >= MAX_COMPARED && `At most ${MAX_COMPARED} jobs can be compared: remove one to add another.`,
+    ];
   }
 
-  fill(picker, h("div", { class: "skeleton page-skeleton" }));
-  await loadPicker();
+  update();
+  await loadJobs();
   await load();
 }
 
 const emptyState = () =>
-  empty(
-    h("p", {}, "No jobs yet."),
-    h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
-  );
+  empty(html`
+    <p>No jobs yet.</p>
+    <a class="button primary" href="#/train/sweep">Train the article’s sweep</a>`);

@@ -6,8 +6,8 @@ import { loadCatalog, loadSchemas, post } from "../api.js";
 import { decades, integerAxis } from "../axes.js";
 import { buildLine, chart } from "../charts.js";
 import { heading, lede, problem } from "../components.js";
-import { chips, integerSlider, labelField, parameterControls, select } from "../controls.js";
-import { fill, h } from "../dom.js";
+import { chips, createParameterControls, createSlider, selectField } from "../controls.js";
+import { html, render } from "../dom.js";
 import { formatValue } from "../field_labels.js";
 import { number, superscript } from "../format.js";
 import { loadLineStyles } from "../line_styles.js";
@@ -58,117 +58,96 @@ export async function view({ root, query, signal, title }) {
   const next = abortPrevious(signal);
   const soon = debounce(180, signal, load);
   const figures = CHARTS.map((about) => ({ ...about, ...chart({ ...about, signal }) }));
-  const reading = h("div", { class: "reading", "aria-live": "polite" });
-  const wrong = h("div");
-  const controls = h("div", { class: "stack" });
+  let controls; // elements that hold the visitor's input
+  let failure = null;
 
-  fill(
-    root,
-    heading("Depth"),
-    lede(
-      "Random dense layers of equal width, before any training. Gradients vanish or explode because each ",
-      "layer multiplies them; the initializer and the activation determine by how much.",
-    ),
-    h(
-      "div",
-      { class: "aside" },
-      h("section", { class: "panel stack", "aria-label": "The network" }, controls),
-      h(
-        "div",
-        { class: "stack" },
-        wrong,
-        h("section", { class: "panel stack", "aria-label": "Gradients" }, figures[0].element, reading),
-        h(
-          "section",
-          { class: "panel", "aria-label": "Activations" },
-          h(
-            "div",
-            { class: "two" },
-            figures.slice(1).map((figure) => figure.element),
-          ),
-        ),
-      ),
-    ),
-  );
+  function update() {
+    const presets = PRESETS.map(
+      (preset) =>
+        html`<button type="button" class="small" @click=${() => applyPreset(preset)}>${preset.title}</button>`,
+    );
+    render(
+      html`
+        ${heading("Depth")}
+        ${lede(
+          "Random dense layers of equal width, before any training. Gradients vanish or explode because each ",
+          "layer multiplies them; the initializer and the activation determine by how much.",
+        )}
+        <div class="aside">
+          <section class="panel stack" aria-label="The network">
+            <div class="stack">
+              <div class="chips" role="group" aria-label="Presets">${presets}</div>
+              <div class="field">
+                <span class="hidden">Activations</span>
+                ${chips({ choices: all, chosen, look, onchange: load })}
+              </div>
+              ${all.filter(({ name }) => chosen.has(name)).map(parametersOf)}
+              ${controls.depth}${controls.width}
+              ${selectField({
+                id: "initializer",
+                label: "Initializer of the weights",
+                hint: properties.initializer.description,
+                choices: initializers.map((name) => [name, formatValue("initializer", name)]),
+                value: state.initializer,
+                onchange: chooseInitializer,
+              })}
+              <button type="button" @click=${redrawWeights}>Draw other weights</button>
+            </div>
+          </section>
+          <div class="stack">
+            ${failure && problem(failure, load)}
+            <section class="panel stack" aria-label="Gradients">
+              ${figures[0].element}
+              <div class="reading" aria-live="polite">${describeNetworks()}</div>
+            </section>
+            <section class="panel" aria-label="Activations">
+              <div class="two">${figures.slice(1).map((figure) => figure.element)}</div>
+            </section>
+          </div>
+        </div>`,
+      root,
+    );
+  }
 
-  function applyPreset(wanted) {
+  function applyPreset({ activations, depth, initializer, parameters = {} }) {
     chosen.clear();
-    for (const name of wanted.activations) chosen.add(name);
-    Object.assign(state, {
-      depth: wanted.depth,
-      initializer: wanted.initializer,
-      width: 100,
-      parameters: structuredClone(wanted.parameters ?? {}),
-    });
-    renderControls();
+    for (const name of activations) chosen.add(name);
+    Object.assign(state, { depth, initializer, width: 100, parameters: structuredClone(parameters) });
+    createControls();
     load();
   }
 
-  function renderControls() {
-    const slide = (name, label) =>
-      integerSlider({
-        label,
-        name,
-        low: properties[name].minimum,
-        high: properties[name].maximum,
-        value: state[name],
-        onchange: (value) => {
-          state[name] = value;
-          soon();
-        },
-      });
-    const initializer = select(
-      {
-        name: "initializer",
-        onchange: () => {
-          state.initializer = initializer.value;
-          load();
-        },
-      },
-      initializers.map((name) => [name, formatValue("initializer", name)]),
-      state.initializer,
-    );
-    fill(
-      controls,
-      h(
-        "div",
-        { class: "chips", role: "group", "aria-label": "Presets" },
-        PRESETS.map((wanted) =>
-          h("button", { type: "button", class: "small", onclick: () => applyPreset(wanted) }, wanted.title),
-        ),
-      ),
-      h(
-        "div",
-        { class: "field" },
-        h("span", { class: "hidden" }, "Activations"),
-        chips({
-          choices: all,
-          chosen,
-          look,
-          onchange: () => {
-            renderControls();
-            load();
-          },
-        }),
-      ),
-      all
-        .filter(({ name }) => chosen.has(name))
-        .map((activation) => parameterControls(activation, (state.parameters[activation.name] ??= {}), soon)),
-      slide("depth", "Depth, in layers"),
-      slide("width", "Width, in units per layer"),
-      labelField("Initializer of the weights", initializer, properties.initializer.description),
-      h(
-        "button",
-        {
-          type: "button",
-          onclick: () => {
-            state.seed = (state.seed + 1) % 2 ** 32;
-            load();
-          },
-        },
-        "Draw other weights",
-      ),
-    );
+  function createControls() {
+    const createIntegerSlider = (id, label) => {
+      const { minimum: low, maximum: high } = properties[id];
+      const onchange = (value) => {
+        state[id] = value;
+        soon();
+      };
+      return createSlider({ id, label, low, high, value: state[id], onchange });
+    };
+    controls = {
+      depth: createIntegerSlider("depth", "Depth, in layers"),
+      width: createIntegerSlider("width", "Width, in units per layer"),
+      parameters: new Map(),
+    };
+  }
+
+  function parametersOf(activation) {
+    const { name } = activation;
+    if (!controls.parameters.has(name))
+      controls.parameters.set(name, createParameterControls(activation, (state.parameters[name] ??= {}), soon));
+    return controls.parameters.get(name);
+  }
+
+  function chooseInitializer(value) {
+    state.initializer = value;
+    load();
+  }
+
+  function redrawWeights() {
+    state.seed = (state.seed + 1) % 2 ** 32;
+    load();
   }
 
   async function load() {
@@ -181,6 +160,7 @@ export async function view({ root, query, signal, title }) {
       ...writeParameters(all, state.parameters, chosen),
     });
     const mine = next();
+    update();
     const fits = Math.floor((MAX_NUMBERS / (state.depth * state.width) - state.width) / 2);
     const samples = Math.max(1, Math.min(properties.samples.default, fits));
     try {
@@ -201,11 +181,13 @@ export async function view({ root, query, signal, title }) {
           ),
         ),
       );
-      fill(wrong);
+      failure = null;
       draw();
     } catch (error) {
-      if (!mine.aborted) fill(wrong, problem(error, load));
+      if (mine.aborted) return;
+      failure = error;
     }
+    update();
   }
 
   function draw() {
@@ -239,23 +221,18 @@ export async function view({ root, query, signal, title }) {
         caption: networks.map((network) => describeEnds(network, name)).join("; "),
       }));
     }
-    fill(
-      reading,
-      networks.length
-        ? networks.map((network) =>
-            h(
-              "p",
-              {},
-              h("strong", {}, network.activation),
-              `, ${formatValue("initializer", network.initializer)}: `,
-              describeGradients(network.layers),
-            ),
-          )
-        : h("p", {}, "Choose an activation."),
+  }
+
+  function describeNetworks() {
+    if (!chosen.size) return html`<p>Choose an activation.</p>`;
+    const initializer = (network) => formatValue("initializer", network.initializer);
+    return state.networks.map(
+      (network) => html`
+        <p><strong>${network.activation}</strong>, ${initializer(network)}: ${describeGradients(network.layers)}</p>`,
     );
   }
 
-  renderControls();
+  createControls();
   await load();
 }
 
@@ -279,12 +256,12 @@ function describeGradients(layers) {
   const moments = `mean ${number(mean, 2)} and variance ${number(variance, 2)}`;
   const signal =
     variance === null ? "the activations overflow" : `after the last layer the activations have ${moments}`;
-  return ["the first layer’s gradient is ", ...compareFactor(factor), ` the last’s; ${signal}.`];
+  return html`the first layer’s gradient is ${compareFactor(factor)} the last’s; ${signal}.`;
 }
 
 function compareFactor(factor) {
   const times = factor < 1 ? 1 / factor : factor;
-  if (times < 1.5) return ["about as large as"];
+  if (times < 1.5) return "about as large as";
   const text = times < 1000 ? `${number(times, 2)} times` : `10${superscript(Math.round(Math.log10(times)))} times`;
-  return [h("strong", {}, `${text} ${factor < 1 ? "smaller" : "larger"} than`)];
+  return html`<strong>${text} ${factor < 1 ? "smaller" : "larger"} than</strong>`;
 }

@@ -2,9 +2,9 @@
 
 import { go, setQuery } from "../address.js";
 import { get, post } from "../api.js";
-import { empty, hasCheckpoint, heading, lede, problem } from "../components.js";
-import { labelField, optionElements, select } from "../controls.js";
-import { fill, h, refill } from "../dom.js";
+import { hasCheckpoint, heading, lede, problem } from "../components.js";
+import { selectField } from "../controls.js";
+import { create, html, render } from "../dom.js";
 import { createPad } from "../drawing_pad.js";
 import { percent, shortId } from "../format.js";
 import { SAMPLES, SIDE, toMnist } from "../mnist_digit.js";
@@ -16,97 +16,94 @@ const EVERY_MS = 4000;
 export async function view(place) {
   const { root, query, signal, title } = place;
   title("Draw");
-  const { jobs, wrong: missing } = await loadModels(query.get("job"), signal);
+  const found = await loadModels(query.get("job"), signal);
   signal.throwIfAborted();
-  const wrong = h("div", {}, missing && problem(missing));
-  if (!jobs.length) {
-    fill(root, heading("Draw"), wrong, emptyState(wrong));
-    repeatEvery(EVERY_MS, signal, async () => {
-      const found = (await loadModels(null, signal)).jobs.length > 0;
-      if (found) view(place);
-      return found;
-    });
-    return;
+  if (found.jobs.length) return showPad(place, found);
+  const show = (failure) => render(html`${heading("Draw")}${failure && problem(failure)}${emptyState(show)}`, root);
+  show(found.error);
+  repeatEvery(EVERY_MS, signal, async () => {
+    const hasModel = (await loadModels(null, signal)).jobs.length > 0;
+    if (hasModel) view(place);
+    return hasModel;
+  });
+}
+
+function showPad({ root, query, signal }, { jobs, error }) {
+  const next = abortPrevious(signal);
+  const paper = createPad({ describedby: "draw-how", onchange: clearAnswer, onenter: ask });
+  const seen = create(html`
+    <canvas class="seen" width=${SIDE} height=${SIDE} role="img" aria-label="What the model sees: 28 by 28 pixels">
+    </canvas>`);
+  let model = query.get("job") ?? jobs[0].id;
+  let failure = error;
+  let isAsking = false;
+  let answer = null; // a template
+  let probabilities = null;
+
+  const samples = Object.keys(SAMPLES).map((digit) => {
+    const sample = () => {
+      paper.show(SAMPLES[digit]);
+      ask();
+    };
+    return html`<button type="button" class="small" aria-label="Sample ${digit}" @click=${sample}>${digit}</button>`;
+  });
+
+  function update() {
+    render(
+      html`
+        ${heading("Draw")}
+        ${lede(
+          "Draw a digit from 0 to 9. It is scaled and centred like MNIST’s digits ",
+          "and sent to the network you choose.",
+        )}
+        ${failure && problem(failure, failure === error ? null : ask)}
+        <div class="draw">
+          <section class="panel stack" aria-label="Your digit">
+            ${paper.element}
+            <div class="row">
+              <button type="button" class="primary" ?disabled=${isAsking} @click=${ask}>Ask the model</button>
+              <button type="button" @click=${() => paper.clear()}>Clear</button>
+            </div>
+            <div class="chips" role="group" aria-label="Samples">${samples}</div>
+            <small class="hint" id="draw-how">
+              With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks the model.
+            </small>
+          </section>
+          <section class="panel stack" aria-label="The answer">
+            ${modelField()}
+            <div class="row">
+              <div class="field"><small>What it sees</small>${seen}</div>
+              <output class="answer">${answer}</output>
+            </div>
+            <ul class="bars" aria-label="Probability of each digit">
+              ${Array.from({ length: 10 }, (_, digit) => bar(digit, probabilities))}
+            </ul>
+          </section>
+        </div>`,
+      root,
+    );
   }
 
-  const next = abortPrevious(signal);
-  let known = jobs;
-  const model = select(
-    {
-      name: "job",
-      onchange: () => {
-        setQuery({ job: model.value });
-        ask();
-      },
-    },
-    jobs.map(describeModel),
-    query.get("job") ?? jobs[0].id,
-  );
-  const paper = createPad({ describedby: "draw-how", onchange: clearAnswer, onenter: ask });
-  const seen = h("canvas", {
-    class: "seen",
-    width: SIDE,
-    height: SIDE,
-    role: "img",
-    "aria-label": "What the model sees: 28 by 28 pixels",
-  });
-  const answer = h("output", { class: "answer" });
-  const bars = h("ul", { class: "bars", "aria-label": "Probability of each digit" });
-  const button = h("button", { type: "button", class: "primary", onclick: ask }, "Ask the model");
+  const modelField = () =>
+    selectField({ id: "model", label: "Model", choices: jobs.map(describeModel), value: model, onchange: choose });
 
-  fill(
-    root,
-    heading("Draw"),
-    lede("Draw a digit from 0 to 9. It is scaled and centred like MNIST’s digits and sent to the network you choose."),
-    wrong,
-    h(
-      "div",
-      { class: "draw" },
-      h(
-        "section",
-        { class: "panel stack", "aria-label": "Your digit" },
-        paper.element,
-        h("div", { class: "row" }, button, h("button", { type: "button", onclick: () => paper.clear() }, "Clear")),
-        h(
-          "div",
-          { class: "chips", role: "group", "aria-label": "Samples" },
-          Object.keys(SAMPLES).map((digit) =>
-            h(
-              "button",
-              { type: "button", class: "small", "aria-label": `Sample ${digit}`, onclick: () => sample(digit) },
-              digit,
-            ),
-          ),
-        ),
-        h(
-          "small",
-          { class: "hint", id: "draw-how" },
-          "With the keyboard: arrows move the pen, Space puts it down or lifts it, Enter asks the model.",
-        ),
-      ),
-      h(
-        "section",
-        { class: "panel stack", "aria-label": "The answer" },
-        labelField("Model", model),
-        h("div", { class: "row" }, h("div", { class: "field" }, h("small", {}, "What it sees"), seen), answer),
-        bars,
-      ),
-    ),
-  );
+  function showHint(text) {
+    answer = html`<span class="hint">${text}</span>`;
+    update();
+  }
 
-  const showHint = (...text) => fill(answer, h("span", { class: "hint" }, text));
+  function choose(id) {
+    model = id;
+    setQuery({ job: id });
+    ask();
+  }
 
   /** Clears the answer when the model or the drawing changes. */
   function clearAnswer() {
     next();
-    button.disabled = false;
-    showBars(null);
+    isAsking = false;
+    probabilities = null;
     showHint(showInput() === null ? "Nothing drawn yet." : "No answer yet.");
-  }
-
-  function sample(digit) {
-    paper.show(SAMPLES[digit]);
-    ask();
   }
 
   /** What the model sees. @returns {number[][]|null} */
@@ -120,60 +117,52 @@ export async function view(place) {
   }
 
   async function ask() {
+    failure = null;
     clearAnswer();
-    fill(wrong);
     const image = showInput();
     if (image === null) return showHint("Draw a digit first.");
     const mine = next();
-    const asked = known.find(({ id }) => id === model.value);
-    const name = `${asked.spec.activation} ${shortId(asked.id)}`;
-    button.disabled = true;
+    const job = jobs.find(({ id }) => id === model);
+    const name = `${job.spec.activation} ${shortId(job.id)}`;
+    isAsking = true;
     showHint(`Asking ${name}…`);
     try {
-      const { digit, probabilities, epoch } = await post(`v1/jobs/${asked.id}/predict`, { image }, { signal: mine });
+      const found = await post(`v1/jobs/${job.id}/predict`, { image }, { signal: mine });
       if (mine.aborted) return;
-      fill(
-        answer,
-        h("strong", {}, digit),
-        " ",
-        h("span", { class: "hint" }, `${percent(probabilities[digit], 1)} probability: ${name}, after epoch ${epoch}`),
-      );
-      showBars(probabilities);
+      ({ probabilities } = found);
+      const probability = percent(probabilities[found.digit], 1);
+      answer = html`<strong>${found.digit}</strong>
+        <span class="hint">${probability} probability: ${name}, after epoch ${found.epoch}</span>`;
     } catch (error) {
       if (mine.aborted) return;
+      failure = error;
       showHint("No answer.");
-      fill(wrong, problem(error, ask));
     }
-    button.disabled = false;
-  }
-
-  function showBars(probabilities) {
-    const best = probabilities && Math.max(...probabilities);
-    const bar = (digit) => {
-      const share = probabilities?.[digit] ?? 0;
-      return h(
-        "li",
-        { class: probabilities && share === best ? "best" : null },
-        h("span", {}, digit),
-        h("span", { class: "track", "aria-hidden": "true" }, h("i", { style: { "--share": share } })),
-        h("span", { class: "figure" }, probabilities ? percent(share, 1) : "–"),
-      );
-    };
-    fill(
-      bars,
-      Array.from({ length: 10 }, (_, digit) => bar(digit)),
-    );
+    isAsking = false;
+    update();
   }
 
   clearAnswer();
   repeatEvery(EVERY_MS, signal, async () => {
-    const chosen = model.value;
+    const chosen = model;
     const found = await loadModels(chosen, signal);
-    if (model.value !== chosen || !found.jobs.length) return; // another model was chosen meanwhile
-    known = found.jobs;
-    refill(model, optionElements(known.map(describeModel), chosen));
-    if (model.value !== chosen) clearAnswer(); // the model was deleted
+    if (model !== chosen || !found.jobs.length) return; // another model was chosen meanwhile
+    ({ jobs } = found);
+    if (jobs.some(({ id }) => id === chosen)) return update();
+    model = jobs[0].id; // the model was deleted
+    clearAnswer();
   });
+}
+
+function bar(digit, probabilities) {
+  const share = probabilities?.[digit] ?? 0;
+  const isBest = probabilities !== null && share === Math.max(...probabilities);
+  return html`
+    <li class=${isBest && "best"}>
+      <span>${digit}</span>
+      <span class="track" aria-hidden="true"><i .style=${`--share: ${share}`}></i></span>
+      <span class="figure">${probabilities ? percent(share, 1) : "–"}</span>
+    </li>`;
 }
 
 /** An option for a model, with its progress. */
@@ -202,34 +191,26 @@ async function loadModels(wanted, signal) {
   const failed = asked instanceof Error;
   const first = asked && !failed ? [asked] : [];
   const others = pages.flatMap(({ data }) => data).filter((job) => job.id !== asked?.id && hasCheckpoint(job));
-  return { jobs: [...first, ...others], wrong: failed ? asked : null };
+  return { jobs: [...first, ...others], error: failed ? asked : null };
 }
 
-function emptyState(wrong) {
-  const train = h(
-    "button",
-    {
-      type: "button",
-      class: "primary",
-      onclick: async () => {
-        train.disabled = true;
-        try {
-          go(`#/jobs/${(await post("v1/jobs", QUICK)).id}`);
-        } catch (error) {
-          train.disabled = false;
-          fill(wrong, problem(error));
-        }
-      },
-    },
-    "Train a quick model",
-  );
-  return h(
-    "section",
-    { class: "panel" },
-    empty(
-      h("p", {}, "No trained network can answer yet."),
-      train,
-      h("small", {}, "3 epochs on 6000 images: about a minute."),
-    ),
-  );
+/** @param {(failure: Error) => void} show */
+function emptyState(show) {
+  const train = async ({ currentTarget: button }) => {
+    button.disabled = true;
+    try {
+      go(`#/jobs/${(await post("v1/jobs", QUICK)).id}`);
+    } catch (error) {
+      button.disabled = false;
+      show(error);
+    }
+  };
+  return html`
+    <section class="panel">
+      <div class="empty">
+        <p>No trained network can answer yet.</p>
+        <button type="button" class="primary" @click=${train}>Train a quick model</button>
+        <small>3 epochs on 6000 images: about a minute.</small>
+      </div>
+    </section>`;
 }

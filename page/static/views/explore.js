@@ -1,14 +1,14 @@
 // Explore: curves of activations, the values at one x, and a card for each activation.
 
-import { activationCard } from "../activation_card.js";
+import { createCard } from "../activation_card.js";
 import { readActivations, readParameters, writeParameters } from "../activation_query.js";
 import { setQuery } from "../address.js";
 import { get, loadCatalog, queryString } from "../api.js";
 import { chartSlider } from "../chart_slider.js";
 import { chart } from "../charts.js";
 import { heading, lede, problem } from "../components.js";
-import { chips, labelField, select } from "../controls.js";
-import { fill, h, refill } from "../dom.js";
+import { chips, labelField, selectField } from "../controls.js";
+import { html, render, repeat } from "../dom.js";
 import { buildDerivativePicture, buildValuePicture, describeJump } from "../explore_charts.js";
 import { fixed, number } from "../format.js";
 import { loadLineStyles } from "../line_styles.js";
@@ -37,60 +37,72 @@ export async function view({ root, query, signal, title }) {
 
   const values = chart({ name: "value", title: "Value f(x)", signal, size: "tall" });
   const slopes = chart({ name: "derivative", title: "Derivative f′(x)", signal, size: "tall" });
-  const cursor = h("input", {
-    type: "range",
-    min: 0,
-    max: LAST,
-    oninput: () => moveTo(Number(cursor.value)),
-    onfocus: () => setPointed(cursor.matches(":focus-visible")),
-    onblur: () => setPointed(false),
-  });
-  const readout = h("div", { class: "scroll" });
-  const cards = h("div", { class: "cards" });
-  const wrong = h("div");
-  const reach = select(
-    {
-      onchange: () => {
-        const x = xAt(state.at);
-        state.reach = reach.value;
-        state.at = placeOf(x);
-        load();
-      },
-    },
-    REACHES.map((text) => [text, `−${text} to ${text}`]),
-    state.reach,
-  );
+  const cards = new Map(); // by activation: they hold the visitor's input
+  let failure = null;
 
-  fill(
-    root,
-    heading("Explore"),
-    lede(
-      "Each function in float64 and its derivative. Point at a curve, or move the slider, to read a value ",
-      "and its slope. At a jump of the derivative, the filled dot is its value.",
-    ),
-    h(
-      "section",
-      { class: "panel stack", "aria-label": "Activations" },
-      chips({
-        choices: all,
-        chosen,
-        look,
-        onchange: () => {
-          renderCards();
-          load();
-        },
-      }),
-    ),
-    wrong,
-    h(
-      "section",
-      { class: "panel stack", "aria-label": "Curves" },
-      h("div", { class: "two" }, values.element, slopes.element),
-      h("div", { class: "cursor" }, labelField("x, for the values below", cursor), labelField("x from and to", reach)),
-      readout,
-    ),
-    cards,
-  );
+  function update() {
+    const x = state.curves[0]?.x[state.at];
+    render(
+      html`
+        ${heading("Explore")}
+        ${lede(
+          "Each function in float64 and its derivative. Point at a curve, or move the slider, to read a value ",
+          "and its slope. At a jump of the derivative, the filled dot is its value.",
+        )}
+        <section class="panel stack" aria-label="Activations">
+          ${chips({ choices: all, chosen, look, onchange: load })}
+        </section>
+        ${failure && problem(failure, load)}
+        <section class="panel stack" aria-label="Curves">
+          <div class="two">${values.element}${slopes.element}</div>
+          <div class="cursor">
+            ${labelField("cursor", "x, for the values below", cursor(x))}
+            ${selectField({
+              id: "reach",
+              label: "x from and to",
+              choices: REACHES.map((text) => [text, `−${text} to ${text}`]),
+              value: state.reach,
+              onchange: chooseReach,
+            })}
+          </div>
+          <div class="scroll">${state.curves.length > 0 && readout(state.curves, state.at, look)}</div>
+        </section>
+        <div class="cards">${repeat(
+          selected(),
+          ({ name }) => name,
+          (activation) => cardOf(activation)(),
+        )}</div>`,
+      root,
+    );
+  }
+
+  const cursor = (x) => html`
+    <input type="range" id="cursor" min="0" max=${LAST} .value=${String(state.at)}
+      aria-valuetext="x = ${number(x ?? 0, 3)}"
+      @input=${({ currentTarget }) => moveTo(Number(currentTarget.value))}
+      @focus=${({ currentTarget }) => setPointed(currentTarget.matches(":focus-visible"))}
+      @blur=${() => setPointed(false)} />`;
+
+  function cardOf(activation) {
+    const { name } = activation;
+    if (!cards.has(name)) {
+      const own = { own: look(name), values: (parameters[name] ??= {}) };
+      const file = (format) => curvePath(activation, { format });
+      const onchange = () => {
+        update();
+        loadSoon();
+      };
+      cards.set(name, createCard(activation, { ...own, file, onchange }));
+    }
+    return cards.get(name);
+  }
+
+  function chooseReach(value) {
+    const x = xAt(state.at);
+    state.reach = value;
+    state.at = placeOf(x);
+    load();
+  }
 
   /** The x of an index on the grid, computed as the service does. */
   const xAt = (place) => (Number(state.reach) * (2 * place - LAST)) / LAST;
@@ -114,14 +126,17 @@ export async function view({ root, query, signal, title }) {
     rememberChoice();
     const mine = next();
     const shownReach = state.reach;
+    update();
     try {
       const asked = selected().map((activation) => get(curvePath(activation), mine));
       const curves = await Promise.all(asked);
       Object.assign(state, { curves, shownReach });
-      fill(wrong);
+      failure = null;
       draw();
     } catch (error) {
-      if (!mine.aborted) fill(wrong, problem(error, load));
+      if (mine.aborted) return;
+      failure = error;
+      update();
     }
   }
 
@@ -139,7 +154,7 @@ export async function view({ root, query, signal, title }) {
       values.draw(buildValuePicture(curves, { look, at, reach: Number(shownReach) })),
       slopes.draw(buildDerivativePicture(curves, { look, at, reach: Number(shownReach) })),
     ];
-    renderReadout();
+    update();
     Promise.all(drawing).then(updateTips);
   }
 
@@ -167,56 +182,6 @@ export async function view({ root, query, signal, title }) {
     slopesRead.tell(curves[0].x[at], rows("derivative"), state.pointed);
   }
 
-  function renderReadout() {
-    const x = state.curves[0]?.x[state.at];
-    cursor.value = state.at;
-    cursor.setAttribute("aria-valuetext", `x = ${number(x ?? 0, 3)}`);
-    refill(
-      readout,
-      state.curves.length > 0 &&
-        h(
-          "table",
-          { class: "readout" },
-          h("caption", { class: "hidden" }, "Value and slope at the chosen x"),
-          h(
-            "thead",
-            {},
-            h(
-              "tr",
-              {},
-              h("th", { scope: "col" }, h("output", {}, `x = ${fixed(x, 3)}`)),
-              h("th", { scope: "col", class: "figure" }, "f(x)"),
-              h("th", { scope: "col", class: "figure" }, "slope f′(x)"),
-            ),
-          ),
-          h(
-            "tbody",
-            {},
-            state.curves.map((curve) =>
-              h(
-                "tr",
-                {},
-                h("th", { scope: "row" }, activationName(look(curve.name), curve.name)),
-                h("td", { class: "figure" }, number(curve.value[state.at], 6)),
-                h("td", { class: "figure" }, number(curve.derivative[state.at], 6), describeJump(curve, x)),
-              ),
-            ),
-          ),
-        ),
-    );
-  }
-
-  function renderCards() {
-    fill(
-      cards,
-      selected().map((activation) => {
-        const values = (parameters[activation.name] ??= {});
-        const file = (format) => curvePath(activation, { format });
-        return activationCard(activation, { own: look(activation.name), values, file, onchange: loadSoon });
-      }),
-    );
-  }
-
   const moveCursor = ({ x, place = placeOf(x) }) => moveTo(place);
   const about = { signal, at: () => state.at, last: LAST, onmove: moveCursor, onshow: setPointed };
   const valuesRead = chartSlider(values, { ...about, label: "x of the values" });
@@ -224,6 +189,28 @@ export async function view({ root, query, signal, title }) {
   const resized = new ResizeObserver(updateTips);
   resized.observe(values.plot);
   signal.addEventListener("abort", () => resized.disconnect());
-  renderCards();
   await load();
+}
+
+/** The table of values at the cursor. */
+function readout(curves, at, look) {
+  const x = curves[0].x[at];
+  const row = (curve) => html`
+    <tr>
+      <th scope="row">${activationName(look(curve.name), curve.name)}</th>
+      <td class="figure">${number(curve.value[at], 6)}</td>
+      <td class="figure">${number(curve.derivative[at], 6)}${describeJump(curve, x)}</td>
+    </tr>`;
+  return html`
+    <table class="readout">
+      <caption class="hidden">Value and slope at the chosen x</caption>
+      <thead>
+        <tr>
+          <th scope="col"><output>x = ${fixed(x, 3)}</output></th>
+          <th scope="col" class="figure">f(x)</th>
+          <th scope="col" class="figure">slope f′(x)</th>
+        </tr>
+      </thead>
+      <tbody>${curves.map(row)}</tbody>
+    </table>`;
 }

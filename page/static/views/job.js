@@ -4,7 +4,7 @@ import { go } from "../address.js";
 import { createRandomKey, get, post, remove } from "../api.js";
 import { badge, connectionBadge, hasCheckpoint, heading, problem, progress, tiles } from "../components.js";
 import { confirmAction, rename } from "../dialogs.js";
-import { fill, h, refill } from "../dom.js";
+import { html, render, repeat } from "../dom.js";
 import { drawingFiles, fileLink, tableFiles } from "../file_links.js";
 import { bytes, humanize, shortId } from "../format.js";
 import { diagnosisDetails, environment, listJobFacts, panel, specification, timeline } from "../job_details.js";
@@ -14,7 +14,7 @@ import { createCurves } from "../learning_curves.js";
 import { loadLineStyles } from "../line_styles.js";
 import { follow } from "../live_stream.js";
 import { activationName } from "../swatch.js";
-import { throttle } from "../timing.js";
+import { createTimer, throttle } from "../timing.js";
 
 const AGAIN_MS = 1000;
 const QUEUE_MS = 3000;
@@ -25,212 +25,144 @@ export async function view({ root, id, signal, title }) {
   signal.throwIfAborted();
   const { activation } = first.spec;
   const epochs = new Map();
-  let ended = false;
   const own = look(activation);
-  const [loss, accuracy] = [
-    createCurves({ train: "loss", validation: "val_loss", title: "Loss", signal }),
-    createCurves({ train: "accuracy", validation: "val_accuracy", title: "Accuracy", signal }),
-  ];
+  const loss = createCurves({ train: "loss", validation: "val_loss", title: "Loss", signal });
+  const accuracy = createCurves({ train: "accuracy", validation: "val_accuracy", title: "Accuracy", signal });
   const layers = createLayerMaps({ path, signal });
-  const live = connectionBadge();
-  const status = h("div", { class: "row" });
-  const buttons = h("div", { class: "actions" });
-  const details = h("div", { class: "stack" });
-  const [bar, figures, wrong, diagnoses, stored] = [h("div"), h("div"), h("div"), h("div"), h("div")];
+  const retryKey = createRandomKey(); // a second click must not create a second job
+  const timer = createTimer(signal, () => renew());
+  let job = first;
+  let connection = "connecting";
+  let checkpoints = null;
+  let failure = null;
 
-  const [whose, note] = [h("span"), h("div", { class: "row" })];
+  function update() {
+    const name = nameOf(job.spec.metadata);
+    const note = noteOf(job.spec.metadata);
+    title(`${name ?? activation} ${shortId(id)}`);
+    render(
+      html`
+        ${heading(activationName(own, html`<span>${jobName(name, activation)}</span>`), buttons())}
+        <div class="row">
+          ${note && html`<p class="lede note">${note}</p>`}
+          <button type="button" class="small" @click=${edit}>
+            ${name || note ? "Edit name and note" : "Add a name"}
+          </button>
+        </div>
+        <div class="row">
+          <div class="row">
+            ${badge(job.state)}
+            ${job.cancel_requested_at && !job.finished_at && html`<span class="hint">cancelling…</span>`}
+            ${job.queue_position !== null && queuePlace(job.queue_position)}
+          </div>
+          ${connectionBadge(connection)}
+          <span class="id hint">${id}</span>
+          ${job.sweep_id && html`<a href="#/sweeps/${job.sweep_id}">Sweep</a>`}
+          ${job.retry_of && html`<a href="#/jobs/${job.retry_of}">Retry of another job</a>`}
+        </div>
+        ${failure ? problem(failure) : job.error && jobError(job.error)}
+        <section class="panel stack" aria-label="Progress">
+          ${progress(job.progress, "Epochs", { wide: true })}
+          ${tiles(listJobFacts(job))}
+        </section>
+        ${job.diagnoses.length > 0 && diagnosisList(job.diagnoses)}
+        <section class="panel stack" aria-label="Curves">
+          <div class="two">${loss.element}${accuracy.element}</div>
+          ${tableFiles("History", `${path}/history`)}
+          ${drawingFiles("Drawing", (format) => `${path}/plot.${format}`)}
+        </section>
+        ${layers.element}
+        <div class="stack">
+          ${panel("Timeline", timeline(job))}
+          ${panel("Specification", specification(job.spec))}
+          ${job.environment && panel("Environment", environment(job.environment))}
+        </div>
+        ${checkpoints && panel("Checkpoints", checkpointList(), "safetensors: weights and optimizer state.")}`,
+      root,
+    );
+  }
 
-  fill(
-    root,
-    heading(activationName(own, whose), buttons),
-    note,
-    h(
-      "div",
-      { class: "row" },
-      status,
-      live.element,
-      h("span", { class: "id hint" }, id),
-      first.sweep_id && h("a", { href: `#/sweeps/${first.sweep_id}` }, "Sweep"),
-      first.retry_of && h("a", { href: `#/jobs/${first.retry_of}` }, "Retry of another job"),
-    ),
-    wrong,
-    h("section", { class: "panel stack", "aria-label": "Progress" }, bar, figures),
-    diagnoses,
-    h(
-      "section",
-      { class: "panel stack", "aria-label": "Curves" },
-      h("div", { class: "two" }, loss.element, accuracy.element),
-      tableFiles("History", `${path}/history`),
-      drawingFiles("Drawing", (format) => `${path}/plot.${format}`),
-    ),
-    layers.element,
-    details,
-    stored,
-  );
+  function buttons() {
+    const isCancelling = job.cancel_requested_at !== null;
+    const cancel = () =>
+      html`<button type="button" ?disabled=${isCancelling} @click=${attempt(requestCancel)}>Cancel</button>`;
+    const retryAndDelete = () => html`
+      <button type="button" @click=${attempt(retry)}>Retry</button>
+      <button type="button" class="danger" @click=${attempt(erase)}>Delete</button>`;
+    return html`
+      <a class="button" href="#/compare?jobs=${id}">Compare</a>
+      ${hasCheckpoint(job) && html`<a class="button" href="#/draw?job=${id}">Draw a digit</a>`}
+      ${job.finished_at ? retryAndDelete() : cancel()}`;
+  }
+
+  const attempt = (work) => async () => {
+    try {
+      await work();
+    } catch (error) {
+      failure = error;
+      update();
+    }
+  };
+
+  const requestCancel = async () => show(await post(`${path}/cancel`));
+
+  async function retry() {
+    const headers = { "Idempotency-Key": retryKey };
+    go(`#/jobs/${(await post(`${path}/retry`, undefined, { headers })).id}`);
+  }
+
+  async function erase() {
+    const text = "This also deletes its history, layers and checkpoints. It cannot be undone.";
+    if (!(await confirmAction({ title: "Delete this job?", text, action: "Delete" }))) return;
+    await remove(path);
+    go("#/jobs");
+  }
+
+  async function edit() {
+    const changed = await rename({ path, metadata: job.spec.metadata });
+    if (changed && !signal.aborted) show(changed);
+  }
+
+  function checkpointList() {
+    if (!checkpoints.length) return html`<p class="hint">${job.best ? "None is stored." : "None was written."}</p>`;
+    const item = ({ epoch, size_bytes: size, sha256 }) => html`
+      <li class="row">
+        ${fileLink(`${path}/checkpoints/${epoch}`, `After epoch ${epoch}`)}
+        <small class="number">${bytes(size)}</small>
+        <small class="id">sha256 ${sha256.slice(0, 12)}…</small>
+      </li>`;
+    return html`<ul class="plain">${checkpoints.map(item)}</ul>`;
+  }
 
   const draw = throttle(60, signal, () => {
     const rows = [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
-    for (const figure of [loss, accuracy]) figure.draw(rows, own, first.progress.epochs, ended);
+    for (const figure of [loss, accuracy]) figure.draw(rows, own, job.progress.epochs, job.finished_at !== null);
   });
-
+  const renewLayers = throttle(2 * AGAIN_MS, signal, () => layers.load());
   const renew = throttle(AGAIN_MS, signal, async () => {
     try {
       show(await get(path, signal));
     } catch (error) {
-      if (!signal.aborted && error.status === 404) fill(wrong, problem(error));
+      if (signal.aborted || error.status !== 404) return;
+      failure = error;
+      update();
     }
   });
-  const renewLayers = throttle(2 * AGAIN_MS, signal, () => layers.load());
-  let timer;
-  signal.addEventListener("abort", () => clearTimeout(timer));
 
-  /** The name and note can be edited at any time. */
-  function showName({ spec: { metadata } }) {
-    const name = nameOf(metadata);
-    title(`${name ?? activation} ${shortId(id)}`);
-    fill(whose, name === null ? activation : [name, h("small", {}, ` ${activation}`)]);
-    const edit = async () => {
-      const changed = await rename({ path, metadata });
-      if (changed && !signal.aborted) show(changed);
-    };
-    refill(
-      note,
-      noteOf(metadata) && h("p", { class: "lede note" }, noteOf(metadata)),
-      h(
-        "button",
-        { type: "button", class: "small", data: { place: "rename" }, onclick: edit },
-        name || noteOf(metadata) ? "Edit name and note" : "Add a name",
-      ),
-    );
+  function show(found) {
+    const hasEnded = found.finished_at !== null && job.finished_at === null;
+    job = found;
+    failure = null;
+    if (hasEnded) draw();
+    update();
+    timer.stop();
+    if (job.state === "queued") timer.start(QUEUE_MS);
+    if (job.finished_at) loadCheckpoints();
   }
 
-  function show(job) {
-    showName(job);
-    if (ended !== (job.finished_at !== null)) {
-      ended = job.finished_at !== null;
-      draw();
-    }
-    refill(
-      status,
-      badge(job.state),
-      job.cancel_requested_at && !job.finished_at && h("span", { class: "hint" }, "cancelling…"),
-      job.queue_position !== null && h("span", { class: "number" }, `number ${job.queue_position} in the queue`),
-    );
-    showButtons(job);
-    refill(bar, progress(job.progress, "Epochs", { wide: true }));
-    refill(figures, tiles(listJobFacts(job)));
-    refill(
-      diagnoses,
-      job.diagnoses.length > 0 &&
-        h("section", { class: "diagnoses", "aria-label": "Diagnoses" }, job.diagnoses.map(diagnosisDetails)),
-    );
-    refill(
-      wrong,
-      job.error &&
-        h("div", { class: "problem" }, h("p", {}, h("strong", {}, humanize(job.error.code)), ": ", job.error.message)),
-    );
-    refill(
-      details,
-      panel("Timeline", timeline(job)),
-      panel("Specification", specification(job.spec)),
-      job.environment && panel("Environment", environment(job.environment)),
-    );
-    clearTimeout(timer);
-    if (job.state === "queued") scheduleRefresh();
-    if (job.finished_at) showCheckpoints(job);
-  }
-
-  const retryKey = createRandomKey(); // a second click must not create a second job
-
-  /** Refreshes the queue position; not while the tab is hidden. */
-  function scheduleRefresh() {
-    timer = setTimeout(() => (document.hidden ? scheduleRefresh() : renew()), QUEUE_MS);
-  }
-
-  function showButtons(job) {
-    const act = async (work) => {
-      try {
-        await work();
-      } catch (error) {
-        fill(wrong, problem(error));
-      }
-    };
-    const cancel = h(
-      "button",
-      {
-        type: "button",
-        data: { key: "cancel" },
-        disabled: job.cancel_requested_at !== null,
-        onclick: () => act(async () => show(await post(`${path}/cancel`))),
-      },
-      "Cancel",
-    );
-    const retry = h(
-      "button",
-      {
-        type: "button",
-        data: { key: "retry" },
-        onclick: () =>
-          act(async () => {
-            const headers = { "Idempotency-Key": retryKey };
-            go(`#/jobs/${(await post(`${path}/retry`, undefined, { headers })).id}`);
-          }),
-      },
-      "Retry",
-    );
-    const erase = h(
-      "button",
-      {
-        type: "button",
-        class: "danger",
-        data: { key: "delete" },
-        onclick: () =>
-          act(async () => {
-            const sure = await confirmAction({
-              title: "Delete this job?",
-              text: "This also deletes its history, layers and checkpoints. It cannot be undone.",
-              action: "Delete",
-            });
-            if (!sure) return;
-            await remove(path);
-            go("#/jobs");
-          }),
-      },
-      "Delete",
-    );
-    refill(
-      buttons,
-      h("a", { class: "button", href: `#/compare?jobs=${id}` }, "Compare"),
-      hasCheckpoint(job) && h("a", { class: "button", href: `#/draw?job=${id}` }, "Draw a digit"),
-      job.finished_at ? [retry, erase] : cancel,
-    );
-  }
-
-  async function showCheckpoints(job) {
-    const { checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] }));
-    if (signal.aborted) return;
-    refill(
-      stored,
-      panel(
-        "Checkpoints",
-        checkpoints.length
-          ? h(
-              "ul",
-              { class: "plain" },
-              checkpoints.map(({ epoch, size_bytes: size, sha256 }) =>
-                h(
-                  "li",
-                  { class: "row" },
-                  fileLink(`${path}/checkpoints/${epoch}`, `After epoch ${epoch}`),
-                  h("small", { class: "number" }, bytes(size)),
-                  h("small", { class: "id" }, `sha256 ${sha256.slice(0, 12)}…`),
-                ),
-              ),
-            )
-          : h("p", { class: "hint" }, job.best ? "None is stored." : "None was written."),
-        "safetensors: weights and optimizer state.",
-      ),
-    );
+  async function loadCheckpoints() {
+    ({ checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] })));
+    if (!signal.aborted) update();
   }
 
   show(first);
@@ -239,22 +171,34 @@ export async function view({ root, id, signal, title }) {
   follow(`${path}/stream`, {
     signal,
     onState: (state) => {
-      live.set(state);
+      connection = state;
+      update();
       if (state !== "reconnecting") renew();
     },
     onEvent: ({ kind, data }) => {
-      if (kind === "reset") {
-        epochs.clear();
-        draw();
-        renewLayers();
-      } else if (kind === "epoch") {
-        epochs.set(data.epoch, data);
+      if (kind === "reset") epochs.clear();
+      if (kind === "epoch") epochs.set(data.epoch, data);
+      if (kind === "reset" || kind === "epoch") {
         draw();
         renewLayers();
       }
       renew();
     },
   }).catch((error) => {
-    if (!signal.aborted) fill(wrong, problem(error));
+    if (signal.aborted) return;
+    failure = error;
+    update();
   });
 }
+
+const jobName = (name, activation) => (name === null ? activation : html`${name}<small> ${activation}</small>`);
+
+const diagnosisList = (diagnoses) => html`
+  <section class="diagnoses" aria-label="Diagnoses">
+    ${repeat(diagnoses, ({ code, layer, epoch }) => `${code} ${layer} ${epoch}`, diagnosisDetails)}
+  </section>`;
+
+const queuePlace = (number) => html`<span class="number">number ${number} in the queue</span>`;
+
+const jobError = ({ code, message }) => html`
+  <div class="problem"><p><strong>${humanize(code)}</strong>: ${message}</p></div>`;

@@ -2,13 +2,13 @@
 
 import { setQuery } from "../address.js";
 import { get, queryString } from "../api.js";
-import { badge, describeFailures, empty, heading, problem, progress, timestamp } from "../components.js";
-import { fill, h, refill } from "../dom.js";
+import { badge, describeFailures, empty, heading, problem, progress, skeleton, timestamp } from "../components.js";
+import { html, render, repeat } from "../dom.js";
 import { count, duration, shortId } from "../format.js";
 import { describeSweep, nameOf, noteOf } from "../labels.js";
 import { createPagination } from "../pagination.js";
 import { cells, table } from "../table.js";
-import { abortPrevious } from "../timing.js";
+import { abortPrevious, createTimer } from "../timing.js";
 
 const EVERY_MS = 2500;
 const SIZE = 20;
@@ -16,69 +16,76 @@ const COLUMNS = ["Sweep", "State", "Epochs", "Left", "Jobs", "Created"];
 
 export async function view({ root, query, signal, title }) {
   title("Sweeps");
-  const list = h("div", {}, h("div", { class: "skeleton page-skeleton" }));
-  const wrong = h("div");
   const remember = (how) => setQuery(pagination.toQuery(), how);
   const pagination = createPagination({ query, load, remember, size: SIZE });
   const next = abortPrevious(signal);
-  let timer;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  fill(
-    root,
-    heading("Sweeps", h("a", { class: "button primary", href: "#/train/sweep" }, "New sweep")),
-    h("section", { class: "panel stack", "aria-label": "All sweeps" }, wrong, list, pagination.element),
-  );
+  const timer = createTimer(signal, load);
+  let page = null;
+  let failure = null;
+
+  function update() {
+    render(
+      html`
+        ${heading("Sweeps", html`<a class="button primary" href="#/train/sweep">New sweep</a>`)}
+        <section class="panel stack" aria-label="All sweeps">
+          ${failure && problem(failure, load)}
+          ${page ? rows(page.data) : skeleton()}
+          ${page && pagination.buttons(page)}
+        </section>`,
+      root,
+    );
+  }
 
   async function load() {
-    clearTimeout(timer);
+    timer.stop();
     const mine = next();
     try {
-      const page = await get(`v1/sweeps${queryString({ limit: SIZE, cursor: pagination.cursor() })}`, mine);
-      fill(wrong);
-      refill(list, page.data.length ? table("Table of sweeps", COLUMNS, page.data.map(row)) : emptyState());
-      pagination.show(page.next_cursor, page.total);
-      const unfinished = page.data.some((sweep) => sweep.finished_at === null);
-      scheduleRefresh(unfinished ? EVERY_MS : 4 * EVERY_MS);
+      page = await get(`v1/sweeps${queryString({ limit: SIZE, cursor: pagination.cursor() })}`, mine);
+      failure = null;
     } catch (error) {
       if (mine.aborted) return;
-      fill(wrong, problem(error, load));
-      scheduleRefresh(EVERY_MS);
+      failure = error;
     }
+    update();
+    const isUnfinished = page?.data.some((sweep) => sweep.finished_at === null);
+    timer.start(isUnfinished || failure ? EVERY_MS : 4 * EVERY_MS);
   }
 
-  /** Not while the tab is hidden. */
-  function scheduleRefresh(milliseconds) {
-    timer = setTimeout(() => (document.hidden ? scheduleRefresh(EVERY_MS) : load()), milliseconds);
-  }
-
+  update();
   await load();
 }
 
+const rows = (sweeps) =>
+  sweeps.length
+    ? table(
+        "Table of sweeps",
+        COLUMNS,
+        repeat(sweeps, ({ id }) => id, row),
+      )
+    : emptyState();
+
 const emptyState = () =>
-  empty(
-    h("p", {}, "No sweeps yet. A sweep trains the same network once for each activation, and compares them."),
-    h("a", { class: "button primary", href: "#/train/sweep" }, "Train the article’s sweep"),
-  );
+  empty(html`
+    <p>No sweeps yet. A sweep trains the same network once for each activation, and compares them.</p>
+    <a class="button primary" href="#/train/sweep">Train the article’s sweep</a>`);
 
 function row(sweep) {
   const { id, spec, jobs } = sweep;
-  const { metadata } = spec.base;
-  const [name, note] = [nameOf(metadata), noteOf(metadata)];
-  return h(
-    "tr",
-    { data: { key: id } },
-    cells.name(
-      h("a", { href: `#/sweeps/${id}`, data: { place: id } }, name ?? describeSweep(spec)),
-      h("small", {}, name && ` ${describeSweep(spec)}`, h("span", { class: "id" }, ` ${shortId(id)}`)),
-      note && h("small", { class: "note", title: note }, note),
-    ),
-    cells.any(badge(sweep.state)),
-    cells.any(progress(sweep.progress, `Epochs of sweep ${shortId(id)}`)),
-    cells.number(sweep.finished_at ? "" : duration(sweep.eta_seconds)),
-    cells.number(
+  const [name, note] = [nameOf(spec.base.metadata), noteOf(spec.base.metadata)];
+  const failures = describeFailures(jobs);
+  return html`<tr>
+    ${cells.name(
+      html`<a href="#/sweeps/${id}">${name ?? describeSweep(spec)}</a>`,
+      html`<small>${name && ` ${describeSweep(spec)}`}<span class="id"> ${shortId(id)}</span></small>`,
+      note && html`<small class="note" title=${note}>${note}</small>`,
+    )}
+    ${cells.any(badge(sweep.state))}
+    ${cells.any(progress(sweep.progress, `Epochs of sweep ${shortId(id)}`))}
+    ${cells.number(sweep.finished_at ? "" : duration(sweep.eta_seconds))}
+    ${cells.number(
       `${count(jobs.succeeded + jobs.failed + jobs.cancelled)} of ${count(jobs.total)}`,
-      describeFailures(jobs) && h("small", {}, describeFailures(jobs)),
-    ),
-    cells.any(timestamp(sweep.created_at)),
-  );
+      failures && html`<small>${failures}</small>`,
+    )}
+    ${cells.any(timestamp(sweep.created_at))}
+  </tr>`;
 }

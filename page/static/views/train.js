@@ -3,7 +3,7 @@
 import { go, setQuery } from "../address.js";
 import { ApiError, createRandomKey, loadCatalog, loadSchemas, post } from "../api.js";
 import { heading, lede } from "../components.js";
-import { fill, h } from "../dom.js";
+import { html, render } from "../dom.js";
 import { loadDraft, saveDraft } from "../drafts.js";
 import { loadMeasurements, showForecast } from "../forecast.js";
 import { clearErrors, findFaults, showErrors, showFaults } from "../form_controls.js";
@@ -14,38 +14,34 @@ export async function view({ root, path, query, signal, title }) {
   title("Train");
   const [all, definitions] = await Promise.all([loadCatalog(), loadSchemas()]);
   const isSweep = path.startsWith("/train/sweep");
-  const tab = (text, hash, current) => h("a", { href: hash, "aria-current": current && "page" }, text);
-  const place = h("div");
   const measurements = loadMeasurements(signal);
-  fill(
-    root,
-    heading("Train"),
-    lede(
-      isSweep
-        ? "One network per activation, seed and combination of values: the article’s loop plus a grid search."
-        : "The article’s MNIST network, trained once with the activation you choose, shown epoch by epoch.",
-    ),
-    h(
-      "div",
-      {},
-      h(
-        "div",
-        { class: "tabs", role: "group", "aria-label": "What to train" },
-        tab("A job", "#/train", !isSweep),
-        tab("A sweep", "#/train/sweep", isSweep),
-      ),
-    ),
-    place,
-  );
+  const tab = (text, hash, isCurrent) => html`<a href=${hash} aria-current=${isCurrent && "page"}>${text}</a>`;
+  const show = (form) =>
+    render(
+      html`
+        ${heading("Train")}
+        ${lede(
+          isSweep
+            ? "One network per activation, seed and combination of values: the article’s loop plus a grid search."
+            : "The article’s MNIST network, trained once with the activation you choose, shown epoch by epoch.",
+        )}
+        <div>
+          <div class="tabs" role="group" aria-label="What to train">
+            ${tab("A job", "#/train", !isSweep)}${tab("A sweep", "#/train/sweep", isSweep)}
+          </div>
+        </div>
+        <div>${form}</div>`,
+      root,
+    );
 
   function begin(asked) {
     const draft = loadDraft(isSweep ? "sweep" : "job");
     const made = isSweep ? sweepForm(all, definitions, draft) : jobForm(all, definitions, draft, asked);
-    fill(place, made.form);
+    show(made.form);
     made.reset.addEventListener("click", () => {
       saveDraft(made.kind, null);
       begin(null);
-      place.querySelector("input, select, button").focus();
+      root.querySelector("form").querySelector("input, select, button").focus();
     });
     submitOnce({ ...made, signal });
     saveDraftOnChange(made);
@@ -76,7 +72,7 @@ function submitOnce({ form, button, alert, places, request, to, target }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearErrors(places());
-    fill(alert);
+    alert.textContent = "";
     if (showFaults(findFaults(places()), places())) return;
     button.disabled = true;
     try {
@@ -84,8 +80,7 @@ function submitOnce({ form, button, alert, places, request, to, target }) {
       go(`#/${target}/${made.id}`);
     } catch (error) {
       const elsewhere = error instanceof ApiError ? showErrors(error.errors, places()) : [];
-      if (elsewhere.length || !error.errors?.length)
-        fill(alert, elsewhere.length ? elsewhere.join(" ") : error.message);
+      alert.textContent = error.errors?.length ? elsewhere.join(" ") : error.message;
     } finally {
       button.disabled = false;
     }
