@@ -1,9 +1,10 @@
 """Labels that distinguish jobs in a legend."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from jobs.spec import JobSpec
-from jobs.values import format_fields
+from jobs.values import flatten, format_fields, format_value
 
 LEFT_OUT = {"activation", "metadata"}
 LONGEST_NAME = 40
@@ -14,15 +15,19 @@ def label_specs(specs: Sequence[JobSpec]) -> list[str]:
 
     `relu “baseline”, optimizer.learning_rate 0.01`. A parameter is only compared with those of the same activation.
     """
-    formatted = [format_fields(spec.model_dump(mode="json", exclude=LEFT_OUT)) for spec in specs]
     return [
-        ", ".join(
-            [
-                make_title(spec),
-                *(f"{path} {text}" for path, text in fields.items() if differs(path, spec, specs, formatted)),
-            ]
-        )
-        for spec, fields in zip(specs, formatted, strict=True)
+        ", ".join([make_title(spec), *(f"{path} {format_value(value)}" for path, value in differences.items())])
+        for spec, differences in zip(specs, find_differences(specs), strict=True)
+    ]
+
+
+def find_differences(specs: Sequence[JobSpec]) -> list[dict[str, Any]]:
+    """Find each job's values of the fields in which the jobs differ, by dotted path."""
+    dumped = [spec.model_dump(mode="json", exclude=LEFT_OUT) for spec in specs]
+    formatted = [format_fields(fields) for fields in dumped]
+    return [
+        {path: value for path, value in flatten(fields) if differs(path, spec, specs, formatted)}
+        for spec, fields in zip(specs, dumped, strict=True)
     ]
 
 

@@ -18,6 +18,9 @@ from jobs.pointers import resolve, to_pointer
 
 log = logging.getLogger(__name__)
 
+BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
+"""The names of a rule's bound in the context of a pydantic error."""
+
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(JobsError, on_jobs_error)
@@ -76,7 +79,12 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["loc"] == ("body",) for entry in found) and "json" not in request.headers.get("Content-Type", ""):
         return on_http_exception(request, make_http_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE))
-    fields = [FieldProblem(pointer=find_pointer(entry, error.body), message=entry["msg"]) for entry in found]
+    fields = [
+        FieldProblem(
+            pointer=find_pointer(entry, error.body), message=entry["msg"], rule=entry["type"], limit=find_limit(entry)
+        )
+        for entry in found
+    ]
     detail = "; ".join(": ".join(filter(None, (field.pointer, field.message))) for field in fields[:3])
     return answer_problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
 
@@ -91,6 +99,12 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 def on_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s failed with a bug", request.method, request.url.path, exc_info=error)
     return on_http_exception(request, make_http_error(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+
+def find_limit(entry: Mapping[str, Any]) -> float | int | None:
+    """Find the bound of the rule that a validation error is about."""
+    context = entry.get("ctx", {})
+    return next((context[name] for name in BOUNDS if name in context), None)
 
 
 def find_pointer(entry: Mapping[str, Any], body: Any) -> str:  # noqa: ANN401  # whatever a client sent

@@ -74,7 +74,12 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: HttpError(
         "invalid_request",
         "{pointer}: {message}",
-        {"pointer": "/epochs", "message": "Input should be less than or equal to 1000"},
+        {
+            "pointer": "/epochs",
+            "message": "Input should be less than or equal to 1000",
+            "rule": "less_than_equal",
+            "limit": 1000,
+        },
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: HttpError(
         "internal_error", "internal error: the service's log has the details under this request's id"
@@ -89,6 +94,10 @@ class FieldProblem(BaseModel):
         description="JSON pointer into the body, or /name of a parameter.", examples=[INVALID.example["pointer"]]
     )
     message: str = Field(description="What is wrong with it.", examples=[INVALID.example["message"]])
+    rule: str = Field(description="The rule that it breaks, for a program.", examples=[INVALID.example["rule"]])
+    limit: float | int | None = Field(
+        None, description="The bound of that rule; absent where it has none.", examples=[INVALID.example["limit"]]
+    )
 
 
 class Problem(BaseModel):

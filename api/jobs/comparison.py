@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from api.dependencies import Sessions
 from api.http import formats
@@ -29,7 +29,7 @@ from api.plots.panels import MAX_LINES, Line, Panel
 from db import history, jobs
 from db.models import Job
 from jobs.errors import DatabaseUnavailable, JobNotFound
-from jobs.labels import find_name, label_specs
+from jobs.labels import find_differences, find_name, label_specs
 from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 
@@ -51,6 +51,10 @@ class JobCurve(Out):
     )
     name: str | None = Field(None, description="The `name` of its metadata; null without one.", examples=["baseline"])
     activation: str = Field(description="Its activation.", examples=["relu"])
+    differences: dict[str, JsonValue] = Field(
+        description="The fields of its spec that differ from those of the other jobs, by dotted path.",
+        examples=[{"batch_size": 64}],
+    )
     epoch: list[int] = Field(description="The epochs, from 1.", examples=[[1, 2]])
     seconds: list[float] = Field(
         description="Seconds of training and validation until the epoch's end, without waiting.",
@@ -105,11 +109,14 @@ def compare(
             label=label,
             name=find_name(spec),
             activation=job.activation,
+            differences=different,
             epoch=[row[0] for row in rows],
             seconds=[*accumulate(row[1] for row in rows)],
             value=[row[2] for row in rows],
         )
-        for job, spec, label, rows in zip(found, specs, make_labels(found, specs), histories, strict=True)
+        for job, spec, label, different, rows in zip(
+            found, specs, make_labels(found, specs), find_differences(specs), histories, strict=True
+        )
     ]
     return answer(
         kind,

@@ -7,7 +7,10 @@ export const MAX_COMPARED = 24;
 
 /** An answer that is a problem (RFC 9457). */
 export class ApiError extends Error {
-  /** @param {{status: number, code: string, detail: string, errors?: {pointer: string, message: string}[]}} problem */
+  /**
+   * @typedef {{pointer: string, message: string, rule: string, limit?: number}} FieldError
+   * @param {{status: number, code: string, detail: string, errors?: FieldError[]}} problem
+   */
   constructor(problem) {
     super(problem.detail);
     Object.assign(this, { status: problem.status, code: problem.code, errors: problem.errors ?? [] });

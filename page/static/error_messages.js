@@ -1,47 +1,34 @@
 // Messages for the service's errors, in words for people.
 
 import { labelOf } from "./field_labels.js";
-import { capitalize, pluralize } from "./format.js";
+import { capitalize, formatBound, pluralize } from "./format.js";
 
-const formatNumber = (text) =>
-  Number.isNaN(Number(text)) ? text : Number(text).toLocaleString("en", { maximumFractionDigits: 20 });
-const joinChoices = (choices) => choices.replaceAll("'", "").replace(/ or (?!.* or )/, ", ");
-/** [the validator's message, our message] */
-const MEANINGS = [
-  [/^Input should be greater than or equal to (\S+)$/, (_, low) => `At least ${formatNumber(low)}.`],
-  [/^Input should be less than or equal to (\S+)$/, (_, high) => `At most ${formatNumber(high)}.`],
-  [/^Input should be greater than (\S+)$/, (_, low) => `More than ${formatNumber(low)}.`],
-  [/^Input should be less than (\S+)$/, (_, high) => `Less than ${formatNumber(high)}.`],
-  [/^Input should be a valid integer|^Input should be a valid int/, () => "Enter a whole number."],
-  [/^Input should be a valid number|^Input should be a finite number/, () => "Enter a number."],
-  [/^Input should be a valid string/, () => "Enter a text."],
-  [/^Input should be a valid boolean/, () => "Choose yes or no."],
-  [/^Input should be a valid (list|dictionary|object)/, () => "The value has the wrong type."],
-  [/^Input should be ('.*)$/, (_, choices) => `One of: ${joinChoices(choices)}.`],
-  [/^List should have at least (\d+) items? after validation/, (_, least) => `Choose at least ${formatNumber(least)}.`],
-  [
-    /^List should have at most (\d+) items? after validation/,
-    (_, most) => `At most ${pluralize(Number(most), "value")}.`,
-  ],
-  [
-    /^Dictionary should have at most (\d+) items? after validation/,
-    (_, most) => `At most ${pluralize(Number(most), "line")}.`,
-  ],
-  [/^String should have at least (\d+) character/, (_, least) => `At least ${pluralize(Number(least), "character")}.`],
-  [/^String should have at most (\d+) character/, (_, most) => `At most ${pluralize(Number(most), "character")}.`],
-  [/^String should match pattern/, () => "A character is not allowed here."],
-  [/^Field required$/, () => "This field is required."],
-  [/^Extra inputs are not permitted$/, () => "There is no such setting."],
-];
+const say = (text) => () => text;
+const inOneWay = (rules, message) => Object.fromEntries(rules.split(" ").map((rule) => [rule, message]));
 
-/** Translates a validation message. */
-export function explain(message) {
-  for (const [pattern, meaning] of MEANINGS) {
-    const match = pattern.exec(message);
-    if (match) return meaning(...match);
-  }
-  return capitalize(message);
-}
+/** Messages by the rule that a value breaks. @type {Record<string, (limit: number) => string>} */
+const MESSAGES = {
+  greater_than_equal: (limit) => `At least ${formatBound(limit)}.`,
+  less_than_equal: (limit) => `At most ${formatBound(limit)}.`,
+  greater_than: (limit) => `More than ${formatBound(limit)}.`,
+  less_than: (limit) => `Less than ${formatBound(limit)}.`,
+  too_short: (limit) => `Choose at least ${formatBound(limit)}.`,
+  too_long: (limit) => `At most ${formatBound(limit)} entries.`,
+  string_too_short: (limit) => `At least ${pluralize(limit, "character")}.`,
+  string_too_long: (limit) => `At most ${pluralize(limit, "character")}.`,
+  string_pattern_mismatch: say("A character is not allowed here."),
+  missing: say("This field is required."),
+  extra_forbidden: say("There is no such setting."),
+  ...inOneWay("int_type int_parsing int_from_float", say("Enter a whole number.")),
+  ...inOneWay("float_type float_parsing finite_number", say("Enter a number.")),
+  ...inOneWay("string_type", say("Enter a text.")),
+  ...inOneWay("bool_type bool_parsing", say("Choose yes or no.")),
+  ...inOneWay("literal_error enum", say("This value is not allowed.")),
+  ...inOneWay("list_type dict_type model_type model_attributes_type", say("The value has the wrong type.")),
+};
+
+/** The message for an error of a field; the service's own if its rule has none here. */
+export const explain = ({ rule, limit, message }) => MESSAGES[rule]?.(limit) ?? capitalize(message);
 
 /** The label of the field that a JSON pointer refers to, or "" for the whole request. */
 function labelPointer(pointer) {
@@ -54,9 +41,9 @@ function labelPointer(pointer) {
 }
 
 /** A message with the label of its field: "Epochs: At most 1,000." */
-export function explainWithField({ pointer, message }) {
-  const place = labelPointer(pointer);
-  return place ? `${place}: ${explain(message)}` : explain(message);
+export function explainWithField(error) {
+  const label = labelPointer(error.pointer);
+  return label ? `${label}: ${explain(error)}` : explain(error);
 }
 
 /** The text of an error of the API, or of any other error. */

@@ -98,7 +98,7 @@ export function describeField(path) {
   return hasLabel(path) ? FIELDS[path] : { label: capitalize(humanize(path.split(".").at(-1))) };
 }
 
-export const hasLabel = (path) => Object.hasOwn(FIELDS, path);
+const hasLabel = (path) => Object.hasOwn(FIELDS, path);
 export const labelOf = (path) => describeField(path).label;
 
 /** Formats a field's value for people. */

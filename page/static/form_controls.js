@@ -3,6 +3,7 @@
 import { create, html } from "./dom.js";
 import { explain, explainWithField, findField } from "./error_messages.js";
 import { describeField, formatValue } from "./field_labels.js";
+import { formatBound } from "./format.js";
 
 /**
  * @typedef {object} Control
@@ -72,8 +73,6 @@ function createInput(field, { id, name }) {
     />`;
   }
 }
-
-const formatBound = (value) => value.toLocaleString("en", { maximumFractionDigits: 20 });
 
 /** "1 to 1,000", "more than 0, at most 1,000"; "" without bounds. */
 export function describeBounds({ type, minimum: low, maximum: high, above, below }) {
@@ -175,7 +174,7 @@ export function showFaults(found, places) {
 /**
  * Shows the service's errors beside their fields; returns the messages that belong to no field.
  *
- * @param {{pointer: string, message: string}[]} errors
+ * @param {{pointer: string, message: string, rule: string, limit?: number}[]} errors
  * @param {{name: string, input: HTMLElement, refusal: HTMLElement}[]} places
  * @returns {string[]}
  */
@@ -189,7 +188,7 @@ export function showErrors(errors, places) {
       elsewhere.push(explainWithField(error));
       continue;
     }
-    showMessage(place, explain(error.message));
+    showMessage(place, explain(error));
     first ??= place;
   }
   focusInput(first);

@@ -25,6 +25,8 @@ export const fixed = (value, places) => (isMissing(value) ? NONE : useMinusSign(
 export const percent = (fraction, places = 2) => (isMissing(fraction) ? NONE : `${(100 * fraction).toFixed(places)} %`);
 export const count = (value) => (isMissing(value) ? NONE : value.toLocaleString("en").replaceAll(",", "\u202f"));
 
+/** A bound of a field, with all of its digits. */
+export const formatBound = (value) => value.toLocaleString("en", { maximumFractionDigits: 20 });
 export const pluralize = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 
 /** At most two units, precise enough to agree with other figures: 78 s is 1 min 18 s. */

@@ -1,13 +1,13 @@
 // Names of jobs and sweeps, and how jobs differ.
 
-import { describeSetting, hasLabel, labelOf } from "./field_labels.js";
-import { pluralize } from "./format.js";
+import { describeSetting, labelOf } from "./field_labels.js";
+import { pluralize, shortId } from "./format.js";
 
 const PARAMETER_PREFIX = "parameters.";
 
 /** @returns {string|null} */
 export const nameOf = (metadata) => metadata?.name?.trim() || null;
-export const shortenName = (name) => (name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name);
+const shortenName = (name) => (name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name);
 export const noteOf = (metadata) => metadata?.note?.trim() || null;
 
 /** Describes a sweep: "6 activations, 3 seeds, learning rate". */
@@ -18,23 +18,19 @@ export function describeSweep({ activations, seeds, grid }) {
   );
 }
 
-/** Replaces the paths in a label of the API by labels: "relu, batch_size 64" becomes "relu, batch size 64". */
-export const translateLabel = (label) =>
-  label
-    .split(", ")
-    .map((part, index) => {
-      const [path, ...value] = part.split(" ");
-      if (index === 0 || !hasLabel(path)) return part;
-      return describeSetting(path, parseJson(value.join(" ")));
-    })
-    .join(", ");
-
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+/**
+ * Labels that tell compared jobs apart; the activation suffices if it occurs once.
+ *
+ * @param {{job_id: string, activation: string, name: string|null, differences: Record<string, unknown>}[]} jobs
+ */
+export function labelJobs(jobs) {
+  const isOnly = (job) => jobs.filter(({ activation }) => activation === job.activation).length === 1;
+  const labels = jobs.map((job) => {
+    const title = job.name === null ? job.activation : `${job.activation} “${shortenName(job.name)}”`;
+    return isOnly(job) ? title : [title, ...describeSettings(job.differences)].join(", ");
+  });
+  const isUnique = (label) => labels.indexOf(label) === labels.lastIndexOf(label);
+  return labels.map((label, index) => (isUnique(label) ? label : `${label} (${shortId(jobs[index].job_id)})`));
 }
 
 /** Nested objects as dotted names. @returns {[string, unknown][]} */
@@ -69,9 +65,10 @@ export function findDifferences(specs, apart) {
   );
 }
 
-export const describeConfiguration = (one) => [one.activation, describePoint(one)].filter(Boolean).join(", ");
+/** A configuration of a sweep: "relu, batch size 64". */
+export const describeConfiguration = ({ activation, values }) => [activation, ...describeSettings(values)].join(", ");
 
-export const describePoint = ({ values }) =>
-  Object.entries(values)
-    .map(([path, value]) => describeSetting(path, value))
-    .join(", ");
+/** A point of a sweep's grid: "batch size 64". */
+export const describePoint = ({ values }) => describeSettings(values).join(", ");
+
+const describeSettings = (values) => Object.entries(values).map(([path, value]) => describeSetting(path, value));

@@ -122,9 +122,9 @@ function connectWorker() {
 }
 
 function connectDirectly() {
-  const board = createConnections();
+  const connections = createConnections();
   const client = { post: receive };
-  return { isDirect: true, sync: (message) => board.sync(client, message) };
+  return { isDirect: true, sync: (message) => connections.sync(client, message) };
 }
 
 /** Replaces a worker that did not start or is gone by a connection of this tab. */

@@ -109,16 +109,27 @@ def test_a_legend_calls_a_job_by_its_name(tab: Tab, stack: Service, trained: str
     stack.http.patch(f"/v1/jobs/{trained}", json={"metadata": {"name": None}}).raise_for_status()
 
 
-@pytest.mark.parametrize(
-    ("label", "says"),
-    [
-        ("relu, batch_size 64, clip null", "relu, batch size 64, clip the gradients no"),
-        ("gelu, optimizer.name sgd", "gelu, optimizer SGD"),
-        ("seed, unknown_thing 3", "seed, unknown_thing 3"),
-    ],
-)
-def test_a_label_of_the_api_is_told_in_words(tab: Tab, label: str, says: str) -> None:
-    assert call(tab, "labels.js", "translateLabel", label) == says
+def test_compared_jobs_are_labelled_by_what_tells_them_apart(tab: Tab) -> None:
+    def job(number: int, activation: str, name: str | None = None, **differences: Any) -> dict[str, Any]:
+        paths = {path.replace("__", "."): value for path, value in differences.items()}
+        return {"job_id": f"id-00000{number}", "activation": activation, "name": name, "differences": paths}
+
+    jobs = [
+        job(1, "relu", batch_size=64, clip=None),
+        job(2, "relu", optimizer__name="sgd"),
+        job(3, "relu", "mine", unknown_thing=3),
+        job(4, "gelu", "the only one", seed=1),
+        job(5, "elu", seed=1),
+        job(6, "elu", seed=1),
+    ]
+    assert call(tab, "labels.js", "labelJobs", jobs) == [
+        "relu, batch size 64, clip the gradients no",
+        "relu, optimizer SGD",
+        "relu \N{LEFT DOUBLE QUOTATION MARK}mine\N{RIGHT DOUBLE QUOTATION MARK}, unknown thing 3",
+        "gelu \N{LEFT DOUBLE QUOTATION MARK}the only one\N{RIGHT DOUBLE QUOTATION MARK}",
+        "elu, seed 1 (\N{HORIZONTAL ELLIPSIS}000005)",
+        "elu, seed 1 (\N{HORIZONTAL ELLIPSIS}000006)",
+    ]
 
 
 @pytest.mark.parametrize("form", ["#/train", "#/train/sweep"])
@@ -245,15 +256,19 @@ def test_an_estimate_is_wider_where_little_is_known_and_none_where_nothing_is(ta
 
 
 @pytest.mark.parametrize(
-    ("pointer", "message", "says"),
+    ("pointer", "error", "says"),
     [
-        ("/epochs", "Input should be less than or equal to 1000", "Epochs: At most 1,000."),
-        ("/base/clip/by", "Input should be 'value' or 'norm'", "Clip by: One of: value, norm."),
-        ("/activations", "List should have at least 1 item after validation, not 0", "Activations: Choose at least 1."),
-        ("/grid/optimizer.learning_rate/1", "Input should be greater than 0", "Learning rate: More than 0."),
-        ("/parameters/alpha", "Input should be a valid number", "Alpha: Enter a number."),
-        ("", "this makes 600 jobs, and a sweep has at most 512", "This makes 600 jobs, and a sweep has at most 512"),
+        ("/epochs", {"rule": "less_than_equal", "limit": 1000}, "Epochs: At most 1,000."),
+        ("/base/clip/by", {"rule": "literal_error"}, "Clip by: This value is not allowed."),
+        ("/activations", {"rule": "too_short", "limit": 1}, "Activations: Choose at least 1."),
+        ("/grid/optimizer.learning_rate/1", {"rule": "greater_than", "limit": 0}, "Learning rate: More than 0."),
+        ("/parameters/alpha", {"rule": "float_type"}, "Alpha: Enter a number."),
+        ("", {"rule": "refused"}, "This makes 600 jobs, and a sweep has at most 512"),
     ],
 )
-def test_a_refusal_of_the_service_is_told_in_words(tab: Tab, pointer: str, message: str, says: str) -> None:
-    assert call(tab, "error_messages.js", "explainWithField", {"pointer": pointer, "message": message}) == says
+def test_an_error_of_the_service_is_explained_by_its_rule(
+    tab: Tab, pointer: str, error: dict[str, Any], says: str
+) -> None:
+    message = "this makes 600 jobs, and a sweep has at most 512"
+    given = {"pointer": pointer, "message": message, **error}
+    assert call(tab, "error_messages.js", "explainWithField", given) == says

@@ -10,7 +10,7 @@ import { html, render, repeat } from "../dom.js";
 import { greatest } from "../figures.js";
 import { fileLink, files } from "../file_links.js";
 import { percent, shortId } from "../format.js";
-import { nameOf, shortenName, translateLabel } from "../labels.js";
+import { labelJobs, nameOf } from "../labels.js";
 import { assignStyles, loadLineStyles } from "../line_styles.js";
 import { METRICS, scale } from "../metrics.js";
 import { activationName } from "../swatch.js";
@@ -116,15 +116,11 @@ export async function view({ root, query, signal, title }) {
   }
 
   function shownJobs() {
-    return assignStyles(comparison.jobs, ({ activation }) => activation, look)
-      .filter(({ activation }) => !excluded.has(activation))
-      .map((job) => ({ ...job, label: describeJob(job) }));
-  }
-
-  /** The activation suffices if it occurs once; else the server's label distinguishes the jobs. */
-  function describeJob({ activation, label, name }) {
-    if (comparison.jobs.filter((job) => job.activation === activation).length > 1) return translateLabel(label);
-    return name === null ? activation : `${activation} “${shortenName(name)}”`;
+    const labels = labelJobs(comparison.jobs);
+    const labelled = comparison.jobs.map((job, index) => ({ ...job, label: labels[index] }));
+    return assignStyles(labelled, ({ activation }) => activation, look).filter(
+      ({ activation }) => !excluded.has(activation),
+    );
   }
 
   function draw() {

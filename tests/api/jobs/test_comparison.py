@@ -57,6 +57,7 @@ def test_jobs_are_compared_by_epoch_and_by_time(client: TestClient, trained: Tra
             "label": "gelu",
             "name": None,
             "activation": "gelu",
+            "differences": {},
             "epoch": [1],
             "seconds": [2.0],
             "value": [1 / 3],
@@ -66,6 +67,7 @@ def test_jobs_are_compared_by_epoch_and_by_time(client: TestClient, trained: Tra
             "label": "relu",
             "name": None,
             "activation": "relu",
+            "differences": {},
             "epoch": [1, 2],
             "seconds": [2.0, 4.0],
             "value": [0.5, 0.25],
@@ -90,7 +92,8 @@ def test_a_label_says_what_sets_a_job_apart(client: TestClient, trained: Trained
         trained(0.1, metadata={"note": "x"}),
         trained(0.1),
     ]
-    found = [curve["label"] for curve in client.get(f"/v1/compare?jobs={','.join(ids)}").json()["jobs"]]
+    curves = client.get(f"/v1/compare?jobs={','.join(ids)}").json()["jobs"]
+    found = [curve["label"] for curve in curves]
     clipped = "clip.by value, clip.threshold 0.5"
     assert found == [
         f"relu, optimizer.learning_rate 0.001, {clipped}, seed 1",
@@ -99,6 +102,7 @@ def test_a_label_says_what_sets_a_job_apart(client: TestClient, trained: Trained
         f"relu, optimizer.learning_rate 0.001, {clipped}, seed 0 (…{ids[3][-4:]})",
         f"relu, optimizer.learning_rate 0.001, {clipped}, seed 0 (…{ids[4][-4:]})",
     ]
+    assert curves[2]["differences"] == {"optimizer.learning_rate": 0.001, "clip": None, "seed": 0}
 
 
 def test_a_parameter_sets_apart_only_jobs_of_one_activation(client: TestClient, trained: Trained) -> None:

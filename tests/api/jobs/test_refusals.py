@@ -54,6 +54,22 @@ def test_a_spec_out_of_bounds_is_refused_at_its_field(client: TestClient, change
     assert pointer in [error["pointer"] for error in response.json()["errors"]]
 
 
+@pytest.mark.parametrize(
+    ("change", "rule", "limit"),
+    [
+        ({"epochs": 1001}, "less_than_equal", 1000),
+        ({"optimizer": {"learning_rate": 0}}, "greater_than", 0),
+        ({"metadata": {"name": "x" * 501}}, "string_too_long", 500),
+        ({"loss": "mean"}, "literal_error", None),
+    ],
+)
+def test_a_refusal_names_its_rule_and_bound_for_a_program(
+    client: TestClient, change: dict[str, Any], rule: str, limit: int | None
+) -> None:
+    [error] = client.post("/v1/jobs", json={"activation": "relu", **change}).json()["errors"]
+    assert (error["rule"], error.get("limit")) == (rule, limit)
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_refused_at_its_field(client: TestClient, number: str) -> None:
     body = f'{{"activation": "relu", "optimizer": {{"learning_rate": {number}}}}}'
