@@ -8,7 +8,7 @@ import { buildLine, chart } from "../charts.js";
 import { heading, lede, problem } from "../components.js";
 import { chips, createParameterControls, createSlider, selectField } from "../controls.js";
 import { html, render } from "../dom.js";
-import { formatValue } from "../field_labels.js";
+import { describeField, formatValue } from "../field_labels.js";
 import { number, superscript } from "../format.js";
 import { loadLineStyles } from "../line_styles.js";
 import { abortPrevious, debounce } from "../timing.js";
@@ -86,7 +86,7 @@ export async function view({ root, query, signal, title }) {
               ${selectField({
                 id: "initializer",
                 label: "Initializer of the weights",
-                hint: properties.initializer.description,
+                hint: describeField("initializer").hint,
                 choices: initializers.map((name) => [name, formatValue("initializer", name)]),
                 value: state.initializer,
                 onchange: chooseInitializer,
