@@ -1,4 +1,4 @@
-"""The page at /: its files, Plotly out of its wheel, and what a browser may do with them."""
+"""Serve the page at /: its files, Plotly from its wheel, and the browser's security headers."""
 
 import functools
 import gzip
@@ -28,13 +28,12 @@ REVALIDATE = {"Cache-Control": "no-cache"}
 PLOTLY_PATH = "/static/vendor/plotly.min.js"
 WEEK_SECONDS = 7 * 24 * 3600
 
-# Heat maps are drawn as data: images; a file that is fetched with an API key is saved from a blob:, which no
-# directive governs.
+# Heat maps are data: images. A file fetched with an API key is saved from a blob: URL, which no directive governs.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Swagger UI and ReDoc are started by a script in their page, and style themselves; ReDoc searches in a blob: worker.
+# Swagger UI and ReDoc need inline scripts and styles; ReDoc searches in a blob: worker.
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; frame-ancestors 'none'"
@@ -47,86 +46,86 @@ REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 
 
 class PlotlyMissing(RuntimeError):
-    """The page's charts need plotly.min.js out of the package plotly, which is not installed whole."""
+    """The page's charts need plotly.min.js from the package plotly, which is missing."""
 
 
 def install(app: FastAPI) -> None:
     """Serve the page.
 
     Raises:
-        PlotlyMissing: better now than in a visitor's browser.
+        PlotlyMissing: at start, not in a visitor's browser.
     """
-    app.state.plotly = plotly_file()
+    app.state.plotly = find_plotly()
     app.add_middleware(BrowserHeaders)
-    app.add_route(PLOTLY_PATH, plotly, include_in_schema=False)
-    app.add_route("/static/looks.css", looks_css, include_in_schema=False)
-    app.add_route("/static/looks.json", looks_json, include_in_schema=False)
-    app.add_route("/static/figures.json", figures_json, include_in_schema=False)
-    app.mount("/static", Revalidated(directory=STATIC), name="static")
-    app.add_route("/", page, include_in_schema=False)
+    app.add_route(PLOTLY_PATH, serve_plotly, include_in_schema=False)
+    app.add_route("/static/looks.css", serve_looks_css, include_in_schema=False)
+    app.add_route("/static/looks.json", serve_looks_json, include_in_schema=False)
+    app.add_route("/static/figures.json", serve_figures_json, include_in_schema=False)
+    app.mount("/static", RevalidatedFiles(directory=STATIC), name="static")
+    app.add_route("/", serve_page, include_in_schema=False)
     # before fastapi_offline's mount, whose files have ReDoc's logo and Starlette's ranges
-    documentation = Mount(DOCS_FILES_PATH, Revalidated(directory=DOCS_FILES), name="docs-files")
-    app.router.routes[:0] = [Route(REDOC_PATH, redoc), documentation]
+    documentation = Mount(DOCS_FILES_PATH, RevalidatedFiles(directory=DOCS_FILES), name="docs-files")
+    app.router.routes[:0] = [Route(REDOC_PATH, serve_redoc), documentation]
 
 
-def plotly_file() -> Path:
-    """Where the wheel has it; found without importing plotly, which an image may lack but for this file."""
+def find_plotly() -> Path:
+    """Find it in the wheel without importing plotly: an image may hold this file only."""
     spec = find_spec("plotly")
     for folder in (spec and spec.submodule_search_locations) or ():
         file = Path(folder) / "package_data" / "plotly.min.js"
         if file.is_file():
             return file
-    raise PlotlyMissing("plotly.min.js is not here, which the page's charts are drawn with: pip install plotly")
+    raise PlotlyMissing("plotly.min.js, which draws the page's charts, is missing: pip install plotly")
 
 
-def page(request: Request) -> Response:
-    """With the prefix as its base where there is one: its own address may lack the slash at the end."""
+def serve_page(request: Request) -> Response:
+    """Serve index.html, with the path prefix as its base if there is one: the address may lack the final slash."""
     if not prefix.current.get():
-        return Revalidated.served(INDEX, INDEX.stat(), request.headers)
+        return RevalidatedFiles.respond_with(INDEX, INDEX.stat(), request.headers)
     content = INDEX.read_text().replace("<head>", f'<head>\n<base href="{prefix.add_prefix("/")}">', 1)
-    return revalidated(request, content, "text/html")
+    return respond(request, content, "text/html")
 
 
-def looks_css(request: Request) -> Response:
-    """The colours of the server's drawings, for the page."""
-    return revalidated(request, styles.write_stylesheet(), "text/css")
+def serve_looks_css(request: Request) -> Response:
+    """Serve the colours of the server's drawings."""
+    return respond(request, styles.write_stylesheet(), "text/css")
 
 
-def looks_json(request: Request) -> Response:
-    return revalidated(request, styles.write_table(), "application/json")
+def serve_looks_json(request: Request) -> Response:
+    return respond(request, styles.write_table(), "application/json")
 
 
-def figures_json(request: Request) -> Response:
-    """Which figures the page draws, and how."""
-    return revalidated(request, figures.describe_for_page(), "application/json")
+def serve_figures_json(request: Request) -> Response:
+    """Serve the table of the figures that the page shows."""
+    return respond(request, figures.describe_for_page(), "application/json")
 
 
-def revalidated(request: Request, content: str, media_type: str) -> Response:
+def respond(request: Request, content: str, media_type: str) -> Response:
     headers = {**REVALIDATE, "ETag": f'"{sha256(content.encode()).hexdigest()[:32]}"'}
     fresh = Response(content, headers=headers, media_type=media_type)
     return conditional.answer_unmodified(request.headers, headers) or fresh
 
 
-class Revalidated(StaticFiles):
-    """A browser asks each time whether a file has changed: the modules of a page must be of one version."""
+class RevalidatedFiles(StaticFiles):
+    """Files that a browser revalidates each time: the modules of a page must have the same version."""
 
     def file_response(
         self,
         full_path: str | PathLike[str],
         stat_result: stat_result,
         scope: Scope,
-        status_code: int = 200,  # noqa: ARG002  # another is for StaticFiles' own pages, which this has not
+        status_code: int = 200,  # noqa: ARG002  # for StaticFiles' error pages, unused here
     ) -> Response:
-        return self.served(full_path, stat_result, Headers(scope=scope))
+        return self.respond_with(full_path, stat_result, Headers(scope=scope))
 
     @staticmethod
-    def served(path: str | PathLike[str], stat_result: stat_result, asked: Headers) -> Response:
+    def respond_with(path: str | PathLike[str], stat_result: stat_result, asked: Headers) -> Response:
         whole = RangedFile(path, headers=REVALIDATE, stat_result=stat_result)
         return conditional.answer_unmodified(asked, whole.headers) or whole
 
 
 class RangedFile(FileResponse):
-    """Starlette's, which answers 400 to a Range that RFC 9110 (14.2) wants ignored, and 416 without a problem."""
+    """Ignores an invalid Range (RFC 9110, 14.2), which Starlette answers with 400, or with 416 without a problem."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked, answered = Headers(scope=scope), self.headers
@@ -138,9 +137,9 @@ class RangedFile(FileResponse):
         await super().__call__(scope, receive, send)
 
 
-async def plotly(request: Request) -> Response:
-    """It is 5 MB, and 1.5 MB compressed. Its version changes with a release of ours at most."""
-    plain, compressed, digest = await run_in_threadpool(loaded, request.app.state.plotly)
+async def serve_plotly(request: Request) -> Response:
+    """Serve 5 MB, compressed to 1.5 MB. The version changes only with our releases."""
+    plain, compressed, digest = await run_in_threadpool(read_compressed, request.app.state.plotly)
     zipped = accepts_gzip(", ".join(request.headers.getlist("accept-encoding")))
     headers = {
         "Cache-Control": f"public, max-age={WEEK_SECONDS}",
@@ -155,33 +154,33 @@ async def plotly(request: Request) -> Response:
 
 
 def accepts_gzip(header: str) -> bool:
-    """As RFC 9110 (12.5.3) reads Accept-Encoding."""
+    """Read Accept-Encoding as RFC 9110 (12.5.3) defines it."""
     qualities = dict(negotiation.parse_qualities(header))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
 @functools.cache
-def loaded(file: Path) -> tuple[bytes, bytes, str]:
-    """As it is, compressed, and its digest."""
+def read_compressed(file: Path) -> tuple[bytes, bytes, str]:
+    """Read a file; return its bytes, the same compressed, and their digest."""
     plain = file.read_bytes()
     return plain, gzip.compress(plain, 6), sha256(plain).hexdigest()[:16]
 
 
-def redoc(request: Request) -> Response:
-    """ReDoc, without the logo that it would fetch from its maker's host."""
-    script = offline_redoc()
+def serve_redoc(request: Request) -> Response:
+    """Serve ReDoc without the logo that it would fetch from another host."""
+    script = read_redoc()
     headers = {**REVALIDATE, "ETag": f'"{sha256(script).hexdigest()[:32]}"'}
     unmodified = conditional.answer_unmodified(request.headers, headers)
     return unmodified or Response(script, headers=headers, media_type="text/javascript")
 
 
 @functools.cache
-def offline_redoc() -> bytes:
+def read_redoc() -> bytes:
     return (DOCS_FILES / "redoc.standalone.js").read_bytes().replace(REDOC_LOGO, b"data:,")
 
 
 class BrowserHeaders:
-    """ASGI middleware: what a browser may do with an answer, whatever answers."""
+    """ASGI middleware that adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -192,7 +191,7 @@ class BrowserHeaders:
             return
         policy = DOCS_POLICY if prefix.remove_prefix(scope).startswith(DOCS_PATHS) else PAGE_POLICY
         if prefix.current.get():
-            policy = policy.replace("base-uri 'none'", "base-uri 'self'")  # see page()
+            policy = policy.replace("base-uri 'none'", "base-uri 'self'")  # see serve_page()
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -91,7 +91,7 @@ def test_the_page_is_asked_for_anew_and_sent_only_when_it_changed(client: TestCl
 
 
 def test_plotly_comes_out_of_its_wheel_compressed_and_stays_with_the_browser(client: TestClient) -> None:
-    original = page.plotly_file().read_bytes()
+    original = page.find_plotly().read_bytes()
     with client.stream("GET", VENDORED, headers={"Accept-Encoding": "gzip"}) as response:
         sent = b"".join(response.iter_raw())
     assert response.headers["Content-Encoding"] == "gzip"

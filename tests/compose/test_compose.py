@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from api.page import plotly_file
+from api.page import find_plotly
 from db import schema, workers
 from db.session import Sessions, connect
 from runtime.settings import CLIENT_VARIABLES, OBJECT_STORAGE_VARIABLES, PREFIX, Settings
@@ -413,7 +413,7 @@ def test_the_page_finds_plotly_in_what_slimming_leaves_of_it(tmp_path: Path, mon
     for name in [name for name in sys.modules if name.partition(".")[0] == "plotly"]:
         monkeypatch.delitem(sys.modules, name)
 
-    assert plotly_file() == script
+    assert find_plotly() == script
 
 
 find_problem = runpy.run_path(str(PROJECT / "docker" / "worker_health.py"))["find_problem"]
