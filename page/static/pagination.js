@@ -43,6 +43,7 @@ export function createPagination({ query, remember, load, size }) {
       const last = total === undefined ? null : Math.max(1, Math.ceil(total / size));
       const isLastKnown = last !== null && page <= last && (next !== null || page === last);
       const hasPages = page > 1 || next !== null;
+      if (!hasPages && total === undefined) return null;
       return html`<div class="pages">
         ${total !== undefined && html`<span class="number total">${count(total)} in total</span>`}
         ${hasPages && page > 1 && before.length < 1 && button("First page", first)}

@@ -77,7 +77,7 @@ function row(sweep) {
     ${cells.name(
       html`<a href="#/sweeps/${id}">${name ?? describeSweep(spec)}</a>`,
       html`<small>${name && ` ${describeSweep(spec)}`}<span class="id"> ${shortId(id)}</span></small>`,
-      note && html`<small class="note" title=${note}>${note}</small>`,
+      note && html`<small class="note" title=${note}> · ${note}</small>`,
     )}
     ${cells.any(badge(sweep.state))}
     ${cells.any(progress(sweep.progress, `Epochs of sweep ${shortId(id)}`))}
