@@ -85,9 +85,15 @@ function markSection(section) {
   for (const link of document.querySelectorAll("nav[aria-label=Views] a")) {
     if (link.textContent === section) {
       link.setAttribute("aria-current", "page");
-      link.scrollIntoView({ block: "nearest", inline: "center" });
+      scrollNavigation(link);
     } else link.removeAttribute("aria-current");
   }
+}
+
+/** Unlike `scrollIntoView`, this leaves the start of the Tab order where it is: at the link to skip to the content. */
+function scrollNavigation(link) {
+  const nav = link.parentElement;
+  nav.scrollLeft = link.offsetLeft - nav.offsetLeft - (nav.clientWidth - link.offsetWidth) / 2;
 }
 
 function showNotFound(root) {
