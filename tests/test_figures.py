@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -26,6 +27,7 @@ from tests.compose import composed
 from tests.support.figures import NOT_REPEATABLE
 
 TABLES = {"epoch": EPOCH_FIGURES, "layer": LAYER_FIGURES}
+PAGE = Path(__file__).parents[1] / "page" / "static"
 VALIDATION = [name for name, figure in EPOCH_FIGURES.items() if figure.stage == "validation"]
 
 
@@ -153,3 +155,10 @@ def test_the_page_draws_what_is_plotted_and_mapped() -> None:
     assert [figure["name"] for figure in shown["layer"]] == [
         name for name, figure in LAYER_FIGURES.items() if figure.mapped
     ]
+
+
+def test_the_page_knows_no_title_of_its_own_for_a_figure() -> None:
+    drawn = [each for table in json.loads(figures.describe_for_page()).values() for each in table]
+    scripts = {path.name: path.read_text() for path in PAGE.rglob("*.js")}
+    titles = [f'"{each["title"]}"' for each in drawn]
+    assert [(name, title) for name, script in scripts.items() for title in titles if title in script] == []

@@ -11,7 +11,6 @@ const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubl
 const FINE_POINTER = matchMedia("(pointer: fine)");
 export const MAX_MARKERS = 20; // per line
 
-export { decades } from "./axes.js"; // for metrics.js
 
 let loading = null;
 

@@ -5,6 +5,7 @@ import { html } from "./dom.js";
 import { formatValue, labelOf } from "./field_labels.js";
 import { duration, fixed, formatTime, humanize, number, percent } from "./format.js";
 import { flatten } from "./labels.js";
+import { TITLES } from "./metrics.js";
 
 export function listJobFacts(job) {
   const { best, test, latest } = job;
@@ -12,7 +13,7 @@ export function listJobFacts(job) {
     ["Epoch", `${job.progress.epoch} of ${job.progress.epochs}`, describeTimeLeft(job)],
     ["Best validation loss", number(best?.val_loss, 4), best && `after epoch ${best.epoch}`],
     [
-      "Validation accuracy",
+      TITLES.val_accuracy,
       percent(best?.val_accuracy),
       best && latest && `after epoch ${best.epoch}; ${describeAccuracy(job)}`,
     ],

@@ -7,22 +7,15 @@ import { create, html } from "./dom.js";
 import { extent } from "./figures.js";
 import { drawingFiles, tableFiles } from "./file_links.js";
 import { number } from "./format.js";
+import { LAYER_FIGURES } from "./metrics.js";
 
-const MAPS = [
-  { name: "gradient_norm", title: "Gradient norm", log: true },
-  { name: "update_ratio", title: "Update over weights", log: true },
-  { name: "dead_fraction", title: "Dead units", fraction: true },
-  { name: "saturated_fraction", title: "Saturated outputs", fraction: true },
-  { name: "activation_mean", title: "Mean of the outputs" },
-  { name: "activation_variance", title: "Variance of the outputs", log: true },
-];
 const MAX_NUMBERED_EPOCHS = 12; // above it cells have no room for a number
 const MAX_SPACED_EPOCHS = 60; // above it cells are narrower than a gap
 const GAP = { xgap: 1, ygap: 2 };
 
 /** @param {{path: string, signal: AbortSignal}} about of the job */
 export function createLayerMaps({ path, signal }) {
-  const figures = MAPS.map((about) => ({ ...about, figure: chart({ ...about, signal, size: "flat" }) }));
+  const figures = LAYER_FIGURES.map((about) => ({ ...about, figure: chart({ ...about, signal, size: "flat" }) }));
   const element = create(html`
     <section class="panel stack" aria-label="Layers" hidden>
       <h2>Layer by layer</h2>
@@ -58,7 +51,7 @@ function buildHeatMap(about, layers, colors) {
   const rows = new Map(layers.map((row) => [`${row.layer} ${row.epoch}`, row]));
   const grid = names.map((layer) => epochs.map((epoch) => buildCell(about, rows.get(`${layer} ${epoch}`))));
   const values = grid.flat().flatMap(({ z }) => z ?? []);
-  const [zmin, zmax] = about.fraction ? [0, 1] : colorRange(values);
+  const [zmin, zmax] = about.percent ? [0, 1] : colorRange(values);
   const last = epochs.at(-1);
   return {
     data: [
@@ -93,7 +86,7 @@ function buildHeatMap(about, layers, colors) {
               })),
             ),
     },
-    scale: describeScale(about, values, about.fraction ? [0, 1] : extent(values)),
+    scale: describeScale(about, values, about.percent ? [0, 1] : extent(values)),
     caption: `${names.map((layer, y) => `${layer} ${grid[y].at(-1).text || "–"}`).join(", ")} after epoch ${last}.`,
   };
 }
@@ -102,17 +95,17 @@ const isMeasured = (row, name) => row[name] !== null || nonFiniteName(row, name)
 const nonFiniteName = (row, name) => row.non_finite?.[`/${name}`];
 
 /** The value on the colour scale, null if there is none, and its text; NaN and infinity by name. */
-function buildCell({ name, log, fraction }, row) {
+function buildCell({ name, log, percent }, row) {
   const value = row?.[name] ?? null;
   if (value === null) return { z: null, text: (row && nonFiniteName(row, name)) ?? "" };
   const z = log ? (value > 0 ? Math.log10(value) : null) : value;
-  return { z, text: fraction ? `${Math.round(100 * value)} %` : number(value, 2) };
+  return { z, text: percent ? `${Math.round(100 * value)} %` : number(value, 2) };
 }
 
 /** The ends of the colour scale; Plotly's own scale needs inline styles, which the page's policy forbids. */
-function describeScale({ log, fraction }, values, [low, high]) {
+function describeScale({ log, percent }, values, [low, high]) {
   if (!values.length) return null;
-  const read = (value) => (fraction ? `${Math.round(100 * value)} %` : number(log ? 10 ** value : value, 2));
+  const read = (value) => (percent ? `${Math.round(100 * value)} %` : number(log ? 10 ** value : value, 2));
   return low < high ? { low: read(low), high: read(high), log } : null;
 }
 

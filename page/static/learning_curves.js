@@ -2,7 +2,7 @@
 
 import { integerAxis } from "./axes.js";
 import { buildLine, chart, MAX_MARKERS, NO_EPOCH, NO_EPOCH_YET, noteAnnotation } from "./charts.js";
-import { METRICS, scale } from "./metrics.js";
+import { scale, TITLES } from "./metrics.js";
 
 /**
  * @param {{train: string, validation: string, title: string, signal: AbortSignal}} about
@@ -26,8 +26,8 @@ export function createCurves({ train, validation, title, signal }) {
           buildLine(colors, look, {
             x,
             y: rows.map((row) => row[metric]),
-            name: METRICS[metric],
-            hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${METRICS[metric]}</extra>`,
+            name: TITLES[metric],
+            hovertemplate: `epoch %{x}: %{y:${hover}}<extra>${TITLES[metric]}</extra>`,
             ...more,
           });
         return {

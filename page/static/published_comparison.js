@@ -7,7 +7,7 @@ import { html } from "./dom.js";
 import { fileLink, files } from "./file_links.js";
 
 /** The metrics that the article published. */
-export const METRICS = ["val_loss", "val_binary_accuracy"];
+export const PUBLISHED = ["val_loss", "val_binary_accuracy"];
 const VERDICTS = {
   agrees: "agree",
   ours_lower: "where ours are lower",

@@ -33,7 +33,7 @@ const BEST_NAMED = 3;
  * @returns {(colors: object) => import("./charts.js").Picture}
  */
 export function buildPicture(curves, metric, { banded, ended, published }) {
-  const { axis, read, hover } = scale(metric);
+  const { axis, read, hover, lowerIsBetter } = scale(metric);
   const begun = curves.filter(({ epoch }) => epoch.length);
   const longest = greatest(
     begun.map(({ epoch }) => epoch.at(-1)),
@@ -65,7 +65,7 @@ export function buildPicture(curves, metric, { banded, ended, published }) {
       annotations: begun.length ? [] : [noteAnnotation(colors, ended ? NO_EPOCH : NO_EPOCH_YET)],
     },
     legend: buildLegend(curves),
-    caption: writeCaption(begun, metric, read),
+    caption: writeCaption(begun, read, lowerIsBetter),
   });
 }
 
@@ -107,12 +107,12 @@ function buildLegend(curves) {
 const stripColor = (own) => ({ ...own, color: null, symbol: null });
 const stripDash = (own) => ({ ...own, dash: "solid", symbol: null });
 
-function writeCaption(begun, metric, read) {
+function writeCaption(begun, read, lowerIsBetter) {
   const last = begun.map((one) => ({ ...one, value: one.mean.at(-1) ?? Number.NaN }));
   const describeLine = ({ label, value, epoch }) => `${label} ${read(value)} after epoch ${epoch.at(-1)}`;
   if (last.length <= MAX_NAMED) return last.map(describeLine).join("; ");
   const known = last.filter(({ value }) => !Number.isNaN(value));
-  const better = /accuracy|per_second/.test(metric) ? -1 : 1;
+  const better = lowerIsBetter === false ? -1 : 1;
   const best = known.sort((a, b) => better * (a.value - b.value)).slice(0, BEST_NAMED);
   const which = better < 0 ? "highest" : "lowest";
   return `${count(last.length)} lines. The ${which} at their last epoch: ${best.map(describeLine).join("; ")}.`;

@@ -12,7 +12,7 @@ import { fileLink, files } from "../file_links.js";
 import { percent, shortId } from "../format.js";
 import { labelJobs, nameOf } from "../labels.js";
 import { assignStyles, loadLineStyles } from "../line_styles.js";
-import { METRICS, scale } from "../metrics.js";
+import { scale, TITLES } from "../metrics.js";
 import { activationName } from "../swatch.js";
 import { cells, table } from "../table.js";
 import { abortPrevious, createTimer } from "../timing.js";
@@ -23,7 +23,7 @@ const AXES = [
 ];
 const EVERY_MS = 3000;
 const COLUMNS = [{ hidden: "Compare" }, "Activation", "State", "Seed", "Epochs", "Images", "Best val. accuracy"];
-const METRIC_FIELD = { id: "metric", label: "Metric", choices: Object.entries(METRICS) };
+const METRIC_FIELD = { id: "metric", label: "Metric", choices: Object.entries(TITLES) };
 
 export async function view({ root, query, signal, title }) {
   title("Compare");
@@ -31,7 +31,7 @@ export async function view({ root, query, signal, title }) {
   signal.throwIfAborted();
   const chosen = (query.get("jobs") ?? "").split(",").filter(Boolean);
   const excluded = new Set((query.get("exclude") ?? "").split(",").filter(Boolean));
-  let metric = query.get("metric") in METRICS ? query.get("metric") : "val_loss";
+  let metric = query.get("metric") in TITLES ? query.get("metric") : "val_loss";
   let x = query.get("x") === "seconds" ? "seconds" : "epoch";
   let comparison = null;
   let jobs = null; // to choose from
@@ -39,7 +39,7 @@ export async function view({ root, query, signal, title }) {
   let failure = null;
   const next = abortPrevious(signal);
   const timer = createTimer(signal, refresh);
-  const figure = chart({ name: metric, title: METRICS[metric], signal, size: "tall" });
+  const figure = chart({ name: metric, title: TITLES[metric], signal, size: "tall" });
 
   function update() {
     const activations = [...new Set((comparison?.jobs ?? []).map(({ activation }) => activation))];
@@ -100,7 +100,7 @@ export async function view({ root, query, signal, title }) {
     update();
     try {
       comparison = await get(`v1/compare${queryString({ jobs: chosen.join(","), metric, x })}`, mine);
-      figure.rename(comparison.metric, METRICS[comparison.metric]);
+      figure.rename(comparison.metric, TITLES[comparison.metric]);
       draw();
     } catch (error) {
       if (mine.aborted) return;

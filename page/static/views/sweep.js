@@ -12,8 +12,8 @@ import { shortId } from "../format.js";
 import { describeConfiguration, describePoint, describeSweep, nameOf, noteOf } from "../labels.js";
 import { loadLineStyles } from "../line_styles.js";
 import { follow } from "../live_stream.js";
-import { METRICS } from "../metrics.js";
-import { comparePublished, METRICS as PUBLISHED } from "../published_comparison.js";
+import { TITLES } from "../metrics.js";
+import { comparePublished, PUBLISHED } from "../published_comparison.js";
 import { sortRows } from "../row_order.js";
 import { buildPicture } from "../sweep_chart.js";
 import { listSweepFacts } from "../sweep_facts.js";
@@ -27,7 +27,7 @@ const MAX_SHOWN = 24; // lines and rows before "all" is chosen: as many lines as
 const POINTS = { few: 200, all: 60 }; // per line
 const MAX_EPOCHS_FOLLOWED = 5000; // of all jobs: the stream starts with all past events
 const POLL_MS = 5000; // for larger sweeps, which are polled
-const METRIC_FIELD = { id: "metric", label: "Metric", choices: Object.entries(METRICS) };
+const METRIC_FIELD = { id: "metric", label: "Metric", choices: Object.entries(TITLES) };
 
 export async function view({ root, id, query, signal, title }) {
   const path = `v1/sweeps/${encodeURIComponent(id)}`;
@@ -41,14 +41,14 @@ export async function view({ root, id, query, signal, title }) {
   const orders = Object.keys(grid).length ? [...SORTED, ...GRID_SORTED] : SORTED;
   const next = abortPrevious(signal);
   const timer = createTimer(signal, poll);
-  let metric = query.get("metric") in METRICS ? query.get("metric") : DEFAULT_METRIC;
+  let metric = query.get("metric") in TITLES ? query.get("metric") : DEFAULT_METRIC;
   let sweep = first;
   let means = { total: 0, configurations: [] };
   let [showsAllLines, showsAllRows] = [false, false];
   let order = 0;
   let connection = "connecting";
   let failure = null;
-  const figure = chart({ name: metric, title: METRICS[metric], signal, size: "tall" });
+  const figure = chart({ name: metric, title: TITLES[metric], signal, size: "tall" });
   const beside = comparePublished({
     path,
     signal,
@@ -112,7 +112,7 @@ export async function view({ root, id, query, signal, title }) {
       exclude: [...excluded].join(","),
       beside: beside.pressed() ? "published" : null,
     });
-    figure.rename(metric, METRICS[metric]);
+    figure.rename(metric, TITLES[metric]);
     update();
     load();
   }

@@ -87,7 +87,7 @@ def test_the_page_is_given_the_very_table(client: TestClient) -> None:
     assert "static/looks.css" in client.get("/").text
 
 
-@pytest.mark.parametrize("file", ["looks.css", "looks.json"])
+@pytest.mark.parametrize("file", ["looks.css", "looks.json", "figures.json"])
 def test_the_table_is_sent_only_when_it_changed(client: TestClient, file: str) -> None:
     first = client.get(f"/static/{file}")
     assert first.headers["Cache-Control"] == "no-cache"
