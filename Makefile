@@ -47,7 +47,7 @@ scale: install
 settings: install
 	$(BIN)/python -m tests.docs.settings_page
 
-# Two hours: the article's sweeps on the full data, and docs/results.md out of them. Interrupted, it goes on.
+# The article's sweeps on the full data, and docs/results.md out of them, which says how long it takes. Interrupted, it resumes.
 results: install
 	$(BIN)/python -m bench.results
 

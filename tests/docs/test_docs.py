@@ -139,16 +139,19 @@ def test_what_is_not_run_is_there_all_the_same(snippet: Snippet) -> None:
                 assert (ROOT / word).exists(), f"{snippet}: {word}"
 
 
+PICTURE = re.compile(r' src(?:set)?="([^"]+)"')
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 
 
 @pytest.mark.parametrize("path", list_documents(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
+def test_every_link_and_picture_leads_to_a_file_and_a_heading(path: Path) -> None:
     for target, heading in LINK.findall(path.read_text()):
         found = path.parent / target if target else path
         assert found.exists(), f"{path.name}: {target}"
         if heading:
             assert heading in list_headings(found), f"{path.name}: {target}#{heading}"
+    for picture in PICTURE.findall(path.read_text()):
+        assert (path.parent / picture).exists(), f"{path.name}: {picture}"
 
 
 def list_headings(path: Path) -> set[str]:
