@@ -122,7 +122,7 @@ def find_first(session: Session, request: Request) -> IdempotencyKey:
 def insert_jobs(session: Session, jobs: Sequence[NewJob]) -> None:
     """Insert the jobs with their rows in other tables: one statement for each table, however many jobs there are."""
     times = {"created_at": now(), "run_after": now(), "hint_sent_at": now()}
-    session.execute(insert(Job).values(times), list(map(initial_columns, jobs)))
+    session.execute(insert(Job).values(times), list(map(make_columns, jobs)))
     add_metadata(session, {job.id: job.spec.metadata for job in jobs})
     events.emit_all(
         session, [(job.id, 1, "state", transitions.make_state_data(JobState.QUEUED, "accepted")) for job in jobs]
@@ -139,7 +139,7 @@ def add_metadata(session: Session, by_job: Mapping[str, Mapping[str, str]]) -> N
         session.execute(insert(JobMetadata), rows)
 
 
-def initial_columns(job: NewJob) -> dict[str, Any]:
+def make_columns(job: NewJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "state": JobState.QUEUED,

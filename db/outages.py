@@ -40,7 +40,7 @@ class Disk:
         self._refused_at = float("-inf")
         event.listen(engine, "handle_error", self._note)
 
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         if self._folder is not None:
             return is_full(self._folder)
         return monotonic() - self._refused_at < RECENT_REFUSAL_SECONDS

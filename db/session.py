@@ -49,26 +49,28 @@ class Sessions:
         self._reader = engine.execution_options(read_only=True)
 
     def begin(self) -> AbstractContextManager[Session]:
-        return transaction(self.engine) if self._turns is None else in_turn(self.engine, self._turns)
+        return open_transaction(self.engine) if self._turns is None else open_in_turn(self.engine, self._turns)
 
     def read(self) -> AbstractContextManager[Session]:
-        return transaction(self._reader)
+        return open_transaction(self._reader)
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def open_transaction(engine: Engine) -> Iterator[Session]:
     with translate_outages(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
+def open_in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
     """Open a transaction that waits for its turn before its first statement."""
-    with ExitStack() as held, transaction(engine.execution_options(take_turn=make_turn_taker(turns, held))) as session:
-        yield session
+    with ExitStack() as held:
+        in_turn = engine.execution_options(take_turn=make_turn_taker(turns, held))
+        with open_transaction(in_turn) as session:
+            yield session
 
 
 def make_turn_taker(turns: Turns, held: ExitStack) -> Callable[[], float]:

@@ -56,7 +56,7 @@ def find_database_problems(sessions: Sessions) -> list[str]:
         version = schema.read_version(sessions)
     except DatabaseUnavailable as error:
         return [str(error)]
-    if sessions.disk.full():
+    if sessions.disk.is_full():
         return [str(DiskFull())]
     if version == schema.VERSION:
         return []

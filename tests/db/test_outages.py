@@ -31,7 +31,7 @@ def test_an_error_of_postgresql_has_its_name(sqlstate: str, error: type[Exceptio
     with pytest.raises(error) as raised:
         meet(sessions, sqlstate)
     assert type(raised.value) is error
-    assert sessions.disk.full() == (error is DiskFull), "what it refused is remembered for a while"
+    assert sessions.disk.is_full() == (error is DiskFull), "what it refused is remembered for a while"
     sessions.close()
 
 
@@ -39,7 +39,7 @@ def test_a_full_disk_of_sqlite_has_its_name(sqlite_url: str) -> None:
     sessions = connect(sqlite_url)
     with pytest.raises(DiskFull, match="disk of the database is full"):
         fill(sessions)
-    assert not sessions.disk.full(), "there is room on this machine's"
+    assert not sessions.disk.is_full(), "there is room on this machine's"
     sessions.close()
 
 
