@@ -1,4 +1,4 @@
-"""What can go wrong, as one family.
+"""Errors of the service, as one family.
 
 JobsError
 ├── JobNotFound, CheckpointNotFound
@@ -15,10 +15,10 @@ JobsError
 │   ├── DiskFull
 │   └── DiskFailed
 ├── InvalidDatabaseUrl              the service does not start
-├── BrokerUnavailable               no client sees it but in /readyz: SQL alone accepts a job
-├── StorageUnavailable              an error of the API alone: a worker trains on without it
+├── BrokerUnavailable               only /readyz reports it: SQL alone accepts a job
+├── StorageUnavailable              an error of the API only: a worker goes on training
 ├── Fenced                          a worker learns that it no longer holds its job
-├── CheckpointDamaged               training goes on from an older one
+├── CheckpointDamaged               training resumes from an older one
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
     ├── Diverged
     ├── DeviceUnavailable
@@ -29,7 +29,7 @@ JobsError
     └── InternalError
 
 The docstring of a class is its default message; `code` is the stable word that clients see. The HTTP status of each
-stands in api/http/problems.py.
+is in api/http/problems.py.
 """
 
 from typing import ClassVar
@@ -93,7 +93,7 @@ class SweepFinished(JobsError):
 
 
 class InvalidCursor(JobsError):
-    """The cursor is not one of ours, or belongs to another sort order."""
+    """The cursor is invalid, or belongs to another sort order."""
 
     code = "invalid_cursor"
 
@@ -145,7 +145,7 @@ class BrokerUnavailable(JobsError):
 
 
 class StorageUnavailable(JobsError):
-    """The storage of the checkpoints cannot be asked; try again soon."""
+    """The storage of the checkpoints does not answer; try again soon."""
 
     code = "storage_unavailable"
 
@@ -205,12 +205,12 @@ class DataDamaged(TrainingError):
 
 
 class RepeatedCrash(TrainingError):
-    """The worker died again and again while it trained this job."""
+    """The worker died repeatedly while it trained this job."""
 
     code = "worker_crashed_repeatedly"
 
 
 class InternalError(TrainingError):
-    """The worker met an error it has no name for."""
+    """The worker met an unexpected error."""
 
     code = "internal_error"
