@@ -113,7 +113,7 @@ class SweepSpec(SpecModel):
         for axis in self.axes:
             for index, choice in enumerate(axis):
                 if any(is_same(choice.value, earlier.value) for earlier in axis[:index]):
-                    raise make_field_error(choice.pointer, f"{format_value(choice.value)} stands there twice")
+                    raise make_field_error(choice.pointer, f"{format_value(choice.value)} is given twice")
         return self
 
     @property

@@ -142,7 +142,7 @@ def test_a_sweep_is_drawn_as_it_is_asked_for(lab: Lab, sweep: dict[str, Any], se
             "--grid 'dropout.dense' is not of the form path=v1,v2, such as dropout.dense=0.2,0.5",
         ),
         (["--activations", "relu,nope"], "/activations/1: unknown activation 'nope'"),
-        (["--seeds", "0,0"], "/seeds/1: 0 stands there twice"),
+        (["--seeds", "0,0"], "/seeds/1: 0 is given twice"),
         (["--grid", "dropout.dense=2"], "/grid/dropout.dense/0: Input should be less than 1"),
     ],
 )
