@@ -19,7 +19,7 @@ from api.main import create_app
 from api.plots import axes
 from api.sweeps.models import BestFigures, ValidationFigures
 from cli import tables
-from db import sweeps
+from db import sweep_results
 from db.models import Base, Epoch, Layer
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, EpochMetrics, Figure, LayerMetrics
 from runtime.settings import Settings
@@ -140,7 +140,7 @@ def test_the_command_line_lists_every_figure_that_is_to_be_listed() -> None:
 
 
 def test_a_sweep_compares_its_configurations_by_every_figure_of_the_validation() -> None:
-    assert [*sweeps.FIGURES] == [*ValidationFigures.model_fields] == [*BestFigures.model_fields] == VALIDATION
+    assert [*sweep_results.FIGURES] == [*ValidationFigures.model_fields] == [*BestFigures.model_fields] == VALIDATION
 
 
 def test_all_that_repeats_a_training_compares_the_same_figures() -> None:
