@@ -74,7 +74,7 @@ def record_environment(session: Session, lease: Lease, environment: Environment)
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """What a worker has to know about its lease."""
+    """The state of a lease that its worker has to react to."""
 
     cancel_requested: bool
     needs_renewal: bool

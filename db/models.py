@@ -152,7 +152,7 @@ class IdempotencyKey(Base):
     """The name of the API key that it came with; "" where the service needs no key."""
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
-    """Of the request; null for a key older than this column."""
+    """The digest of the request; null for a key older than this column."""
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     sweep_id: Mapped[str | None] = mapped_column(ForeignKey("sweeps.id", ondelete="CASCADE"))
 
@@ -171,7 +171,7 @@ class LostLease(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     epochs_done: Mapped[int]
-    """Of the job, when the lease was lost."""
+    """The job's epochs when the lease was lost."""
 
 
 class JobMetadata(Base):
@@ -277,7 +277,7 @@ class Prediction(Base):
     taken_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
     epoch: Mapped[int | None]
-    """Of the checkpoint used."""
+    """The epoch of the checkpoint used."""
     probabilities: Mapped[list[float] | None] = mapped_column(NullableJson)
     error_code: Mapped[str | None] = mapped_column(String(64))
 

@@ -13,7 +13,7 @@ PRIMARY_CODE = 0xFF
 """A mask for SQLite's extended result codes, which subdivide its primary codes."""
 BY_SQLITE_CODE = {sqlite3.SQLITE_FULL: DiskFull, sqlite3.SQLITE_IOERR: DiskFailed}
 BY_SQLSTATE = {"53100": DiskFull, "58030": DiskFailed}
-"""Of PostgreSQL: disk_full and io_error."""
+"""PostgreSQL's disk_full and io_error."""
 
 LEAST_FREE_BYTES = 1_000_000
 RECENT_REFUSAL_SECONDS = 30.0

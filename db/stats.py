@@ -26,7 +26,7 @@ class QueueStats:
     jobs: Mapping[JobState, int]
     due: int
     oldest_wait_seconds: float
-    """Of the job that is due longest, since it became due; 0 where none is."""
+    """The wait of the job that has been due longest; 0 if none is due."""
     sweeps_open: int
     predictions_waiting: int
     workers: Mapping[tuple[str, str], int]

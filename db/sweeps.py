@@ -37,7 +37,7 @@ class Share:
     epoch_seconds: float | None
     """Mean over the jobs with an epoch."""
     seconds_left: float
-    """Of the jobs with an epoch, at their own pace."""
+    """The time left of the jobs with an epoch, at their own pace."""
     longest_left: float
     epochs_without_pace: int
     """Epochs left of the other jobs."""

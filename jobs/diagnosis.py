@@ -18,7 +18,7 @@ CHANCE_LOSS = {
     "binary_crossentropy": -(math.log(0.1) + 9 * math.log(0.9)) / 10,  # 0.325083, the article's plateau
     "cross_entropy": math.log(10),
 }
-"""Of ten outputs of 0.1 each."""
+"""The losses of ten outputs of 0.1 each."""
 CHANCE_LOSS_FRACTION = 0.99
 CHANCE_ACCURACY = 0.2
 CHANCE_UPDATES = 50
