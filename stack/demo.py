@@ -1,33 +1,49 @@
-"""The article's sweep from nothing to a table and two drawings: a stack of its own, used over HTTP."""
+"""The article's sweep on a stack of its own: a client that trains it over HTTP and fetches its figures and drawings."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import closing
+from math import nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from rich.console import Console
+from rich.table import Table
 
 from cli.client import JSON, Client
 from cli.progress import Show, outcome, shown
+from cli.tables import Row, table
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import escape_controls
 from runtime.settings import Settings
-from stack import report
-from stack.report import Result
 from stack.up import Stack, running
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 HOLDOUT_FRACTION = 0.1
+FILES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "accuracy.png": ("plot.png", {"metric": "val_accuracy"}),
+    "loss.png": ("plot.png", {"metric": "val_loss"}),
+    "history.csv": ("history", {"format": "csv"}),
+}
+"""Each file, and where below the sweep the API has it."""
+HEADERS = (
+    "activation",
+    "val loss\nlast/best",
+    "val\naccuracy %\nlast/best",
+    "val binary\naccuracy %\nlast/best",
+    "test\naccuracy\n%",
+    "seconds\nan epoch",
+    "times\nrelu",
+)
 
 
 class DemoFailed(Exception):
-    """A job did not succeed; the message says which, and why."""
+    """A job did not succeed; the message names it and gives the reason."""
 
 
 class Interrupted(Exception):
@@ -35,7 +51,7 @@ class Interrupted(Exception):
 
 
 def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[str]) -> None:
-    """Bring up a stack, train the six, take it down, and report into the output folder.
+    """Bring up a stack, train the six, write the files into the output folder, and print the table.
 
     Raises:
         CannotStart, Stopped: as from stack.up.running.
@@ -43,24 +59,17 @@ def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[
         DemoFailed, Interrupted: there is nothing to report.
     """
     console = Console(highlight=False)
-    subtitle = f"MNIST, {samples:,} training images, {HOLDOUT_FRACTION:.0%} of the archive held out, seed 0"
-    console.print(f"{subtitle}; {epochs} epochs for each of {len(ARTICLE_ACTIVATIONS)} activations")
-    results = measure(settings, epochs=epochs, samples=samples, log=log, console=console)
-    console.print(report.table(results))
-    for path in report.write(results, output, subtitle=subtitle):
-        console.print(f"wrote {escape_controls(str(path))}", soft_wrap=True, markup=False, emoji=False)
-
-
-def measure(settings: Settings, *, epochs: int, samples: int, log: IO[str], console: Console) -> list[Result]:
+    data = f"MNIST, {samples:,} training images, {HOLDOUT_FRACTION:.0%} of the archive held out, seed 0"
+    console.print(f"{data}; {epochs} epochs for each of {len(ARTICLE_ACTIVATIONS)} activations")
     with (
         TemporaryDirectory(prefix="activation-lab-") as folder,
         running(settings_of_its_own(settings, Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
         closing(Client(stack.url)) as client,
     ):
-        sweep = client.submit_sweep({"base": base(epochs=epochs, samples=samples)})
-        jobs = [*client.jobs(filters={"sweep_id": sweep["id"], "sort": "created_at"})]
-        with shown(jobs, console) as show:
-            return while_supervised(stack, lambda: [followed(client, job, show) for job in jobs])
+        sweep = while_supervised(stack, lambda: train(client, base(epochs=epochs, samples=samples), output, console))
+    console.print(tabulate(sweep))
+    for name in FILES:
+        console.print(f"wrote {escape_controls(str(output / name))}", soft_wrap=True, markup=False, emoji=False)
 
 
 def settings_of_its_own(settings: Settings, folder: Path) -> Settings:
@@ -83,14 +92,51 @@ def base(*, epochs: int, samples: int) -> JSON:
     }
 
 
-def followed(client: Client, job: JSON, show: Show) -> Result:
-    """The job at its end. One after the other will do: the only worker takes them in this order."""
+def train(client: Client, base: JSON, output: Path, console: Console) -> JSON:
+    """Train the sweep and download its files; returns the sweep at its end.
+
+    The only worker takes the jobs in the sweep's order, so they are followed one after the other.
+    """
+    sweep_id = client.submit_sweep({"base": base})["id"]
+    jobs = [*client.jobs(filters={"sweep_id": sweep_id, "sort": "created_at"})]
+    with shown(jobs, console) as show:
+        for job in jobs:
+            follow(client, job, show)
+    for name, (path, query) in FILES.items():
+        (output / name).write_bytes(client.download(f"{client.path(sweep_id, 'sweeps')}/{path}", query))
+    return client.get(sweep_id, of="sweeps")
+
+
+def follow(client: Client, job: JSON, show: Show) -> None:
     for event in client.events(job["id"]):
         show(job, event)
-    ended, name = client.get(job["id"]), job["spec"]["activation"]
+    ended = client.get(job["id"])
     if ended["state"] != "succeeded":
-        raise DemoFailed(f"{name} {outcome(ended)}")
-    return Result(name, ended["test"]["accuracy"], client.history(job["id"]))
+        raise DemoFailed(f"{job['spec']['activation']} {outcome(ended)}")
+
+
+def tabulate(sweep: JSON) -> Table:
+    """A row an activation, within 80 columns."""
+    return table(HEADERS, [format_row(configuration) for configuration in sweep["configurations"]])
+
+
+def format_row(configuration: JSON) -> Row:
+    final, best, ratio = configuration["final"], configuration["best"], configuration["ratio_to_relu"]
+    accuracies = ("val_accuracy", "val_binary_accuracy")
+    return (
+        configuration["activation"],
+        f"{mean(final['val_loss']):.4f}/{mean(best['val_loss']):.4f}",
+        *(f"{100 * mean(final[name]):.2f}/{100 * mean(best[name]):.2f}" for name in accuracies),
+        f"{100 * mean(configuration['test']['accuracy']):.2f}",
+        f"{mean(configuration['epoch_seconds']):.2f}",
+        "" if ratio is None else f"{ratio:.2f}",
+    )
+
+
+def mean(estimate: Mapping[str, Any] | None) -> float:
+    """Of the one seed; nan where the service has no finite figure."""
+    found = None if estimate is None else estimate["mean"]
+    return nan if found is None else float(found)
 
 
 def while_supervised(stack: Stack, call: Callable[[], T]) -> T:
