@@ -54,7 +54,7 @@ def take_all(stack: Stack) -> None:
         sweep = client.submit_sweep(SWEEP)
         take("explore", "#/explore?names=relu,gelu,selu", "value")
         take("depth", "#/depth?activation=sigmoid,relu,selu&depth=30", "gradient_norm")
-        jobs = {job["spec"]["activation"]: job["id"] for job in client.jobs(filters={"sweep_id": sweep["id"]})}
+        jobs = {job["spec"]["activation"]: job["id"] for job in client.list_jobs(filters={"sweep_id": sweep["id"]})}
         until(lambda: all(job["progress"]["epoch"] >= EPOCHS_WHEN_TAKEN for job in states(client, jobs.values())))
         take("sweep", f"#/sweeps/{sweep['id']}", "val_accuracy")
         until(lambda: all(job["finished_at"] for job in states(client, jobs.values())))

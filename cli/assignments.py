@@ -5,46 +5,46 @@ from collections.abc import Iterable
 from typing import Any
 
 TEXTS = "metadata."
-"""Where every value is text. The other fields that take text know a few words, and none of them is JSON."""
+"""Below it every value is text. The other fields that take text have a few allowed words, none of them JSON."""
 
 
 class InvalidAssignment(ValueError):
-    """It is not of the form path=value, or its path leads through a value."""
+    """The assignment is not of the form path=value, or its path leads through a value."""
 
 
 def assign(body: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """The body with every `path=value` in it, the last word on a path winning.
+    """The body with every `path=value` in it; of several with one path, the last wins.
 
     Raises:
-        InvalidAssignment: names the one that cannot be used.
+        InvalidAssignment: names the assignment that cannot be used.
     """
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
-        *parents, name = names(path)
+        *parents, name = split_path(path)
         if not (separator and name and all(parents)):
             raise InvalidAssignment(f"{assignment!r} is not of the form path=value, such as clip.threshold=1")
         parent = body
         for key in parents:
             parent = parent.setdefault(key, {})
             if not isinstance(parent, dict):
-                raise InvalidAssignment(f"{assignment!r}: {key} is set to {json.dumps(parent)} already")
-        parent[name] = value(text, path)
+                raise InvalidAssignment(f"{assignment!r}: {key} is already set to {json.dumps(parent)}")
+        parent[name] = parse_value(text, path)
     return body
 
 
-def names(path: str) -> list[str]:
-    """The fields that lead there; a key of metadata may hold dots."""
+def split_path(path: str) -> list[str]:
+    """The field names of the path; a key of metadata may hold dots."""
     return path.split(".", maxsplit=1) if path.startswith(TEXTS) else path.split(".")
 
 
-def value(text: str, path: str) -> Any:  # noqa: ANN401  # any JSON
-    """The text as the field at the path takes it: where that is text, 2024 is text too."""
-    found = json_or_word(text)
+def parse_value(text: str, path: str) -> Any:  # noqa: ANN401  # any JSON
+    """The value for the field at the path: where that takes text, 2024 is text too."""
+    found = parse_json_or_word(text)
     return found if isinstance(found, str) or not path.startswith(TEXTS) else text
 
 
-def json_or_word(text: str) -> Any:  # noqa: ANN401  # any JSON
-    """JSON, or else the text itself: `gelu` need not be quoted twice."""
+def parse_json_or_word(text: str) -> Any:  # noqa: ANN401  # any JSON
+    """The text read as JSON, or else the text itself, so that `gelu` needs no second quotes."""
     try:
         return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError):

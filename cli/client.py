@@ -10,8 +10,15 @@ from uuid import uuid4
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from cli.client_errors import NotFound, ServiceError, Unusable, passing, service_error, unreachable
-from cli.events import Event, Stream, mention
+from cli.client_errors import (
+    NotFound,
+    ServiceError,
+    Unusable,
+    is_transient,
+    make_unreachable,
+    read_service_error,
+)
+from cli.events import Event, Stream, log_cut
 
 JSON = dict[str, Any]  # Any: as the service sent it; its OpenAPI says what is in it
 Noun = Literal["jobs", "sweeps"]
@@ -30,8 +37,8 @@ DIRECT = {f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")}
 class Client:
     """Every method raises a ClientError.
 
-    A request that nobody answered is sent again, up to three times, where that is safe: a submit or retry carries an
-    idempotency key, and most others may be repeated.
+    A request without an answer is sent again, up to three times, where that is idempotent: a submit or retry carries an
+    idempotency key, and most others are idempotent by themselves.
     """
 
     def __init__(
@@ -46,53 +53,53 @@ class Client:
     ) -> None:
         self.url = url.strip().rstrip("/")
         wait = wait_exponential_jitter(multiplier=backoff_seconds, max=MAX_BACKOFF_SECONDS, jitter=backoff_seconds)
-        self._retrying = Retrying(
-            retry=retry_if_exception(passing), wait=wait, stop=stop_after_attempt(attempts), reraise=True
+        self.retrying = Retrying(
+            retry=retry_if_exception(is_transient), wait=wait, stop=stop_after_attempt(attempts), reraise=True
         )
         try:
-            self._http = httpx.Client(
+            self.http = httpx.Client(
                 base_url=self.url,
-                headers=authorization(api_key),
+                headers=make_authorization(api_key),
                 timeout=timeout_seconds or TIMEOUT,
                 mounts=DIRECT,
                 transport=transport,
             )
         except httpx.InvalidURL as error:
             raise Unusable(f"{url} is not a URL: {error}") from error
-        if self._http.base_url.scheme not in {"http", "https"} or not self._http.base_url.host:
+        if self.http.base_url.scheme not in {"http", "https"} or not self.http.base_url.host:
             raise Unusable(f"{url} is not a URL such as http://127.0.0.1:8000")
 
     def close(self) -> None:
-        self._http.close()
+        self.http.close()
 
-    def activations(self) -> list[JSON]:
+    def list_activations(self) -> list[JSON]:
         """The catalog, the article's six first."""
-        return list(self._holding("data", self._send("GET", "/v1/activations"))["data"])
+        return list(self.read_json("data", self.send("GET", "/v1/activations"))["data"])
 
     def evaluate(self, activation: str, x: Sequence[float], parameters: Mapping[str, Any] | None = None) -> JSON:
         """Value and derivative at each x."""
         body = {"x": list(x), "parameters": dict(parameters or {})}
-        path = f"/v1/activations/{segment(activation)}/evaluate"
-        return self._holding("value", self._send("POST", path, body=body))
+        path = f"/v1/activations/{quote_segment(activation)}/evaluate"
+        return self.read_json("value", self.send("POST", path, body=body))
 
     def submit(self, spec: Mapping[str, Any]) -> JSON:
-        """The job, accepted: exactly one, however often the connection is cut meanwhile."""
-        return self._created("/v1/jobs", spec)
+        """Submit a job: exactly one, however often the connection is cut meanwhile."""
+        return self.post_once("/v1/jobs", spec)
 
     def submit_sweep(self, spec: Mapping[str, Any]) -> JSON:
-        """The sweep, accepted with all of its jobs: as above."""
-        return self._created("/v1/sweeps", spec)
+        """Submit a sweep with all of its jobs: exactly one, as above."""
+        return self.post_once("/v1/sweeps", spec)
 
-    def _created(self, path: str, body: Mapping[str, Any] | None = None) -> JSON:
+    def post_once(self, path: str, body: Mapping[str, Any] | None = None) -> JSON:
         headers = {"Idempotency-Key": uuid4().hex}
-        return self._holding("id", self._send("POST", path, body=body, headers=headers))
+        return self.read_json("id", self.send("POST", path, body=body, headers=headers))
 
     @staticmethod
-    def path(thing_id: str, of: Noun = "jobs") -> str:
-        return f"/v1/{of}/{segment(thing_id)}"
+    def make_path(thing_id: str, of: Noun = "jobs") -> str:
+        return f"/v1/{of}/{quote_segment(thing_id)}"
 
     def get(self, thing_id: str, *, of: Noun = "jobs") -> JSON:
-        return self._holding("id", self._send("GET", self.path(thing_id, of)))
+        return self.read_json("id", self.send("GET", self.make_path(thing_id, of)))
 
     def find(self, thing_id: str) -> tuple[Noun, JSON]:
         """The job or the sweep that has this id."""
@@ -101,19 +108,19 @@ class Client:
                 return noun, self.get(thing_id, of=noun)
         raise NotFound(404, f"there is no job or sweep {thing_id}", code="not_found")
 
-    def jobs(self, *, limit: int | None = None, filters: Mapping[str, str] | None = None) -> Iterator[JSON]:
+    def list_jobs(self, *, limit: int | None = None, filters: Mapping[str, str] | None = None) -> Iterator[JSON]:
         """The first `limit` jobs (None = all); filters and `sort` as the API's query has them."""
-        return self._pages("/v1/jobs", limit, filters or {})
+        return self.read_pages("/v1/jobs", limit, filters or {})
 
-    def sweeps(self, *, limit: int | None = None) -> Iterator[JSON]:
+    def list_sweeps(self, *, limit: int | None = None) -> Iterator[JSON]:
         """The newest `limit` sweeps (None = all), without their tables."""
-        return self._pages("/v1/sweeps", limit, {})
+        return self.read_pages("/v1/sweeps", limit, {})
 
-    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str]) -> Iterator[JSON]:
+    def read_pages(self, path: str, limit: int | None, filters: Mapping[str, str]) -> Iterator[JSON]:
         query: dict[str, str | int] = {**filters}
         while limit is None or limit > 0:
             query["limit"] = MAX_PAGE if limit is None else min(limit, MAX_PAGE)
-            page = self._holding("data", self._send("GET", path, query=query))
+            page = self.read_json("data", self.send("GET", path, query=query))
             yield from page["data"]
             if not page.get("next_cursor"):
                 return
@@ -121,59 +128,59 @@ class Client:
             limit = None if limit is None else limit - len(page["data"])
 
     def cancel(self, thing_id: str, *, of: Noun = "jobs") -> JSON:
-        return self._holding("id", self._send("POST", f"{self.path(thing_id, of)}/cancel"))
+        return self.read_json("id", self.send("POST", f"{self.make_path(thing_id, of)}/cancel"))
 
     def edit(self, job_id: str, metadata: Mapping[str, str | None]) -> JSON:
-        """The job with these words in its metadata; None takes one away."""
-        return self._holding("id", self._send("PATCH", self.path(job_id), body={"metadata": metadata}))
+        """Set these keys of a job's metadata; None removes one."""
+        return self.read_json("id", self.send("PATCH", self.make_path(job_id), body={"metadata": metadata}))
 
     def retry(self, job_id: str) -> JSON:
-        """The new job: exactly one, as above."""
-        return self._created(f"{self.path(job_id)}/retry")
+        """Submit an ended job again: exactly one new job, as above."""
+        return self.post_once(f"{self.make_path(job_id)}/retry")
 
     def delete(self, job_id: str) -> None:
-        """It and its files. Not sent again: the second time there is no such job."""
-        self._send("DELETE", self.path(job_id), repeat=False)
+        """Delete a job and its files. It is not sent again: the second time there is no such job."""
+        self.send("DELETE", self.make_path(job_id), repeat=False)
 
     def predict(self, job_id: str, image: Sequence[Sequence[float]]) -> JSON:
-        """The digit that the job's last checkpoint sees in 28 rows of 28 grey levels."""
-        return self._holding("digit", self._send("POST", f"{self.path(job_id)}/predict", body={"image": image}))
+        """Classify an image of 28 rows of 28 grey levels with the job's last checkpoint."""
+        return self.read_json("digit", self.send("POST", f"{self.make_path(job_id)}/predict", body={"image": image}))
 
-    def history(self, job_id: str) -> list[JSON]:
+    def read_history(self, job_id: str) -> list[JSON]:
         """Every epoch, oldest first."""
-        return list(self.read(f"{self.path(job_id)}/history", holding="epochs")["epochs"])
+        return list(self.read(f"{self.make_path(job_id)}/history", holding="epochs")["epochs"])
 
     def read(self, path: str, query: Query | None = None, *, holding: str) -> JSON:
-        """Any other answer, which has this field."""
-        return self._holding(holding, self._send("GET", path, query=query))
+        """Any other JSON answer, which holds this field."""
+        return self.read_json(holding, self.send("GET", path, query=query))
 
     def download(self, path: str, query: Query | None = None) -> bytes:
-        """Any answer as it came: a table in a format, a drawing, a checkpoint."""
-        return self._send("GET", path, query=query).content
+        """Any answer in bytes: a table in a format, a drawing, a checkpoint."""
+        return self.send("GET", path, query=query).content
 
-    def events(self, thing_id: str, *, of: Noun = "jobs", after: str = "") -> Iterator[Event]:
-        """The events after that one up to the last: each once, however often the connection is cut.
+    def read_events(self, thing_id: str, *, of: Noun = "jobs", after: str = "") -> Iterator[Event]:
+        """The events after the one of that id up to the last: each once, however often the connection is cut.
 
-        After one of kind `reset` they begin anew: those before it are no longer true.
+        After one of kind `reset` all events come again: those before it are no longer true.
 
         Raises:
-            ClientError: the service was away for two minutes on end, or knows no such job or sweep.
+            ClientError: the service was away for two minutes, or has no such job or sweep.
         """
-        path = self.path(thing_id, of)
-        with closing(Stream(lambda seen: self._open_stream(path, seen), LAST_EVENT[of], after)) as stream:
-            patiently = self._retrying.copy(stop=stream.away_too_long, before_sleep=mention)
-            while (event := patiently(stream.next)) is not None:
+        path = self.make_path(thing_id, of)
+        with closing(Stream(lambda seen: self.open_stream(path, seen), LAST_EVENT[of], after)) as stream:
+            retrying = self.retrying.copy(stop=stream.is_away_too_long, before_sleep=log_cut)
+            while (event := retrying(stream.next)) is not None:
                 yield event
 
-    def _open_stream(self, path: str, seen: str) -> httpx.Response:
+    def open_stream(self, path: str, seen: str) -> httpx.Response:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"} | (
             {"Last-Event-ID": seen} if seen else {}
         )
-        request = self._http.build_request("GET", f"{path}/stream", headers=headers, timeout=STREAM_TIMEOUT)
-        return self._answer(request, stream=True)
+        request = self.http.build_request("GET", f"{path}/stream", headers=headers, timeout=STREAM_TIMEOUT)
+        return self.receive(request, stream=True)
 
-    def _holding(self, field: str, response: httpx.Response) -> JSON:
-        """The answer, which has this field unless something else answers at the URL."""
+    def read_json(self, field: str, response: httpx.Response) -> JSON:
+        """The JSON object of an answer of Activation Lab, which holds this field."""
         try:
             answer = response.json()
         except ValueError:
@@ -182,7 +189,7 @@ class Client:
             raise ServiceError(response.status_code, f"{self.url} answers, but not as Activation Lab")
         return answer
 
-    def _send(
+    def send(
         self,
         method: str,
         path: str,
@@ -192,40 +199,40 @@ class Client:
         headers: Mapping[str, str] | None = None,
         repeat: bool = True,
     ) -> httpx.Response:
-        request = self._http.build_request(
+        request = self.http.build_request(
             method,
             path,
-            content=None if body is None else encoded(body),
+            content=None if body is None else encode(body),
             params=query,
             headers={"Content-Type": "application/json", **(headers or {})},
         )
-        return self._retrying(self._answer, request) if repeat else self._answer(request)
+        return self.retrying(self.receive, request) if repeat else self.receive(request)
 
-    def _answer(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+    def receive(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         try:
-            response = self._http.send(request, stream=stream)
+            response = self.http.send(request, stream=stream)
             if response.is_success:
                 return response
             response.read()
         except httpx.RequestError as error:
-            raise unreachable(self.url, error) from error
-        raise service_error(response)
+            raise make_unreachable(self.url, error) from error
+        raise read_service_error(response)
 
 
-def authorization(api_key: str | None) -> dict[str, str]:
+def make_authorization(api_key: str | None) -> dict[str, str]:
     api_key = (api_key or "").strip()
     if not api_key:
         return {}
     if not (api_key.isascii() and api_key.isprintable()):
-        raise Unusable("the API key holds characters that no key has")
+        raise Unusable("the API key has characters that are not printable ASCII")
     return {"Authorization": f"Bearer {api_key}"}
 
 
-def segment(text: str) -> str:
+def quote_segment(text: str) -> str:
     return quote(text, safe="", errors="replace")
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
+def encode(body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
     except ValueError as error:

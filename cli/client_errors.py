@@ -1,27 +1,27 @@
-"""What can go wrong between a client and the service."""
+"""Errors of the client of the HTTP API."""
 
 from collections.abc import Mapping
 
 import httpx
 
-PASSING = frozenset({502, 503, 504})
-ABSENT = frozenset({"job_not_found", "sweep_not_found"})
+TRANSIENT = frozenset({502, 503, 504})
+NOT_FOUND = frozenset({"job_not_found", "sweep_not_found"})
 
 
 class ClientError(Exception):
-    """What was asked for did not come; the message says why."""
+    """A request failed; the message gives the reason."""
 
 
 class Unusable(ClientError):
-    """It was not even sent: the URL, the key or the body cannot be used."""
+    """The request was not sent: the URL, the key or the body is not valid."""
 
 
 class Unreachable(ClientError):
-    """Nobody answered, or the connection was cut."""
+    """There was no answer, or the connection was cut."""
 
 
 class ServiceError(ClientError):
-    """The service answered with an error; the message is its `detail`, with the field errors that lacks."""
+    """The service answered with an error; the message is its `detail`, and the field errors that are not in it."""
 
     def __init__(
         self, status: int, detail: str, *, code: str = "error", fields: Mapping[str, str] | None = None
@@ -32,28 +32,28 @@ class ServiceError(ClientError):
 
 
 class NotFound(ServiceError):
-    """It says that there is no such job or sweep."""
+    """The service has no such job or sweep."""
 
 
-def service_error(response: httpx.Response) -> ServiceError:
-    """What the problem+json says; less, where something in between answered."""
+def read_service_error(response: httpx.Response) -> ServiceError:
+    """The error of a problem+json, or of the status alone where a proxy answered."""
     try:
         problem = response.json()
         fields = {str(entry["pointer"]): str(entry["message"]) for entry in problem.get("errors", [])}
-        kind = NotFound if problem["code"] in ABSENT else ServiceError
-        return kind(response.status_code, problem["detail"], code=problem["code"], fields=fields)
+        error = NotFound if problem["code"] in NOT_FOUND else ServiceError
+        return error(response.status_code, problem["detail"], code=problem["code"], fields=fields)
     except (ValueError, LookupError, TypeError, AttributeError):
         return ServiceError(response.status_code, f"{response.url} answered {response.status_code}")
 
 
-def unreachable(url: str, error: httpx.RequestError) -> Unreachable:
-    return Unreachable(f"no answer from {url} ({reason(error)}); is the service running there?")
+def make_unreachable(url: str, error: httpx.RequestError) -> Unreachable:
+    return Unreachable(f"no answer from {url} ({describe(error)}); is the service running there?")
 
 
-def reason(error: Exception) -> str:
+def describe(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def passing(error: BaseException) -> bool:
-    """Whether it may well go better the next time."""
-    return isinstance(error, Unreachable) or (isinstance(error, ServiceError) and error.status in PASSING)
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the request may succeed when it is sent again."""
+    return isinstance(error, Unreachable) or (isinstance(error, ServiceError) and error.status in TRANSIENT)

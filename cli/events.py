@@ -1,4 +1,4 @@
-"""The events of a job or a sweep over SSE, across every cut of the connection."""
+"""The events of a job or a sweep over SSE, read across cuts of the connection."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,28 +10,27 @@ import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
 from tenacity import RetryCallState
 
-from cli.client_errors import ServiceError, Unreachable, reason
+from cli.client_errors import ServiceError, Unreachable, describe
 
 log = logging.getLogger(__name__)
 
-AWAY_SECONDS = 120.0
+MAX_AWAY_SECONDS = 120.0
 RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     id: str
-    """Of a job's event, its number: 1, 2, 3, ... Of a sweep's, opaque."""
+    """Of a job's event its number: 1, 2, 3, ...; of a sweep's event opaque."""
     kind: str
-    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`. After `reset` all begins anew."""
+    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`. After `reset` all come again."""
     data: dict[str, Any]  # as the service sent it
 
 
-def newer(sent: str, seen: str) -> bool:
-    """Numbers count upward; another id is another event.
+def is_newer(sent: str, seen: str) -> bool:
+    """Numbers count upward; an opaque id that differs is another event.
 
-    A comment comes with the last id again, and without data; a proxy may drop the Last-Event-ID, so that a job's events
-    come all over again.
+    A comment repeats the last id, without data; a proxy may drop the Last-Event-ID, and then a job's events come again.
     """
     if sent.isdecimal() and seen.isdecimal():
         return int(sent) > int(seen)
@@ -40,12 +39,12 @@ def newer(sent: str, seen: str) -> bool:
 
 @dataclass(slots=True)
 class Stream:
-    """One connection at a time: opened when it is needed, and again after a cut."""
+    """One connection at a time, opened when it is needed and again after a cut."""
 
     open: Callable[[str], httpx.Response]
-    """Asks for the events after that id."""
+    """Requests the events after that id."""
     last: str
-    """The kind of the event that ends it."""
+    """The kind of the event that ends the stream."""
     seen: str = ""
     ended: bool = False
     alive_at: float = field(default_factory=monotonic)
@@ -57,24 +56,24 @@ class Stream:
 
         Raises:
             Unreachable: there is no connection now; the next call opens one.
-            ServiceError: the service does not want to, or something else answers.
+            ServiceError: the service refuses, or something else answers.
         """
-        if self.ended or not self.connected():
+        if self.ended or not self.connect():
             return None
         try:
             for sent in self.incoming:
-                if newer(sent.id, self.seen) or sent.event == RESET:
-                    return self.taken(sent)
+                if is_newer(sent.id, self.seen) or sent.event == RESET:
+                    return self.take(sent)
         except httpx.RequestError as error:
             self.cut()
-            raise Unreachable(f"the stream was cut ({reason(error)})") from error
+            raise Unreachable(f"the stream was cut ({describe(error)})") from error
         except (ValueError, SSEError) as error:
-            raise ServiceError(200, "what answers is no stream of events") from error
+            raise ServiceError(200, "the answer is not a stream of events") from error
         self.cut()
         raise Unreachable("the stream was closed before its end")
 
-    def connected(self) -> bool:
-        """False where nothing is left to hear: the service answers 204."""
+    def connect(self) -> bool:
+        """Open the connection where there is none. False: no event is left, the service answered 204."""
         if self.response is None:
             self.response = self.open(self.seen)
             self.alive_at = monotonic()
@@ -82,7 +81,7 @@ class Stream:
             self.ended = self.response.status_code == httpx.codes.NO_CONTENT
         return not self.ended
 
-    def taken(self, sent: ServerSentEvent) -> Event:
+    def take(self, sent: ServerSentEvent) -> Event:
         event = Event(sent.id, sent.event, sent.json())
         self.seen, self.ended = event.id, event.kind == self.last
         return event
@@ -96,11 +95,11 @@ class Stream:
             self.response.close()
             self.response = None
 
-    def away_too_long(self, _: RetryCallState) -> bool:
-        return monotonic() - self.alive_at > AWAY_SECONDS
+    def is_away_too_long(self, _: RetryCallState) -> bool:
+        return monotonic() - self.alive_at > MAX_AWAY_SECONDS
 
 
-def mention(state: RetryCallState) -> None:
-    """Once a cut, not once an attempt."""
+def log_cut(state: RetryCallState) -> None:
+    """Log a cut once, not at each attempt to reconnect."""
     if state.outcome is not None and state.attempt_number == 1:
         log.warning("%s; reconnecting", state.outcome.exception())

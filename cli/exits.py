@@ -1,4 +1,4 @@
-"""Output of a command, a line at a time, and its failure: one line on stderr and a non-zero exit status."""
+"""Print a command's lines, and its error as one line on stderr with a non-zero exit status."""
 
 import typer
 
@@ -8,7 +8,7 @@ INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
 def fail(message: object, *, status: int = 1) -> typer.Exit:
-    """Say it in one line on stderr; to be raised."""
+    """Print the message as one line on stderr; returns the exception to raise."""
     warn(message)
     return typer.Exit(status)
 
@@ -18,5 +18,5 @@ def warn(message: object) -> None:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """On a line; a control character in what a service or a file holds does nothing to the terminal."""
+    """Print a line. Control characters in it are written out, so that they cannot act on the terminal."""
     typer.echo(escape_controls(text), err=err)

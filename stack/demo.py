@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.client import JSON, Client
-from cli.progress import Show, outcome, shown
-from cli.tables import Row, table
+from cli.progress import Show, describe_job_end, open_display
+from cli.tables.layout import Row, draw
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import escape_controls
 from runtime.settings import Settings
@@ -98,26 +98,26 @@ def train(client: Client, base: JSON, output: Path, console: Console) -> JSON:
     The only worker takes the jobs in the sweep's order, so they are followed one after the other.
     """
     sweep_id = client.submit_sweep({"base": base})["id"]
-    jobs = [*client.jobs(filters={"sweep_id": sweep_id, "sort": "created_at"})]
-    with shown(jobs, console) as show:
+    jobs = [*client.list_jobs(filters={"sweep_id": sweep_id, "sort": "created_at"})]
+    with open_display(jobs, console) as show:
         for job in jobs:
             follow(client, job, show)
     for name, (path, query) in FILES.items():
-        (output / name).write_bytes(client.download(f"{client.path(sweep_id, 'sweeps')}/{path}", query))
+        (output / name).write_bytes(client.download(f"{client.make_path(sweep_id, 'sweeps')}/{path}", query))
     return client.get(sweep_id, of="sweeps")
 
 
 def follow(client: Client, job: JSON, show: Show) -> None:
-    for event in client.events(job["id"]):
+    for event in client.read_events(job["id"]):
         show(job, event)
     ended = client.get(job["id"])
     if ended["state"] != "succeeded":
-        raise DemoFailed(f"{job['spec']['activation']} {outcome(ended)}")
+        raise DemoFailed(f"{job['spec']['activation']} {describe_job_end(ended)}")
 
 
 def tabulate(sweep: JSON) -> Table:
     """A row an activation, within 80 columns."""
-    return table(HEADERS, [format_row(configuration) for configuration in sweep["configurations"]])
+    return draw(HEADERS, [format_row(configuration) for configuration in sweep["configurations"]])
 
 
 def format_row(configuration: JSON) -> Row:

@@ -5,22 +5,24 @@ from typing import Annotated
 import typer
 
 from cli.commands.arguments import LOCAL, Activation, AsJson, Url
-from cli.commands.service import assigned, print_json, service
+from cli.commands.output import print_json
+from cli.commands.service import assign_fields, connect
 
 app = typer.Typer()
 
 
-@app.command()
-def activations(url: Url = LOCAL, as_json: AsJson = False) -> None:
+@app.command("activations")
+def list_activations(url: Url = LOCAL, as_json: AsJson = False) -> None:
     """List the activations of the catalog, the article's six first.
 
     Example: activation-lab activations
     """
-    from cli import tables
+    from cli.tables.catalog import tabulate_activations
+    from cli.tables.layout import print_table
 
-    with service(url) as client:
-        found = client.activations()
-        print_json(*found) if as_json else tables.show(*tables.of_activations(found))
+    with connect(url) as client:
+        found = client.list_activations()
+        print_json(*found) if as_json else print_table(tabulate_activations(found))
 
 
 @app.command()
@@ -37,9 +39,10 @@ def evaluate(
 
     Example: activation-lab evaluate elu --set alpha=0.2 -- -1 0 1
     """
-    from cli import tables
+    from cli.tables.catalog import tabulate_values
+    from cli.tables.layout import print_table
 
-    parameters = assigned({}, assignments)
-    with service(url) as client:
+    parameters = assign_fields({}, assignments)
+    with connect(url) as client:
         answer = client.evaluate(activation, x, parameters)
-        print_json(answer) if as_json else tables.show(*tables.of_values(answer))
+        print_json(answer) if as_json else print_table(tabulate_values(answer))

@@ -1,21 +1,23 @@
-"""The commands for whoever runs the service."""
+"""The commands for operating the service."""
 
 import typer
 
 from cli.commands.arguments import LOCAL, AsJson, Url
-from cli.commands.service import print_json, service
+from cli.commands.output import print_json
+from cli.commands.service import connect
 
 app = typer.Typer()
 
 
-@app.command()
-def workers(url: Url = LOCAL, as_json: AsJson = False) -> None:
-    """List the workers: what each trains, and on what.
+@app.command("workers")
+def list_workers(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """List the workers, with the job that each trains and its device.
 
     Example: activation-lab workers
     """
-    from cli import tables
+    from cli.tables.layout import print_table
+    from cli.tables.workers import tabulate_workers
 
-    with service(url) as client:
+    with connect(url) as client:
         found = client.read("/v1/workers", holding="data")["data"]
-        print_json(*found) if as_json else tables.show(*tables.of_workers(found))
+        print_json(*found) if as_json else print_table(tabulate_workers(found))

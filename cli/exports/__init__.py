@@ -1,1 +1,1 @@
-"""Jobs in the formats of other tools. Their packages are an extra: each format is imported when it is asked for."""
+"""Jobs in the formats of other tools, whose packages are an extra: each module is imported when its format is used."""

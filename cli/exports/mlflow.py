@@ -9,30 +9,30 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
-from cli.exports.record import Point, Record, flat, moment
+from cli.exports.record import Point, Record, flatten, parse_time
 from jobs.values import format_value
 
 if TYPE_CHECKING:
     from cli.client import Client
 
 JOB_TAG = "activation_lab.job_id"
-EPOCHS_TAG = "activation_lab.epochs"  # how many the run has
+EPOCHS_TAG = "activation_lab.epochs"  # the number of epochs in the run
 STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 RESERVED = ("mlflow.", "activation_lab.")
-MOST_METRICS = 1000  # in one request, as MLflow's REST API has it
+MAX_METRICS = 1000  # in one request of MLflow's REST API
 
 
 class Store:
     """An experiment of a tracking server, or of a database such as sqlite:///mlflow.db. Raises MlflowException."""
 
     def __init__(self, tracking_uri: str, experiment: str, *, artifacts: str | None = None) -> None:
-        logging.getLogger("alembic").setLevel(logging.WARNING)  # a new database's fifty migrations
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs fifty migrations of a new database
         self.client = MlflowClient(tracking_uri=tracking_uri)
         known = self.client.get_experiment_by_name(experiment)
         self.experiment = known.experiment_id if known else self.client.create_experiment(experiment, artifacts)
 
     def write(self, record: Record, client: "Client") -> bool:
-        """Write what is not there yet of the job; False where it lies there whole."""
+        """Write the part of the job that is not in MLflow yet; False where all of it is."""
         run = self.find(record.job["id"]) or self.create(record)
         if run.info.status != "RUNNING":
             return False
@@ -43,7 +43,7 @@ class Store:
         self.client.set_tag(run.info.run_id, EPOCHS_TAG, record.epochs)
         self.client.set_tag(run.info.run_id, "activation_lab.state", record.job["state"])
         if ended := record.job["finished_at"]:
-            self.client.set_terminated(run.info.run_id, STATUS[record.job["state"]], milliseconds(moment(ended)))
+            self.client.set_terminated(run.info.run_id, STATUS[record.job["state"]], to_milliseconds(parse_time(ended)))
         return True
 
     def find(self, job_id: str) -> Run | None:
@@ -51,28 +51,28 @@ class Store:
 
     def create(self, record: Record) -> Run:
         job, spec = record.job, record.job["spec"]
-        parameters = {name: value for name, value in spec.items() if name != "metadata"}  # which becomes tags
+        parameters = {name: value for name, value in spec.items() if name != "metadata"}  # it is written as tags
         run = self.client.create_run(
             self.experiment,
-            start_time=milliseconds(moment(job["created_at"])),
+            start_time=to_milliseconds(parse_time(job["created_at"])),
             tags={JOB_TAG: job["id"], **({"activation_lab.sweep_id": job["sweep_id"]} if job["sweep_id"] else {})},
             run_name=f"{spec['activation']}, seed {spec['seed']}",
         )
         self.client.log_batch(
             run.info.run_id,
-            params=[Param(name, format_value(value)) for name, value in flat(parameters)],
-            tags=[RunTag(tag_name(name), value) for name, value in spec["metadata"].items()],
+            params=[Param(name, format_value(value)) for name, value in flatten(parameters)],
+            tags=[RunTag(make_tag_name(name), value) for name, value in spec["metadata"].items()],
         )
         return run
 
     def log(self, run: Run, points: list[Point]) -> None:
-        metrics = [Metric(point.name, point.value, milliseconds(point.at), point.epoch) for point in points]
-        for start in range(0, len(metrics), MOST_METRICS):
-            self.client.log_batch(run.info.run_id, metrics=metrics[start : start + MOST_METRICS])
+        metrics = [Metric(point.name, point.value, to_milliseconds(point.at), point.epoch) for point in points]
+        for start in range(0, len(metrics), MAX_METRICS):
+            self.client.log_batch(run.info.run_id, metrics=metrics[start : start + MAX_METRICS])
 
     def attach(self, run: Run, record: Record, client: "Client") -> None:
-        """The job as the API answers it, its tables and its drawing, as artifacts."""
-        path = client.path(record.job["id"])
+        """Log the job's JSON, its tables and its drawing as artifacts."""
+        path = client.make_path(record.job["id"])
         with TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "job.json").write_text(json.dumps(record.job, indent=2))
@@ -82,10 +82,10 @@ class Store:
             self.client.log_artifacts(run.info.run_id, name)
 
 
-def tag_name(key: str) -> str:
-    """Of a user's own word: MLflow acts on its own tags, such as mlflow.runName, and we on ours."""
+def make_tag_name(key: str) -> str:
+    """The tag of a key of the metadata, kept apart from the tags of MLflow, such as mlflow.runName, and from ours."""
     return f"metadata.{key}" if key.startswith(RESERVED) else key
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)

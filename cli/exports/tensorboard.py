@@ -1,4 +1,4 @@
-"""A job as event files. Its `train`, `validation` and `test` are runs whose curves lie over each other."""
+"""A job as event files: `train`, `validation` and `test` are runs, whose curves are drawn over each other."""
 
 import json
 import logging
@@ -8,51 +8,53 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from cli.exports.record import Point, Record, flat
+from cli.exports.record import Point, Record, flatten
 from jobs.values import format_value
 from storage.files import write_atomically
 
-WRITTEN = "job.json"  # beside the event files: the job as it was when they were written
+WRITTEN = "job.json"  # beside the event files: the job when they were written
 VALIDATION = "val_"
 
-logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # it warns of each NaN, and writes it all the same
+logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)  # it warns of each NaN, which it writes
 
 
 def write(record: Record, output: Path) -> bool:
-    """Write what is not there yet of the job; False where it lies there whole. Raises OSError."""
+    """Write the part of the job that is not in the folder yet; False where all of it is. Raises OSError."""
     folder = output / f"{record.job['spec']['activation']}-{record.job['id']}"
     there = json.loads((folder / WRITTEN).read_text()) if (folder / WRITTEN).exists() else None
     if there and there["finished_at"]:
         return False
     done = there["progress"]["epoch"] if there else 0
     new = [point for point in (*record.curves, *record.layers) if point.epoch > done]
-    add(folder / "train", [point for point in new if not point.name.startswith(VALIDATION)])
-    add(folder / "validation", [without(VALIDATION, point) for point in new if point.name.startswith(VALIDATION)])
+    add_points(folder / "train", [point for point in new if not point.name.startswith(VALIDATION)])
+    add_points(
+        folder / "validation", [remove_prefix(VALIDATION, point) for point in new if point.name.startswith(VALIDATION)]
+    )
     if record.job["finished_at"]:
-        add(folder / "test", record.test)
+        add_points(folder / "test", record.test)
         add_hyperparameters(record, folder)
     write_atomically(folder / WRITTEN, json.dumps(record.job, indent=2).encode())
     return True
 
 
-def add(folder: Path, points: Sequence[Point]) -> None:
+def add_points(folder: Path, points: Sequence[Point]) -> None:
     if not points:
         return
-    # a name of its own: tensorboardX names a file by the second, and would write over that of the same second
+    # a suffix: tensorboardX names a file by the second, and would overwrite a file of the same second
     with SummaryWriter(str(folder), filename_suffix=f".{points[-1].epoch}") as writer:
         for point in points:
             writer.add_scalar(point.name, point.value, point.epoch, walltime=point.at)
 
 
-def without(prefix: str, point: Point) -> Point:
+def remove_prefix(prefix: str, point: Point) -> Point:
     return replace(point, name=point.name.removeprefix(prefix))
 
 
 def add_hyperparameters(record: Record, folder: Path) -> None:
-    """For the HPARAMS page: a session is a job, its metrics are those of the test set and of the best epoch."""
+    """For the HPARAMS page: a session is a job, with the metrics of the test set and of the best epoch."""
     spec = {
         name: value if isinstance(value, bool | int | float | str) else format_value(value)
-        for name, value in flat(record.job["spec"])
+        for name, value in flatten(record.job["spec"])
     }
     best = {f"best_{name}": value for name, value in (record.job["best"] or {}).items() if name.startswith("val_")}
     test = {f"test_{point.name}": point.value for point in record.test}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from cli.assignments import InvalidAssignment, assign
-from cli.commands.sweeps import values
+from cli.commands.sweeps import parse_values
 from jobs.spec import JobSpec
 
 
@@ -44,7 +44,7 @@ def test_what_is_no_assignment_is_named(assignment: str):
 
 
 def test_a_path_cannot_lead_through_a_value():
-    with pytest.raises(InvalidAssignment, match="clip is set to null already"):
+    with pytest.raises(InvalidAssignment, match="clip is already set to null"):
         assign({}, ["clip=null", "clip.threshold=1"])
 
 
@@ -56,8 +56,8 @@ def test_text_is_taken_nowhere_else():
 
 
 def test_a_grid_over_texts_has_texts():
-    assert values("1,true,a", "metadata.note") == ["1", "true", "a"]
-    assert values("1,true,a", "epochs") == [1, True, "a"]
+    assert parse_values("1,true,a", "metadata.note") == ["1", "true", "a"]
+    assert parse_values("1,true,a", "epochs") == [1, True, "a"]
 
 
 def leaves(schema: dict[str, Any], fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

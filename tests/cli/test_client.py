@@ -74,7 +74,7 @@ def all_over_again_and_one_more(seen: int) -> Iterator[bytes]:
 
 def listen(url: str, *, after: int = 0) -> list[Event]:
     with closing(Client(url, backoff_seconds=0.01)) as client:
-        return list(client.events("j", after=str(after)))
+        return list(client.read_events("j", after=str(after)))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_cut_is_mentioned_once(caplog: pytest.LogCaptureFixture):
 
 
 def test_a_service_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(events, "AWAY_SECONDS", 0.1)
+    monkeypatch.setattr(events, "MAX_AWAY_SECONDS", 0.1)
     with pytest.raises(Unreachable, match=r"no answer from http://127\.0\.0\.1:1 "):
         listen("http://127.0.0.1:1")
 
@@ -127,7 +127,7 @@ def test_events_come_from_the_real_service(service: Service):
     with closing(Client(service.url)) as client:
         job = client.submit({"activation": "relu", "epochs": 2})
         service.succeed(job["id"], epochs=2)
-        found = list(client.events(job["id"]))
+        found = list(client.read_events(job["id"]))
     assert [(int(event.id), event.kind) for event in found] == [
         (1, "state"), (2, "state"), (3, "epoch"), (4, "epoch"), (5, "state"), (6, "end"),
     ]  # fmt: skip
@@ -136,7 +136,7 @@ def test_events_come_from_the_real_service(service: Service):
 
 def test_a_job_that_is_not_there_has_no_events(service: Service):
     with closing(Client(service.url)) as client, pytest.raises(ServiceError, match="there is no job nope"):
-        next(client.events("nope"))
+        next(client.read_events("nope"))
 
 
 class Answers(httpx.MockTransport):
@@ -220,7 +220,7 @@ def test_jobs_come_page_by_page_up_to_the_limit():
     first = {"data": [{"id": str(n)} for n in range(200)], "next_cursor": "c"}
     second = {"data": [{"id": str(n)} for n in range(200, 250)], "next_cursor": "d"}
     answers = Answers(httpx.Response(200, json=first), httpx.Response(200, json=second))
-    found = list(client_of(answers).jobs(limit=250, filters={"metadata[k]": "v"}))
+    found = list(client_of(answers).list_jobs(limit=250, filters={"metadata[k]": "v"}))
     assert [job["id"] for job in found] == [str(n) for n in range(250)]
     assert [dict(request.url.params) for request in answers.requests] == [
         {"metadata[k]": "v", "limit": "200"},
@@ -231,7 +231,7 @@ def test_jobs_come_page_by_page_up_to_the_limit():
 def test_all_jobs_come_until_there_is_no_cursor():
     page = {"data": [{"id": "1"}], "next_cursor": "c"}
     answers = Answers(httpx.Response(200, json=page), httpx.Response(200, json={"data": [], "next_cursor": None}))
-    assert len(list(client_of(answers).jobs())) == 1
+    assert len(list(client_of(answers).list_jobs())) == 1
     assert not answers.answers
 
 
@@ -250,7 +250,7 @@ def test_an_id_stays_one_segment_of_the_path():
 def test_a_loopback_service_is_asked_past_the_proxy(service: Service, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with closing(Client(service.url)) as client:
-        assert client.activations()[1]["name"] == "relu"
+        assert client.list_activations()[1]["name"] == "relu"
 
 
 @pytest.mark.parametrize("url", ["lab", "ftp://lab", "http://", "http://lab:port", ""])

@@ -50,7 +50,7 @@ def test_what_a_spreadsheet_saves_is_an_image(text: str, tmp_path: Path):
 def test_another_encoding_is_named(encoding: str, tmp_path: Path):
     path = tmp_path / "digit.csv"
     path.write_bytes(lines(",").encode(encoding))
-    with pytest.raises(images.NotADigit, match="is UTF-16 text or no text at all; save it as CSV in UTF-8"):
+    with pytest.raises(images.NotADigit, match="is UTF-16 text or not text; save it as CSV in UTF-8"):
         images.read(path)
 
 
@@ -72,7 +72,7 @@ def test_a_png_is_an_image_whatever_its_colours(mode: str, tmp_path: Path):
         (b"[" * 100_000, "is neither a PNG nor numbers"),
         (b"\xff", "is neither a PNG nor numbers"),
         (b"1;2,5;3", "holds 3 numbers"),
-        (BLANK_PNG, "is no PNG that can be read"),
+        (BLANK_PNG, "is not a readable PNG"),
         (b"0" * 1_000_001, "is too large"),
     ],
 )
@@ -94,9 +94,9 @@ def test_a_png_that_is_cut_off_is_refused(tmp_path: Path):
     path = tmp_path / "digit.png"
     Image.effect_noise((28, 28), 90).save(path)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(images.NotADigit, match="is no PNG that can be read"):
+    with pytest.raises(images.NotADigit, match="is not a readable PNG"):
         images.read(path)
 
 
 def test_an_inverted_image_is_light_where_it_was_dark():
-    assert images.inverted([[0.0, 255.0, 100.0]]) == [[255.0, 0.0, 155.0]]
+    assert images.invert([[0.0, 255.0, 100.0]]) == [[255.0, 0.0, 155.0]]

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from cli.events import Event
-from cli.progress import shown
+from cli.progress import open_display
 
 JOB: dict[str, Any] = {"id": "j", "spec": {"activation": "selu"}, "progress": {"epoch": 0, "epochs": 2}}
 STORY: list[tuple[str, dict[str, Any]]] = [
@@ -27,7 +27,7 @@ def terminal() -> Console:
 
 
 def told(console: Console, *, until: int | None = None) -> str:
-    with shown([JOB], console) as show:
+    with open_display([JOB], console) as show:
         for number, (kind, data) in enumerate(STORY[:until], 1):
             show(JOB, Event(str(number), kind, data))
     assert isinstance(console.file, io.StringIO)
@@ -75,7 +75,7 @@ RESET = Event("0", "reset", {"reason": "there is no event 9 of this job, the las
 def test_elsewhere_a_reset_is_told_once_for_all_jobs():
     console = Console(file=io.StringIO(), width=20)
     jobs = [{**JOB, "id": name} for name in ("relu", "gelu")]
-    with shown(jobs, console) as show:
+    with open_display(jobs, console) as show:
         for job in jobs:
             show(job, RESET)
     assert isinstance(console.file, io.StringIO)
@@ -84,7 +84,7 @@ def test_elsewhere_a_reset_is_told_once_for_all_jobs():
 
 def test_on_a_terminal_a_reset_throws_away_what_was_drawn(terminal: Console):
     jobs = [{**JOB, "id": name, "spec": {"activation": name}} for name in ("relu", "gelu")]
-    with shown(jobs, terminal) as show:
+    with open_display(jobs, terminal) as show:
         for kind, data in STORY:
             show(jobs[0], Event("1", kind, data))
         for job in jobs:
@@ -101,7 +101,7 @@ def test_on_a_terminal_a_reset_throws_away_what_was_drawn(terminal: Console):
 
 def two_jobs(console: Console, *story: tuple[str, str, dict[str, Any]]) -> str:
     jobs = [{**JOB, "id": name, "spec": {"activation": name}} for name in ("relu", "gelu")]
-    with shown(jobs, console) as show:
+    with open_display(jobs, console) as show:
         for number, (name, kind, data) in enumerate(story):
             show(next(job for job in jobs if job["id"] == name), Event(str(number), kind, data))
     assert isinstance(console.file, io.StringIO)

@@ -228,7 +228,7 @@ def test_activations_are_completed_without_a_service():
     away = {"ACTIVATION_LAB_URL": "http://127.0.0.1:1"}
     assert completed("evaluate", "le", **away) == ["leaky-relu"]
     assert completed("submit", "--activation", "", **away) == [*catalog.ACTIVATIONS]
-    assert completion.several_activations("relu,ge") == ["relu,gelu"]
+    assert completion.complete_activations("relu,ge") == ["relu,gelu"]
 
 
 def test_ids_are_completed_by_the_service_and_silently_not_at_all_without_one(service: Service, lab: Lab):

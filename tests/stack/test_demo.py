@@ -80,7 +80,7 @@ class ClientOfAQuickService(Client):
 
     def submit_sweep(self, spec: Mapping[str, Any]) -> JSON:
         sweep = super().submit_sweep(spec)
-        for job in self.jobs(filters={"sweep_id": sweep["id"]}):
+        for job in self.list_jobs(filters={"sweep_id": sweep["id"]}):
             if job["spec"]["activation"] == self.failing:
                 self.service.fail(job["id"], Diverged("the loss became nan"))
             else:

@@ -115,9 +115,9 @@ def test_the_command_line_s_client_reaches_it(url: str) -> None:
     client = Client(f"{url}/")
     job = client.submit({"activation": "relu"})
     assert client.get(job["id"])["id"] == job["id"]
-    assert [found["id"] for found in client.jobs(limit=1)] == [job["id"]]
+    assert [found["id"] for found in client.list_jobs(limit=1)] == [job["id"]]
     client.cancel(job["id"])
-    assert [event.kind for event in client.events(job["id"])][-1] == "end"
+    assert [event.kind for event in client.read_events(job["id"])][-1] == "end"
     client.close()
 
 

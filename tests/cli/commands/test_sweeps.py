@@ -164,4 +164,4 @@ def test_seeds_are_given_as_ranges_too(lab: Lab, given: str, seeds: list[int]):
 def test_a_range_of_seeds_that_is_none_is_refused(lab: Lab, given: str):
     result = lab("sweep", "--seeds", given)
     assert result.exit_code == 1
-    assert f"--seeds {given} is no range" in result.stderr
+    assert f"--seeds {given} is not a range" in result.stderr

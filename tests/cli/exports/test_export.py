@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
-from cli.exports.mlflow import tag_name
+from cli.exports.mlflow import make_tag_name
 from jobs.errors import Diverged
 from jobs.metrics import LayerMetrics
 from runtime.settings import sqlite_url
@@ -165,7 +165,7 @@ def test_a_job_on_its_way_is_exported_as_far_as_it_is_and_goes_on_the_next_time(
     service.worker.record(lease, 2, layers=measure_layers(2))
     service.worker.succeed(lease, TESTED)
     assert lab(*again).stdout == f"exported {job_id} (succeeded)\n"
-    assert lab(*again).stdout == f"there already: {job_id} (succeeded)\n"
+    assert lab(*again).stdout == f"already exported {job_id} (succeeded)\n"
     if to == "tensorboard":
         steps = [step for tag, step, _ in scalars(tmp_path / f"relu-{job_id}" / "train") if tag == "loss"]
     else:
@@ -216,9 +216,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("tensorboard", "say where to: --output FOLDER, or for MLflow --tracking-uri URI"),
-        ("mlflow --output a --tracking-uri b", "say where to"),
-        ("tensorboard --tracking-uri sqlite:///x.db", "--tracking-uri is MLflow's"),
+        ("tensorboard", "name the target: --output FOLDER, or for MLflow --tracking-uri URI"),
+        ("mlflow --output a --tracking-uri b", "name the target"),
+        ("tensorboard --tracking-uri sqlite:///x.db", "--tracking-uri is for MLflow"),
         ("tensorboard --output a-file", "cannot write to a-file"),
         ("mlflow --output a-file", "cannot write to"),
         ("mlflow --tracking-uri http://127.0.0.1:1", "cannot write to http://127.0.0.1:1"),
@@ -241,7 +241,7 @@ def test_the_export_of_an_unknown_id_says_so(lab: Lab, tmp_path: Path):
 
 
 def test_a_word_of_a_user_is_no_tag_of_mlflows_or_ours():
-    assert [*map(tag_name, ("note", "mlflow.runName", "activation_lab.job_id"))] == [
+    assert [*map(make_tag_name, ("note", "mlflow.runName", "activation_lab.job_id"))] == [
         "note",
         "metadata.mlflow.runName",
         "metadata.activation_lab.job_id",
