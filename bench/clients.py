@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from stack.listening import find_free_port
 from stack.processes import Child
-from stack.up import free_port
 
 SWEEP = {"seeds": list(range(512)), "activations": ["relu"]}
 TRAINED = {
@@ -94,7 +94,7 @@ def row(what: str, answers: Sequence[Answer]) -> str:
 
 
 def measure(folder: Path, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
-    port = free_port()
+    port = find_free_port()
     command = [sys.executable, "-m", "stack", "up", "--port", str(port), "--data-dir", str(folder)]
     with (folder / "log").open("w") as log:
         up = Child("up", command, {**os.environ, "ACTIVATION_LAB_WORKER_THREADS": "1"}, log)

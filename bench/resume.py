@@ -20,8 +20,8 @@ from db.session import Sessions, connect
 from jobs.spec import JobSpec
 from runtime.settings import sqlite_url
 from stack.processes import Child
-from stack.supervision import FIRST_PAUSE_SECONDS
-from stack.up import Valkey, valkey
+from stack.supervision import MIN_PAUSE_SECONDS
+from stack.valkey import Valkey, make_valkey
 
 RUNS = 3
 LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samples": 256})
@@ -87,7 +87,7 @@ def kill_child(_: Child, trainer: psutil.Process) -> None:
 def kill_and_restart(worker: Child, _: psutil.Process) -> None:
     """As `up` does."""
     worker.stop_by(monotonic())
-    sleep(FIRST_PAUSE_SECONDS)
+    sleep(MIN_PAUSE_SECONDS)
     worker.start()
 
 
@@ -106,7 +106,7 @@ def running(folder: Path) -> Iterator[Scene]:
     schema.migrate(sqlite_url(folder / "activation-lab.db"))
     sessions = connect(sqlite_url(folder / "activation-lab.db"))
     with (folder / "log").open("w") as log:
-        broker = valkey(folder, log)
+        broker = make_valkey(folder, log)
         broker.start()
         scene = Scene(folder, broker, CeleryHintQueue(broker.url), sessions)
         yield scene

@@ -16,7 +16,7 @@ import psutil
 
 from db import schema
 from runtime.settings import sqlite_url
-from stack.up import free_port
+from stack.listening import find_free_port
 
 RUNS = 5
 
@@ -55,7 +55,7 @@ def running_api(data_dir: str | None = None) -> Iterator[Api]:
         folder = data_dir or own
         environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
         schema.migrate(sqlite_url(Path(folder) / "activation-lab.db"))
-        port = free_port()
+        port = find_free_port()
         started = monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "api", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL

@@ -1,14 +1,11 @@
 """The article's sweep on a stack of its own: a client that trains it over HTTP and fetches its figures and drawings."""
 
-import logging
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from contextlib import closing
 from math import nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,10 +16,7 @@ from cli.tables.layout import Row, draw
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import escape_controls
 from runtime.settings import Settings
-from stack.up import Stack, running
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
+from stack.up import run_stack
 
 HOLDOUT_FRACTION = 0.1
 FILES: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -46,34 +40,31 @@ class DemoFailed(Exception):
     """A job did not succeed; the message names it and gives the reason."""
 
 
-class Interrupted(Exception):
-    """A signal came before the last job's end."""
-
-
-def run(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[str]) -> None:
+def run_demo(settings: Settings, *, epochs: int, samples: int, output: Path, log: IO[str]) -> None:
     """Bring up a stack, train the six, write the files into the output folder, and print the table.
 
     Raises:
-        CannotStart, Stopped: as from stack.up.running.
+        CannotStart, Stopped: as from run_stack.
+        Interrupted: a signal came before the last job's end.
         ClientError: as from cli.client.
-        DemoFailed, Interrupted: there is nothing to report.
+        DemoFailed: a job did not succeed.
     """
-    console = Console(highlight=False)
+    console, base = Console(highlight=False), make_base(epochs=epochs, samples=samples)
     data = f"MNIST, {samples:,} training images, {HOLDOUT_FRACTION:.0%} of the archive held out, seed 0"
     console.print(f"{data}; {epochs} epochs for each of {len(ARTICLE_ACTIVATIONS)} activations")
     with (
         TemporaryDirectory(prefix="activation-lab-") as folder,
-        running(settings_of_its_own(settings, Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
+        run_stack(isolate(settings, Path(folder)), host="127.0.0.1", port=0, log_to=log) as stack,
         closing(Client(stack.url)) as client,
     ):
-        sweep = while_supervised(stack, lambda: train(client, base(epochs=epochs, samples=samples), output, console))
+        sweep = stack.supervise_during(lambda: train(client, base, output, console))
     console.print(tabulate(sweep))
     for name in FILES:
         console.print(f"wrote {escape_controls(str(output / name))}", soft_wrap=True, markup=False, emoji=False)
 
 
-def settings_of_its_own(settings: Settings, folder: Path) -> Settings:
-    """Not the database or the broker of another service that the environment may name."""
+def isolate(settings: Settings, folder: Path) -> Settings:
+    """The settings without the database and the broker of a service that the environment may name."""
     return Settings.model_construct(
         data_dir=folder,
         mnist_dir=settings.mnist_dir,
@@ -83,8 +74,8 @@ def settings_of_its_own(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def base(*, epochs: int, samples: int) -> JSON:
-    """What the jobs have in common; a sweep's default activations are the article's six."""
+def make_base(*, epochs: int, samples: int) -> JSON:
+    """The fields of every job; a sweep's default activations are the article's six."""
     return {
         "epochs": epochs,
         "train_samples": samples,
@@ -134,28 +125,6 @@ def format_row(configuration: JSON) -> Row:
 
 
 def mean(estimate: Mapping[str, Any] | None) -> float:
-    """Of the one seed; nan where the service has no finite figure."""
+    """The figure of the only seed; nan where the service has no finite one."""
     found = None if estimate is None else estimate["mean"]
     return nan if found is None else float(found)
-
-
-def while_supervised(stack: Stack, call: Callable[[], T]) -> T:
-    """What the call returns, made in another thread.
-
-    This one supervises: the children die with the thread that started them. It waits for the call no longer than for
-    the first signal.
-    """
-    outcome: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            outcome.set_result(call())
-        except Exception as error:  # noqa: BLE001  # raised where it is waited for
-            outcome.set_exception(error)
-        stack.stopping.set()
-
-    threading.Thread(target=work, daemon=True).start()
-    stack.supervise(tell=log.warning)
-    if not outcome.done():
-        raise Interrupted
-    return outcome.result()

@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(slots=True)
 class Child:
-    """A process that is started again when it dies, until it is stopped."""
+    """A process that can be started again after it died."""
 
     name: str
     command: Sequence[str]
@@ -25,7 +25,7 @@ class Child:
     stdin_text: str = ""
     pass_fds: Sequence[int] = ()
     folder: Path | None = None
-    """In which it works; None = that of its parent."""
+    """Its working directory; None = that of its parent."""
     process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -38,8 +38,8 @@ class Child:
             text=True,
             pass_fds=self.pass_fds,
             cwd=self.folder,
-            start_new_session=True,  # Ctrl-C is for the parent, which stops its children in order
-            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it takes no lock that a thread may hold
+            start_new_session=True,  # Ctrl-C goes to the parent alone, which stops its children in order
+            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # the hook takes no lock that a thread may hold
         )
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe
         with self.process.stdin as stdin:
@@ -69,7 +69,7 @@ class Child:
 
 
 def die_with(parent: int) -> Callable[[], None] | None:
-    """For the child, before it becomes its program: be killed when the parent dies (Linux only)."""
+    """A hook for the child before it executes its program, to be killed when the parent dies (Linux only)."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None, use_errno=True)

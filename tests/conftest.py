@@ -17,9 +17,9 @@ from hypothesis import settings
 from bench.postgres import PostgresServer, installed, running
 from db import schema
 from db.session import Sessions, connect
+from stack.listening import find_free_port
 from stack.processes import Child
-from stack.up import Valkey, free_port
-from stack.up import valkey as start_valkey
+from stack.valkey import Valkey, make_valkey
 from storage import files
 from tests.support.outage import Outage
 from tests.support.waiting import wait_for
@@ -118,7 +118,7 @@ def outage(postgres: PostgresServer, sessions: Sessions) -> Iterator[Outage]:
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A real server of the test's own."""
     with (tmp_path / "valkey.log").open("w") as log:
-        server = start_valkey(tmp_path, log)
+        server = make_valkey(tmp_path, log)
         server.start()
         client = redis.Redis.from_url(server.url)
         wait_for(lambda: answers(client), seconds=10)
@@ -138,7 +138,7 @@ class S3Server:
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A server that speaks S3 and keeps the objects in memory."""
-    port, path = free_port(), tmp_path_factory.mktemp("s3") / "s3.log"
+    port, path = find_free_port(), tmp_path_factory.mktemp("s3") / "s3.log"
     with path.open("w") as log:
         command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
         server = Child("s3", command, os.environ, log)

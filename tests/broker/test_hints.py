@@ -9,8 +9,8 @@ import pytest
 
 from broker.hints import CeleryHintQueue
 from jobs.errors import BrokerUnavailable
-from stack.up import Valkey, free_port
-from stack.up import valkey as start_valkey
+from stack.listening import find_free_port
+from stack.valkey import Valkey, make_valkey
 from tests.support.disk import small_disk
 from tests.support.waiting import wait_for
 
@@ -33,13 +33,13 @@ def test_predictions_wait_in_a_queue_of_their_own(hints: CeleryHintQueue) -> Non
 
 
 def test_without_a_broker_a_prediction_is_no_error() -> None:
-    hints = CeleryHintQueue(f"redis://127.0.0.1:{free_port()}/0")
+    hints = CeleryHintQueue(f"redis://127.0.0.1:{find_free_port()}/0")
     hints.send_prediction("a")
     hints.close()
 
 
 def test_without_a_broker_every_hint_is_reported_unsent() -> None:
-    hints = CeleryHintQueue(f"redis://127.0.0.1:{free_port()}/0")
+    hints = CeleryHintQueue(f"redis://127.0.0.1:{find_free_port()}/0")
     assert hints.send(["a", "b"]) == ["a", "b"]
     with pytest.raises(BrokerUnavailable):
         hints.length()
@@ -48,7 +48,7 @@ def test_without_a_broker_every_hint_is_reported_unsent() -> None:
 
 def test_a_broker_on_a_full_disk_is_not_ready(tmp_path: Path) -> None:
     with small_disk(megabytes=4) as disk, (tmp_path / "log").open("w") as log:
-        server = start_valkey(disk.folder, log)
+        server = make_valkey(disk.folder, log)
         server.start()
         hints = CeleryHintQueue(server.url)
         wait_for(lambda: not refusal(hints), seconds=30)

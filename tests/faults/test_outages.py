@@ -10,7 +10,7 @@ from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import schema
 from db.session import connect
-from stack.up import Valkey
+from stack.valkey import Valkey
 from tests.faults.workers import LEASE_SECONDS, SPEC, find, submit, wait_for_end, worker
 from tests.support.invariants import read_history, violations
 

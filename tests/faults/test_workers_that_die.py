@@ -11,7 +11,7 @@ from db import jobs
 from db.queue import MAX_CRASHES_WITHOUT_PROGRESS
 from db.session import Sessions
 from jobs.state import JobState
-from stack.up import Valkey
+from stack.valkey import Valkey
 from tests.faults.workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
 from tests.support.invariants import read_history, violations
 from tests.support.waiting import wait_for

@@ -16,7 +16,7 @@ from db.models import Job
 from db.session import Sessions
 from jobs.spec import JobSpec
 from stack.processes import Child
-from stack.up import Valkey
+from stack.valkey import Valkey
 
 SPEC = {
     "activation": "relu",

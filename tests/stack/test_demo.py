@@ -18,7 +18,8 @@ from jobs.spec import JobSpec
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from runtime.settings import Settings
 from stack import demo
-from stack.up import Stack, set_by_signals
+from stack.errors import Interrupted
+from stack.up import Stack, catch_signals
 from tests.support.recorded_runs import Service, started
 
 
@@ -28,7 +29,7 @@ def stack() -> Stack:
 
 
 def test_the_stack_is_supervised_until_the_work_is_done(stack: Stack):
-    assert demo.while_supervised(stack, lambda: 7) == 7
+    assert stack.supervise_during(lambda: 7) == 7
     assert stack.stopping.is_set()
 
 
@@ -37,20 +38,20 @@ def test_what_goes_wrong_in_the_work_is_raised(stack: Stack):
         raise demo.DemoFailed("selu failed")
 
     with pytest.raises(demo.DemoFailed, match="selu failed"):
-        demo.while_supervised(stack, work)
+        stack.supervise_during(work)
 
 
 def test_a_signal_does_not_wait_for_the_work(stack: Stack):
     never = threading.Event()
     stack.stopping.set()
-    with pytest.raises(demo.Interrupted):
-        demo.while_supervised(stack, never.wait)
+    with pytest.raises(Interrupted):
+        stack.supervise_during(never.wait)
     never.set()
 
 
 def test_signals_are_given_back():
     before = signal.getsignal(signal.SIGTERM)
-    with set_by_signals() as stopping:
+    with catch_signals() as stopping:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stopping.wait(5)
     assert signal.getsignal(signal.SIGTERM) == before
@@ -59,7 +60,7 @@ def test_signals_are_given_back():
 def test_the_demo_uses_no_database_or_broker_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("ACTIVATION_LAB_DATABASE_URL", "postgresql+psycopg://elsewhere/lab")
     monkeypatch.setenv("ACTIVATION_LAB_BROKER_URL", "redis://elsewhere")
-    own = demo.settings_of_its_own(Settings(worker_threads=3, auth="keys"), tmp_path)
+    own = demo.isolate(Settings(worker_threads=3, auth="keys"), tmp_path)
     assert own.database == f"sqlite:///{tmp_path}/activation-lab.db"
     assert "broker_url" not in own.model_fields_set
     assert (own.worker_threads, own.auth) == (3, "none")
@@ -67,7 +68,7 @@ def test_the_demo_uses_no_database_or_broker_of_others(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("samples", [128, 54_000])
 def test_the_bounds_of_the_samples_are_those_of_a_job(samples: int):
-    asked = {"activation": "gelu", **demo.base(epochs=1, samples=samples)}
+    asked = {"activation": "gelu", **demo.make_base(epochs=1, samples=samples)}
     assert JobSpec.model_validate_json(json.dumps(asked)).train_samples == samples
 
 
@@ -102,7 +103,7 @@ def printed(sweep: JSON) -> list[list[str]]:
 
 def test_the_demo_reports_what_the_service_draws_and_calculates(sqlite_url: str, tmp_path: Path):
     with started(sqlite_url) as service, closing(ClientOfAQuickService(service)) as client:
-        sweep = demo.train(client, demo.base(epochs=2, samples=128), tmp_path, console())
+        sweep = demo.train(client, demo.make_base(epochs=2, samples=128), tmp_path, console())
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix in {".png", ".csv"}) == sorted(demo.FILES)
     drawings = [(tmp_path / name).read_bytes() for name in ("accuracy.png", "loss.png")]
     assert all(drawing.startswith(b"\x89PNG") for drawing in drawings)
@@ -120,7 +121,7 @@ def test_a_job_that_fails_is_named_with_its_reason(sqlite_url: str, tmp_path: Pa
         closing(ClientOfAQuickService(service, failing="selu")) as client,
         pytest.raises(demo.DemoFailed, match="selu failed: the loss became nan"),
     ):
-        demo.train(client, demo.base(epochs=2, samples=128), tmp_path, console())
+        demo.train(client, demo.make_base(epochs=2, samples=128), tmp_path, console())
 
 
 def configuration(activation: str, **changes: Any) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from stack.errors import CannotStart
+from stack.listening import format_address, open_listener
 from stack.main import app
-from stack.up import CannotStart, at, listening
 from tests.support.service import start
 
 IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").read_text(), reason="this machine has no IPv6")
@@ -15,7 +16,7 @@ IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").read_text(), reason="th
 
 def url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return at(host, port).removesuffix(f":{port}")
+    return format_address(host, port).removesuffix(f":{port}")
 
 
 @pytest.mark.parametrize(
@@ -30,17 +31,17 @@ def url_of(listener: socket.socket) -> str:
     ],
 )
 def test_it_listens_where_it_was_told_to(host: str, shown: str, reached: list[str]) -> None:
-    with listening(host, 0) as listener:
+    with open_listener(host, 0) as listener:
         assert url_of(listener) == shown
         for address in reached:
             socket.create_connection((address, listener.getsockname()[1]), timeout=10).close()
 
 
 def test_a_port_that_is_taken_is_told_plainly() -> None:
-    with listening("127.0.0.1", 0) as taken:
+    with open_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotStart, match=f"127.0.0.1:{port}: another program has this port.*--port"):
-            listening("127.0.0.1", port).__enter__()
+            open_listener("127.0.0.1", port).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -49,12 +50,12 @@ def test_a_port_that_is_taken_is_told_plainly() -> None:
         ("192.0.2.1", r"192.0.2.1:0: this machine does not have that address"),
         pytest.param("2001:db8::1", r"\[2001:db8::1\]:0: this machine does not have that address", marks=IPV6),
         ("nowhere.invalid", "nowhere.invalid:0: "),
-        ("x" * 70, "that is no name of a host"),
+        ("x" * 70, "that is not a host name"),
     ],
 )
 def test_a_host_that_is_not_here_is_told_plainly(host: str, says: str) -> None:
     with pytest.raises(CannotStart, match=says):
-        listening(host, 0).__enter__()
+        open_listener(host, 0).__enter__()
 
 
 @IPV6

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from stack.up import valkey
+from stack.valkey import make_valkey
 from tests.support.disk import small_disk
 from tests.support.names import NAMES
 from tests.support.waiting import wait_for
@@ -52,7 +52,7 @@ def test_valkey_keeps_its_files_in_a_folder_of_any_name(name: str, tmp_path: Pat
     folder = tmp_path / name
     folder.mkdir()
     with (tmp_path / "log").open("w") as log:
-        server = valkey(folder, log)
+        server = make_valkey(folder, log)
         server.start()
         wait_for((folder / "valkey" / "appendonlydir").exists, seconds=30)
         assert server.alive

@@ -8,7 +8,7 @@ import pytest
 
 from stack import supervision
 from stack.processes import Child
-from stack.supervision import Watch, pause_seconds
+from stack.supervision import Watch, calculate_pause_seconds
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def test_a_part_that_was_killed_is_back_after_a_second(child: Callable[[str], Ch
     assert first is not None
     first.kill()
     watched = Watch(ended(made), pytest.fail, Path("stack.log"), started_at=0.0)
-    watched.look(100.0)
-    watched.look(100.9)
+    watched.check(100.0)
+    watched.check(100.9)
     assert made.process is first
-    watched.look(101.0)
+    watched.check(101.0)
     assert made.process is not first
     assert made.alive
 
@@ -54,11 +54,11 @@ def test_a_part_that_always_dies_is_told_of_and_started_ever_more_slowly(child: 
     now, pauses = 0.0, []
     for _ in range(5):
         ended(watched.child)
-        watched.look(now)
-        assert watched.start_at is not None
-        pauses.append(watched.start_at - now)
-        now = watched.start_at
-        watched.look(now)
+        watched.check(now)
+        assert watched.restart_at is not None
+        pauses.append(watched.restart_at - now)
+        now = watched.restart_at
+        watched.check(now)
     assert pauses == [1, 1, 1, 2, 4]
     assert told == [
         "worker ended with status 3 and is started again in 2 s; it died 4 times in a row, and stack.log says why",
@@ -70,12 +70,12 @@ def test_a_part_that_is_well_again_is_told_of_and_has_all_its_lives_back(child: 
     told: list[str] = []
     watched = Watch(child("import time; time.sleep(60)"), told.append, Path("stack.log"), started_at=0.0)
     watched.early_deaths = 5
-    watched.look(supervision.EARLY_SECONDS - 0.1)
+    watched.check(supervision.EARLY_SECONDS - 0.1)
     assert told == []
-    watched.look(supervision.EARLY_SECONDS)
+    watched.check(supervision.EARLY_SECONDS)
     assert told == ["worker is up again"]
     assert watched.early_deaths == 0
 
 
 def test_no_part_waits_longer_than_a_minute():
-    assert pause_seconds(40) == 60
+    assert calculate_pause_seconds(40) == 60

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from db.checkpoints import CheckpointFile
 from db.models import Checkpoint
-from stack.up import free_port
+from stack.listening import find_free_port
 from storage import files
 from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import post_job
@@ -102,7 +102,7 @@ def test_a_row_cannot_lead_out_of_the_folder(
 @pytest.fixture
 def nobody(aws: Callable[[Mapping[str, str]], None]) -> None:
     """S3 is where nobody listens."""
-    aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", "AWS_MAX_ATTEMPTS": "1"})
+    aws({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{find_free_port()}", "AWS_MAX_ATTEMPTS": "1"})
 
 
 @pytest.mark.usefixtures("nobody")

@@ -1,0 +1,52 @@
+"""The commands that run one part of the service, or prepare its database."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from stack.configuration import RootPath, configure
+
+app = typer.Typer()
+
+
+@app.command("api")
+def run_api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    fd: Annotated[int | None, typer.Option(help="An inherited listening socket, in place of both.")] = None,
+    root_path: RootPath = None,
+) -> None:
+    """Run the API alone."""
+    # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import uvicorn
+
+    from api.main import create_app
+
+    uvicorn.run(
+        create_app(configure(root_path=root_path)),
+        host=host,
+        port=port,
+        fd=fd,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # api.http.proxy reads them
+        timeout_graceful_shutdown=2,  # streams have no end of their own
+    )
+
+
+@app.command("worker")
+def run_worker() -> None:
+    """Run a worker alone."""
+    from worker.main import main
+
+    main(configure())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from db import schema
+
+    schema.migrate(configure().database)

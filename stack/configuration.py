@@ -1,0 +1,56 @@
+"""Settings and log of a command that runs the service or a part of it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from cli.exits import fail
+from runtime import logs
+from runtime import settings as service_settings
+from runtime.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
+
+
+def parse_root_path(text: str | None) -> str | None:
+    try:
+        return None if text is None else normal_root_path(text)
+    except InvalidRootPath as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+RootPath = Annotated[
+    str | None,
+    typer.Option(help="Path below which a proxy serves the service, such as /lab.", callback=parse_root_path),
+]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the broker's files and the checkpoints.")]
+
+
+def read_settings(**options: object) -> Settings:
+    """The settings of the environment, with the options that were given in their place."""
+    try:
+        return service_settings.read(**{name: value for name, value in options.items() if value is not None})
+    except InvalidSettings as error:
+        raise fail(error) from error
+
+
+def configure(**options: object) -> Settings:
+    """The settings of a part that runs alone; it logs to stderr from now on."""
+    settings = read_settings(**options)
+    logs.start(settings, sys.stderr)
+    return settings
+
+
+@contextmanager
+def open_log(folder: Path) -> Iterator[IO[str]]:
+    """`stack.log` in the folder, to which every part of the stack appends."""
+    path = folder.resolve() / "stack.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = path.open("a", buffering=1)  # line by line, as others write to it too
+    except OSError as error:
+        raise fail(f"cannot write {path}: {error.strerror}") from error
+    with log:
+        yield log
