@@ -1,4 +1,4 @@
-"""Debian's chromium, or Chrome, driven by Playwright: for the bench, the pictures of the README and the tests."""
+"""A chromium or Chrome of this machine, driven by Playwright: for the benches, the README's pictures and the tests."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ OPTIONS = (  # beside Playwright's own, among them --no-sandbox, which root need
 )
 
 
-def found() -> str | None:
-    """The path of a browser that this machine has. Playwright's own would have to be downloaded."""
+def find_browser() -> str | None:
+    """The path of an installed browser. Playwright's own would have to be downloaded."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
-    """A headless browser, gone after the block. Inside it this thread has an event loop: asyncio.run is refused."""
+def launch_browser() -> Iterator[Browser]:
+    """A headless browser until the block ends. Inside it this thread has an event loop, so that asyncio.run fails."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found(), args=OPTIONS)
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=OPTIONS)
         yield browser
         browser.close()

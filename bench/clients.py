@@ -30,7 +30,7 @@ TRAINED = {
 class Answer:
     what: str
     status: int
-    """0 where nothing was answered."""
+    """0 where there was no answer."""
     seconds: float
 
 
@@ -41,7 +41,7 @@ class Load:
     sweep_after: float
     answers: list[Answer] = field(default_factory=list)
 
-    def ask(self, http: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
+    def request(self, http: httpx.Client, what: str, method: str, path: str, **options: Any) -> httpx.Response | None:
         began = time.monotonic()
         try:
             response = http.request(method, path, **options)
@@ -50,29 +50,29 @@ class Load:
         self.answers.append(Answer(what, response.status_code if response else 0, time.monotonic() - began))
         return response
 
-    def client(self, _: int) -> None:
-        with http(self.url) as client:
+    def post_and_cancel(self, _: int) -> None:
+        with open_client(self.url) as client:
             while time.monotonic() < self.until:
-                posted = self.ask(client, "POST", "POST", "/v1/jobs", json={"activation": "gelu"})
+                posted = self.request(client, "POST", "POST", "/v1/jobs", json={"activation": "gelu"})
                 if posted is not None and posted.status_code == 202:
-                    self.ask(client, "cancel", "POST", f"/v1/jobs/{posted.json()['id']}/cancel")
+                    self.request(client, "cancel", "POST", f"/v1/jobs/{posted.json()['id']}/cancel")
 
-    def probe(self) -> None:
-        with http(self.url) as client:
+    def poll_readiness(self) -> None:
+        with open_client(self.url) as client:
             while time.monotonic() < self.until:
-                self.ask(client, "readyz", "GET", "/readyz")
+                self.request(client, "readyz", "GET", "/readyz")
                 time.sleep(0.25)
 
-    def sweep(self) -> None:
-        """Once in the middle: a sweep of 512, made and cancelled."""
-        with http(self.url) as client:
+    def submit_sweep(self) -> None:
+        """Submit a sweep of 512 once, after a while, and cancel it."""
+        with open_client(self.url) as client:
             time.sleep(self.sweep_after)
-            made = self.ask(client, "sweep of 512", "POST", "/v1/sweeps", json=SWEEP)
+            made = self.request(client, "sweep of 512", "POST", "/v1/sweeps", json=SWEEP)
             if made is not None and made.status_code == 202:
-                self.ask(client, "its cancel", "POST", f"/v1/sweeps/{made.json()['id']}/cancel")
+                self.request(client, "its cancel", "POST", f"/v1/sweeps/{made.json()['id']}/cancel")
 
 
-def http(url: str) -> httpx.Client:
+def open_client(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, trust_env=False, timeout=120)
 
 
@@ -81,12 +81,12 @@ def main(*, clients: int = 40, seconds: float = 30.0) -> None:
         answers, job = measure(Path(folder), clients=clients, seconds=seconds)
     print(f"{clients} clients that POST and cancel for {seconds:.0f} s, SQLite, one job in training")
     for what in ("POST", "cancel", "readyz", "sweep of 512", "its cancel"):
-        print(row(what, [answer for answer in answers if answer.what == what]))
+        print(format_row(what, [answer for answer in answers if answer.what == what]))
     kept = job["attempt"] == 1 and job["state"] == "running"
     print(f"the job in training: attempt {job['attempt']}, {job['progress']['epoch']} epochs, lease kept: {kept}")
 
 
-def row(what: str, answers: Sequence[Answer]) -> str:
+def format_row(what: str, answers: Sequence[Answer]) -> str:
     refused = [answer for answer in answers if not 200 <= answer.status < 300]
     seconds = sorted(answer.seconds for answer in answers) or [0.0]
     times = f"median {median(seconds):6.2f} s, slowest {seconds[-1]:6.2f} s"
@@ -100,24 +100,24 @@ def measure(folder: Path, *, clients: int, seconds: float) -> tuple[list[Answer]
         up = Child("up", command, {**os.environ, "ACTIVATION_LAB_WORKER_THREADS": "1"}, log)
         up.start()
         try:
-            return loaded(f"http://127.0.0.1:{port}", clients=clients, seconds=seconds)
+            return load_stack(f"http://127.0.0.1:{port}", clients=clients, seconds=seconds)
         finally:
             up.ask_to_stop()
             up.stop_by(time.monotonic() + 15)
 
 
-def loaded(url: str, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
-    with http(url) as client:
+def load_stack(url: str, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
+    with open_client(url) as client:
         wait_until_up(client)
         job = client.post("/v1/jobs", json=TRAINED).raise_for_status().json()
         while not client.get(job["links"]["self"]).json()["progress"]["epoch"]:
             time.sleep(0.2)
         load = Load(url, time.monotonic() + seconds, sweep_after=seconds / 3)
-        others = [threading.Thread(target=load.probe), threading.Thread(target=load.sweep)]
+        others = [threading.Thread(target=load.poll_readiness), threading.Thread(target=load.submit_sweep)]
         for thread in others:
             thread.start()
         with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(load.client, range(clients)))
+            list(pool.map(load.post_and_cancel, range(clients)))
         for thread in others:
             thread.join()
         return load.answers, client.get(job["links"]["self"]).raise_for_status().json()

@@ -11,7 +11,7 @@ from time import monotonic
 import httpx
 from sqlalchemy import text
 
-from bench.startup import running_api
+from bench.startup import run_api
 from db import schema, sweeps
 from db.session import connect
 from jobs.sweep import SweepSpec, expand
@@ -30,20 +30,20 @@ SUCCEEDED = """
 
 def main(*, jobs: int = 512, epochs: int = 1000) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        sweep_id = stored(sqlite_url(Path(folder) / "activation-lab.db"), jobs=jobs, epochs=epochs)
+        sweep_id = store_sweep(sqlite_url(Path(folder) / "activation-lab.db"), jobs=jobs, epochs=epochs)
         print(f"history of {jobs} jobs of {epochs} epochs")
         for kind in FORMATS:
             for clients in CLIENTS:
-                with running_api(folder) as api:
-                    before = peak_mib(api.process.pid)
-                    seconds, size = read(f"{api.url}/v1/sweeps/{sweep_id}/history?format={kind}", clients)
-                    grown = peak_mib(api.process.pid) - before
+                with run_api(folder) as api:
+                    before = read_peak_mib(api.process.pid)
+                    seconds, size = time_reads(f"{api.url}/v1/sweeps/{sweep_id}/history?format={kind}", clients)
+                    grown = read_peak_mib(api.process.pid) - before
                 figures = f"{seconds:7.1f} s {size / 1e6:7.1f} MB {grown:7.0f} MiB more resident"
                 print(f"  {kind:8} {clients} at once {figures}")
 
 
-def stored(url: str, *, jobs: int, epochs: int) -> str:
-    """A sweep whose jobs have all their epochs; returns its id."""
+def store_sweep(url: str, *, jobs: int, epochs: int) -> str:
+    """Store a sweep whose jobs have all their epochs; returns its id."""
     schema.migrate(url)
     sessions = connect(url)
     spec = SweepSpec(activations=["relu"], seeds=[*range(jobs)], base={"epochs": epochs})
@@ -55,22 +55,22 @@ def stored(url: str, *, jobs: int, epochs: int) -> str:
     return sweep.id
 
 
-def read(url: str, clients: int) -> tuple[float, int]:
-    """So many at once, to the end: the seconds that all took, and the bytes of one."""
+def time_reads(url: str, clients: int) -> tuple[float, int]:
+    """Read the URL with this many clients at once: the seconds until the last has it, and the bytes of one answer."""
     began = monotonic()
     with ThreadPoolExecutor(clients) as pool:
-        sizes = [*pool.map(downloaded, [url] * clients)]
+        sizes = [*pool.map(download, [url] * clients)]
     return monotonic() - began, sizes[0]
 
 
-def downloaded(url: str) -> int:
+def download(url: str) -> int:
     with httpx.stream("GET", url, timeout=600) as answer:
         answer.raise_for_status()
         return sum(map(len, answer.iter_raw()))
 
 
-def peak_mib(pid: int) -> float:
-    """The most that the process has held; Linux alone says so."""
+def read_peak_mib(pid: int) -> float:
+    """The process's largest resident memory so far (Linux only)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

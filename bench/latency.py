@@ -1,4 +1,4 @@
-"""From POST to the first training batch on a warm worker: the real API, a real Valkey, a real worker."""
+"""Time from POST to the first training batch on a warm worker: the real API, a real Valkey, a real worker."""
 
 import os
 import sys
@@ -47,7 +47,7 @@ def measure(folder: Path, *, jobs: int) -> list[float]:
             part.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             wait_for_worker(client)
-            latencies = [latency(client, folder, number) for number in range(jobs + 1)][1:]
+            latencies = [measure_job(client, folder, number) for number in range(jobs + 1)][1:]
         for part in (*parts, broker):
             part.ask_to_stop()
             part.stop_by(time.monotonic() + 10)
@@ -59,7 +59,7 @@ def wait_for_worker(client: httpx.Client) -> None:
         time.sleep(0.1)
 
 
-def latency(client: httpx.Client, folder: Path, number: int) -> float:
+def measure_job(client: httpx.Client, folder: Path, number: int) -> float:
     noted = folder / str(number)
     posted = time.time()
     job = client.post("/v1/jobs", json={**TINY, "metadata": {"number": str(number)}}).raise_for_status().json()

@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--stored", type=int, default=1_000_000, help="epoch rows")
     stored = parser.parse_args().stored
-    with postgres.running(fsync="off") as server:
+    with postgres.run_server(fsync="off") as server:
         server.execute("CREATE DATABASE metrics")
         schema.migrate(server.url("metrics"))
         store_epochs(server, "metrics", stored)

@@ -1,4 +1,4 @@
-"""How soon the page is there, and what it weighs: cold loads of / on loopback, each with an empty cache."""
+"""Paint times and size of the page: cold loads of / on loopback, each with an empty cache."""
 
 from dataclasses import dataclass
 from operator import attrgetter
@@ -8,8 +8,8 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from api.page import STATIC
-from bench.browser import found, launched
-from bench.startup import running_api
+from bench.browser import find_browser, launch_browser
+from bench.startup import run_api
 
 LOADS = 9
 SETTLED_AFTER_MS = 1000
@@ -45,28 +45,28 @@ class Load:
     first_contentful_paint_ms: float
     largest_contentful_paint_ms: float
     layout_shift: float
-    """Cumulative: how far what was seen already was moved, in parts of the window."""
+    """Cumulative layout shift: how far visible content moved, in parts of the window."""
     blocking_ms: float
-    """By which tasks of the page's thread were longer than 50 ms, together."""
+    """Total blocking time: the sum over long tasks of their time beyond 50 ms."""
     requests: int
     files: int
-    """Those of the requests that asked for a part of the page itself, plotly aside."""
+    """The requests for files of the page itself, without plotly."""
     file_bytes: int
-    """As sent, with their headers."""
+    """Bytes as sent, with headers."""
 
 
 def main(*, loads: int = LOADS) -> None:
-    if found() is None:
+    if find_browser() is None:
         print("page                      not measured: no chromium")
         return
-    with running_api() as api, launched() as browser:
+    with run_api() as api, launch_browser() as browser:
         load(browser, api.url)  # reads the files from the disk
         loaded = [load(browser, api.url) for _ in range(loads)]
     report(loaded)
 
 
 def load(browser: Browser, url: str) -> Load:
-    """In a context of its own, which has nothing in its cache."""
+    """Load the page in a new context, whose cache is empty."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_init_script(OBSERVE)
     page = context.new_page()
@@ -78,21 +78,21 @@ def load(browser: Browser, url: str) -> Load:
 
 
 def report(loads: list[Load]) -> None:
-    def middle(figure: str) -> float:
+    def take_median(figure: str) -> float:
         return float(median(map(attrgetter(figure), loads)))
 
-    requests, files = middle("requests"), middle("files")
-    print(f"page, first paint         {middle('first_paint_ms'):7.0f} ms   (median of {len(loads)}, empty cache)")
-    print(f"page, first content       {middle('first_contentful_paint_ms'):7.0f} ms")
-    print(f"page, largest content     {middle('largest_contentful_paint_ms'):7.0f} ms")
-    print(f"page, layout shift        {middle('layout_shift'):7.3f}")
-    print(f"page, blocking time       {middle('blocking_ms'):7.0f} ms")
-    print(f"page, files of a view     {middle('file_bytes') / 1000:7.1f} kB   ({files:.0f} of {requests:.0f} requests)")
-    print(f"page, all its files       {static_bytes() / 1000:7.1f} kB   (without plotly)")
+    requests, files, kilobytes = take_median("requests"), take_median("files"), take_median("file_bytes") / 1000
+    print(f"page, first paint         {take_median('first_paint_ms'):7.0f} ms   (median of {len(loads)}, empty cache)")
+    print(f"page, first content       {take_median('first_contentful_paint_ms'):7.0f} ms")
+    print(f"page, largest content     {take_median('largest_contentful_paint_ms'):7.0f} ms")
+    print(f"page, layout shift        {take_median('layout_shift'):7.3f}")
+    print(f"page, blocking time       {take_median('blocking_ms'):7.0f} ms")
+    print(f"page, files of a view     {kilobytes:7.1f} kB   ({files:.0f} of {requests:.0f} requests)")
+    print(f"page, all its files       {count_static_bytes() / 1000:7.1f} kB   (without plotly)")
 
 
-def static_bytes() -> int:
-    """What is in the repository of it; plotly comes out of its wheel."""
+def count_static_bytes() -> int:
+    """The bytes of its files in the repository; plotly comes from its wheel."""
     return sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file())
 
 

