@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from cli.assignments import InvalidAssignment, assign
-from cli.commands.sweeps import parse_values
 from jobs.spec import JobSpec
 
 
@@ -53,11 +52,6 @@ def test_text_is_taken_nowhere_else():
     schema = JobSpec.model_json_schema()
     free = [path for path, field in leaves(schema, schema["properties"]) if is_free_text(field)]
     assert free == ["activation", "parameters.*", "metadata.*"]
-
-
-def test_a_grid_over_texts_has_texts():
-    assert parse_values("1,true,a", "metadata.note") == ["1", "true", "a"]
-    assert parse_values("1,true,a", "epochs") == [1, True, "a"]
 
 
 def leaves(schema: dict[str, Any], fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,9 +1,6 @@
 import csv
 import io
 import json
-import os
-import signal
-import threading
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -18,43 +15,7 @@ from jobs.spec import JobSpec
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from runtime.settings import Settings
 from stack import demo
-from stack.errors import Interrupted
-from stack.up import Stack, catch_signals
 from tests.support.recorded_runs import Service, started
-
-
-@pytest.fixture
-def stack() -> Stack:
-    return Stack("", [], threading.Event(), Path(os.devnull), Path())
-
-
-def test_the_stack_is_supervised_until_the_work_is_done(stack: Stack):
-    assert stack.supervise_during(lambda: 7) == 7
-    assert stack.stopping.is_set()
-
-
-def test_what_goes_wrong_in_the_work_is_raised(stack: Stack):
-    def work() -> None:
-        raise demo.DemoFailed("selu failed")
-
-    with pytest.raises(demo.DemoFailed, match="selu failed"):
-        stack.supervise_during(work)
-
-
-def test_a_signal_does_not_wait_for_the_work(stack: Stack):
-    never = threading.Event()
-    stack.stopping.set()
-    with pytest.raises(Interrupted):
-        stack.supervise_during(never.wait)
-    never.set()
-
-
-def test_signals_are_given_back():
-    before = signal.getsignal(signal.SIGTERM)
-    with catch_signals() as stopping:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stopping.wait(5)
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_demo_uses_no_database_or_broker_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cli.commands.sweeps import parse_values
 from db import leases
 from jobs.errors import Diverged
 from tests.support.recorded_runs import Lab, Service
@@ -165,3 +166,8 @@ def test_a_range_of_seeds_that_is_none_is_refused(lab: Lab, given: str):
     result = lab("sweep", "--seeds", given)
     assert result.exit_code == 1
     assert f"--seeds {given} is not a range" in result.stderr
+
+
+def test_a_grid_over_texts_has_texts():
+    assert parse_values("1,true,a", "metadata.note") == ["1", "true", "a"]
+    assert parse_values("1,true,a", "epochs") == [1, True, "a"]

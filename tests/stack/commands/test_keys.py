@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from tests.support.command_line import run_program
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    there = {"ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    run_program("migrate", **there)
+    assert run_program("keys", "create", "me", **there).stdout.startswith("al_")
+    assert "already" in run_program("keys", "create", "me", **there).stderr
+    assert run_program("keys", "list", **there).stdout == "me\n"
+    assert run_program("keys", "revoke", "me", **there).returncode == 0
+    assert run_program("keys", "revoke", "me", **there).returncode == 1
+    refused = run_program("keys", "create", "x" * 65, **there)
+    assert (refused.returncode, "1 to 64 characters" in refused.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr

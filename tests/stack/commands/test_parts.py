@@ -1,0 +1,55 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import run_program
+
+AWAY = "postgresql+psycopg://nobody:secret@127.0.0.1:1/none"
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "says"),
+    [
+        ("up", "nonsense", "must begin with sqlite:///"),
+        ("api", "mysql://127.0.0.1/x", "must begin with sqlite:///"),
+        ("migrate", "nonsense", "must begin with sqlite:///"),
+        ("up", AWAY, "cannot be reached"),
+        ("migrate", AWAY, "cannot be reached"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_clear_line(command: str, url: str, says: str, tmp_path: Path) -> None:
+    result = run_program(command, ACTIVATION_LAB_DATABASE_URL=url, ACTIVATION_LAB_DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(tmp_path: Path) -> None:
+    program = """
+import os, sys, uvicorn
+from stack.main import main
+
+def serve(*_, **__):
+    import numpy
+    print(os.environ["OPENBLAS_NUM_THREADS"], len(os.listdir("/proc/self/task")))
+
+assert "numpy" not in sys.modules
+uvicorn.run = serve
+sys.argv = ["activation-lab", "api"]
+main()
+"""
+    environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "1 1\n"
+
+
+def test_a_path_below_which_nothing_can_be_is_refused() -> None:
+    for command in ("up", "api"):
+        result = run_program(command, "--root-path", "/../lab")
+        assert result.returncode == 2
+        assert "--root-path" in result.stderr
