@@ -12,7 +12,8 @@ from rich.table import Table
 
 from cli.client import JSON, Client
 from cli.progress import Show, describe_job_end, open_display
-from cli.tables.layout import Row, draw
+from cli.tables.layout import draw
+from cli.tables.table import Row
 from jobs.sweep import ARTICLE_ACTIVATIONS
 from jobs.text import escape_controls
 from runtime.settings import Settings

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from cli.commands.arguments import LOCAL, Activation, AsJson, Url
-from cli.commands.output import print_json
+from cli.commands.output import print_answer, print_list
 from cli.commands.service import assign_fields, connect
+from cli.tables.catalog import tabulate_activations, tabulate_values
 
 app = typer.Typer()
 
@@ -17,12 +18,9 @@ def list_activations(url: Url = LOCAL, as_json: AsJson = False) -> None:
 
     Example: activation-lab activations
     """
-    from cli.tables.catalog import tabulate_activations
-    from cli.tables.layout import print_table
-
     with connect(url) as client:
         found = client.list_activations()
-        print_json(*found) if as_json else print_table(tabulate_activations(found))
+        print_list(found, tabulate_activations, as_json=as_json)
 
 
 @app.command()
@@ -39,10 +37,7 @@ def evaluate(
 
     Example: activation-lab evaluate elu --set alpha=0.2 -- -1 0 1
     """
-    from cli.tables.catalog import tabulate_values
-    from cli.tables.layout import print_table
-
     parameters = assign_fields({}, assignments)
     with connect(url) as client:
         answer = client.evaluate(activation, x, parameters)
-        print_json(answer) if as_json else print_table(tabulate_values(answer))
+        print_answer(answer, tabulate_values, as_json=as_json)

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cli.commands.arguments import LOCAL, AsJson, JobId, Url
-from cli.commands.output import print_json, write
+from cli.commands.output import print_answer, write
 from cli.commands.service import connect
 from cli.exits import fail, say
+from cli.tables.jobs import tabulate_checkpoints, tabulate_prediction
 
 app = typer.Typer()
 
@@ -26,8 +27,6 @@ def predict(
     Example: activation-lab predict 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b seven.png
     """
     from cli import images
-    from cli.tables.jobs import tabulate_prediction
-    from cli.tables.layout import print_table
 
     try:
         levels = images.read(image)
@@ -37,7 +36,7 @@ def predict(
         raise fail(error) from error
     with connect(url) as client:
         answer = client.predict(job_id, images.invert(levels) if invert else levels)
-        print_json(answer) if as_json else print_table(tabulate_prediction(answer))
+        print_answer(answer, tabulate_prediction, as_json=as_json)
 
 
 @app.command("checkpoints")
@@ -54,9 +53,6 @@ def list_checkpoints(
 
     Example: activation-lab checkpoints 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b 2 epoch-2.safetensors
     """
-    from cli.tables.jobs import tabulate_checkpoints
-    from cli.tables.layout import print_table
-
     if (epoch is None) != (file is None):
         raise fail("to download a checkpoint, name its epoch and a file")
     with connect(url) as client:
@@ -66,4 +62,4 @@ def list_checkpoints(
             say(f"wrote {file}")
             return
         answer = client.read(path, holding="checkpoints")
-        print_json(answer) if as_json else print_table(tabulate_checkpoints(answer["checkpoints"]))
+        print_answer(answer, tabulate_checkpoints, as_json=as_json)

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cli.commands.arguments import LOCAL, AnyId, AsJson, JobId, JobIds, Url
-from cli.commands.output import choose_drawing_format, choose_table_format, output_table, print_json, write
+from cli.commands.output import choose_drawing_format, choose_table_format, output_table, print_answer, write
 from cli.commands.service import connect
 from cli.exits import fail, say
+from cli.tables.epochs import tabulate_curves, tabulate_epochs, tabulate_histories, tabulate_layers
 
 app = typer.Typer()
 
@@ -30,8 +31,6 @@ def show_history(
 
     Example: activation-lab history 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b --csv history.csv
     """
-    from cli.tables.epochs import tabulate_epochs, tabulate_histories
-
     file_format = choose_table_format(file, csv=csv, parquet=parquet, as_json=as_json)
     with connect(url) as client:
         noun, _ = client.find(any_id)
@@ -53,8 +52,6 @@ def show_layers(
 
     Example: activation-lab layers 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b --parquet layers.parquet
     """
-    from cli.tables.epochs import tabulate_layers
-
     file_format = choose_table_format(file, csv=csv, parquet=parquet, as_json=as_json)
     with connect(url) as client:
         path = f"{client.make_path(job_id)}/layers"
@@ -98,9 +95,6 @@ def compare(
 
     Example: activation-lab compare 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b --metric val_accuracy --output compare.svg
     """
-    from cli.tables.epochs import tabulate_curves
-    from cli.tables.layout import print_table
-
     query = {"jobs": ",".join(job_ids), "metric": metric, "x": x}
     file_format = choose_curves_format(output) if output else ""
     with connect(url) as client:
@@ -109,7 +103,7 @@ def compare(
             say(f"wrote {output}")
             return
         answer = client.read("/v1/compare", query, holding="jobs")
-        print_json(answer) if as_json else print_table(tabulate_curves(answer))
+        print_answer(answer, tabulate_curves, as_json=as_json)
 
 
 def choose_curves_format(file: Path) -> str:

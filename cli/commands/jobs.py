@@ -7,10 +7,12 @@ import typer
 
 from cli.commands import completion
 from cli.commands.arguments import LOCAL, AnyId, AsJson, JobId, JobIds, Name, Note, Url
-from cli.commands.output import print_json
+from cli.commands.output import print_json, print_list, print_table
 from cli.commands.service import add_name_and_note, assign_fields, connect
 from cli.commands.watching import follow
 from cli.exits import fail, say
+from cli.tables.jobs import tabulate_job, tabulate_jobs
+from cli.tables.sweeps import tabulate_configurations, tabulate_sweep
 
 app = typer.Typer()
 
@@ -87,14 +89,11 @@ def list_jobs(
 
     Example: activation-lab list --state succeeded --sort=-best_val_accuracy --limit 5
     """
-    from cli.tables.jobs import tabulate_jobs
-    from cli.tables.layout import print_table
-
     filters = {"state": state, "activation": activation, "sweep_id": sweep, "sort": sort}
     given = {name: text for name, text in filters.items() if text is not None} | make_metadata_filters(metadata or [])
     with connect(url) as client:
         found = client.list_jobs(limit=None if every else limit, filters=given)
-        print_json(*found) if as_json else print_table(tabulate_jobs(found))
+        print_list(found, tabulate_jobs, as_json=as_json)
 
 
 @app.command()
@@ -103,10 +102,6 @@ def show(any_id: AnyId, url: Url = LOCAL, as_json: AsJson = False) -> None:
 
     Example: activation-lab show 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b
     """
-    from cli.tables.jobs import tabulate_job
-    from cli.tables.layout import print_table
-    from cli.tables.sweeps import tabulate_configurations, tabulate_sweep
-
     with connect(url) as client:
         noun, thing = client.find(any_id)
     if as_json:

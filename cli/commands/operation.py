@@ -3,8 +3,9 @@
 import typer
 
 from cli.commands.arguments import LOCAL, AsJson, Url
-from cli.commands.output import print_json
+from cli.commands.output import print_list
 from cli.commands.service import connect
+from cli.tables.workers import tabulate_workers
 
 app = typer.Typer()
 
@@ -15,9 +16,6 @@ def list_workers(url: Url = LOCAL, as_json: AsJson = False) -> None:
 
     Example: activation-lab workers
     """
-    from cli.tables.layout import print_table
-    from cli.tables.workers import tabulate_workers
-
     with connect(url) as client:
         found = client.read("/v1/workers", holding="data")["data"]
-        print_json(*found) if as_json else print_table(tabulate_workers(found))
+        print_list(found, tabulate_workers, as_json=as_json)

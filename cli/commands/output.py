@@ -13,12 +13,27 @@ from jobs.text import escape_controls
 
 if TYPE_CHECKING:
     from cli.client import JSON, Client
-    from cli.tables.layout import Table
+    from cli.tables.table import Table
 
 
 def print_json(*answers: "JSON") -> None:
     for answer in answers:
         typer.echo(json.dumps(answer).replace("\x7f", "\\u007f"))  # the one control character that JSON leaves alone
+
+
+def print_table(table: "Table") -> None:
+    from cli.tables import layout
+
+    layout.print_table(table)
+
+
+def print_answer(answer: "JSON", tabulate: Callable[["JSON"], "Table"], *, as_json: bool) -> None:
+    print_json(answer) if as_json else print_table(tabulate(answer))
+
+
+def print_list(found: Iterable["JSON"], tabulate: Callable[[Iterable["JSON"]], "Table"], *, as_json: bool) -> None:
+    """Print a table, or a line of JSON for each."""
+    print_json(*found) if as_json else print_table(tabulate(found))
 
 
 def choose_table_format(file: Path | None, *, csv: bool, parquet: bool, as_json: bool) -> str | None:
@@ -45,16 +60,13 @@ def output_table(
     *,
     holding: str,
     as_json: bool,
-    tabulate: Callable[[Iterable["JSON"]], "Table"],
+    tabulate: Callable[["JSON"], "Table"],
 ) -> None:
     """Write the answer at the path to a file in the format, or print it as JSON or as a table."""
-    from cli.tables.layout import print_table
-
     if file_format:
         write(client.download(path, {"format": file_format}), file, binary=file_format == "parquet")
-        return
-    answer = client.read(path, holding=holding)
-    print_json(answer) if as_json else print_table(tabulate(answer[holding]))
+    else:
+        print_answer(client.read(path, holding=holding), tabulate, as_json=as_json)
 
 
 def write(content: bytes, file: Path | None, *, binary: bool) -> None:

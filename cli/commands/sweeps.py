@@ -9,10 +9,11 @@ import typer
 from cli.assignments import parse_json_or_word, parse_value
 from cli.commands import completion
 from cli.commands.arguments import LOCAL, AsJson, Name, Note, Url
-from cli.commands.output import print_json
+from cli.commands.output import print_json, print_list
 from cli.commands.service import add_name_and_note, assign_fields, connect
 from cli.commands.watching import follow
 from cli.exits import fail, say
+from cli.tables.sweeps import tabulate_sweeps
 
 app = typer.Typer()
 
@@ -77,12 +78,9 @@ def list_sweeps(
 
     Example: activation-lab sweeps --limit 5
     """
-    from cli.tables.layout import print_table
-    from cli.tables.sweeps import tabulate_sweeps
-
     with connect(url) as client:
         found = client.list_sweeps(limit=None if every else limit)
-        print_json(*found) if as_json else print_table(tabulate_sweeps(found))
+        print_list(found, tabulate_sweeps, as_json=as_json)
 
 
 def parse_axis(text: str) -> tuple[str, list[Any]]:

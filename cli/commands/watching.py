@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cli.commands.output import print_json
+from cli.commands.output import print_json, print_table
 from cli.exits import INTERRUPTED, fail, say
+from cli.tables.sweeps import tabulate_configurations
 from jobs.values import format_value
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def follow(client: "Client", thing: "JSON", *, of: "Noun", as_json: bool) -> Non
     except KeyboardInterrupt as error:
         raise fail(f"interrupted; {noun} {thing['id']} goes on", status=INTERRUPTED) from error
     if of == "sweeps" and not as_json:
-        print_configurations(ended)
+        print_table(tabulate_configurations(ended))
     end = describe_job_end(ended) if of == "jobs" else describe_sweep_end(ended)
     if ended["state"] != "succeeded":
         raise fail(f"{noun} {ended['id']} {end}")
@@ -84,10 +85,3 @@ def read_field(spec: Any, path: str) -> Any:  # noqa: ANN401  # any field of a j
     for field in path.split("."):
         spec = spec.get(field) if isinstance(spec, Mapping) else None
     return spec
-
-
-def print_configurations(sweep: "JSON") -> None:
-    from cli.tables.layout import print_table
-    from cli.tables.sweeps import tabulate_configurations
-
-    print_table(tabulate_configurations(sweep))

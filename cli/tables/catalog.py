@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cli.tables.figures import format_number
-from cli.tables.layout import Answer, Table
+from cli.tables.table import Answer, Table
 
 
 def tabulate_activations(activations: Iterable[Answer]) -> Table:

@@ -1,10 +1,10 @@
 """Tables of an epoch's figures and of a layer's."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli.tables.figures import format_loss, format_number, format_percent, format_seconds
-from cli.tables.layout import Answer, Row, Table
+from cli.tables.table import Answer, Row, Table
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
 from jobs.values import format_value
 
@@ -21,15 +21,15 @@ EPOCH = {figure.name: choose_format(figure) for figure in EPOCH_FIGURES.values()
 LAYER = [figure.name for figure in LAYER_FIGURES.values() if figure.value_type is float]
 
 
-def tabulate_epochs(epochs: Iterable[Answer]) -> Table:
-    return Table(tuple(EPOCH), (format_epoch(epoch) for epoch in epochs))
+def tabulate_epochs(history: Answer) -> Table:
+    return Table(tuple(EPOCH), (format_epoch(epoch) for epoch in history["epochs"]))
 
 
 def format_epoch(epoch: Answer) -> Row:
     return [format_figure(epoch[name]) for name, format_figure in EPOCH.items()]
 
 
-def tabulate_histories(jobs: Iterable[Answer]) -> Table:
+def tabulate_histories(history: Answer) -> Table:
     """The epochs of a sweep's jobs, one job after the other."""
     rows = (
         (
@@ -37,14 +37,17 @@ def tabulate_histories(jobs: Iterable[Answer]) -> Table:
             str(job["seed"]),
             *format_epoch(epoch),
         )
-        for job in jobs
+        for job in history["jobs"]
         for epoch in job["epochs"]
     )
     return Table(("configuration", "seed", *EPOCH), rows)
 
 
-def tabulate_layers(layers: Iterable[Answer]) -> Table:
-    rows = ((str(layer["epoch"]), layer["layer"], *(format_number(layer[name]) for name in LAYER)) for layer in layers)
+def tabulate_layers(history: Answer) -> Table:
+    rows = (
+        (str(layer["epoch"]), layer["layer"], *(format_number(layer[name]) for name in LAYER))
+        for layer in history["layers"]
+    )
     return Table(("epoch", "layer", *LAYER), rows)
 
 

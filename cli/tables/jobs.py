@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cli.tables.figures import format_duration, format_loss, format_percent, format_progress
-from cli.tables.layout import Answer, Row, Table, tabulate_facts
+from cli.tables.table import Answer, Row, Table, tabulate_facts
 from jobs.values import format_value
 
 HEADERS = (
@@ -97,10 +97,10 @@ def tabulate_job(job: Answer) -> Table:
     return tabulate_facts(("job", job["id"]), facts)
 
 
-def tabulate_checkpoints(checkpoints: Iterable[Answer]) -> Table:
+def tabulate_checkpoints(answer: Answer) -> Table:
     rows = (
         (str(row["epoch"]), str(row["attempt"]), str(row["size_bytes"]), row["created_at"], row["sha256"])
-        for row in checkpoints
+        for row in answer["checkpoints"]
     )
     return Table(("epoch", "attempt", "bytes", "created at", "sha256"), rows)
 

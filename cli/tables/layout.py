@@ -1,8 +1,7 @@
 """Print a table: fitted to the terminal's width, or elsewhere as lines with tabs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
@@ -11,28 +10,13 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from cli.tables.table import Row, Table
 from jobs.text import escape_controls
 
 UNBROKEN = frozenset({"id", "job", "sweep", "worker"})  # in one piece, to be copied, also on a narrow terminal
 MAX_WIDTH = {"name": 40, "note": 60, "differs in": 60, "varies": 60}
 """Columns of users' text, which is cut where it is longer, or where the terminal is narrow."""
 MIN_WIDTH = 12
-
-Row = Sequence[str]
-Answer = Mapping[str, Any]  # as the service sent it
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    headers: Row
-    rows: Iterable[Row]
-    optional: Sequence[str] = ()
-    """The columns that a narrow terminal leaves out, the first of them first."""
-
-
-def tabulate_facts(headers: Row, facts: Mapping[str, Any]) -> Table:
-    """A row a fact; one that is absent has none."""
-    return Table(headers, ((name, str(fact)) for name, fact in facts.items() if fact or fact == 0))
 
 
 def print_table(table: Table) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from cli.tables.figures import format_duration, format_loss, format_percent, format_progress, format_seconds
 from cli.tables.jobs import read_name_and_note
-from cli.tables.layout import Answer, Row, Table, tabulate_facts
+from cli.tables.table import Answer, Row, Table, tabulate_facts
 from jobs.values import format_value
 
 HEADERS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cli.tables.layout import Answer, Table
+from cli.tables.table import Answer, Table
 
 
 def tabulate_workers(workers: Iterable[Answer]) -> Table:
