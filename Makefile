@@ -17,7 +17,7 @@ demo: install
 up: install
 	$(BIN)/activation-lab up
 
-# A few minutes: all but what starts browsers, stacks and crashes.
+# Every test that starts no browser, no second stack and no crash: a few minutes.
 test: install
 	$(TEST) -m 'not slow'
 
@@ -36,22 +36,22 @@ lint: install
 bench: install
 	$(BIN)/python -m bench
 
-# The README's, of the page in a browser: needs chromium.
+# Screenshots of the page for the README: needs chromium.
 pictures: install
 	$(BIN)/python -m bench.pictures
 
 scale: install
 	$(BIN)/python -m bench.scale
 
-# docs/settings.md, out of the settings' declarations.
+# docs/settings.md, from the settings' declarations.
 settings: install
 	$(BIN)/python -m tests.docs.settings_page
 
-# The article's sweeps on the full data, and docs/results.md out of them, which says how long it takes. Interrupted, it resumes.
+# The article's sweeps on the full data, and docs/results.md from them. After an interruption it resumes.
 results: install
 	$(BIN)/python -m bench.results
 
-# Hypothesis at random, then half an hour: every guard of the job protocol taken out in turn, then a hundred kills on each database.
+# Random hypothesis tests, then half an hour: each guard of the job protocol removed in turn, then a hundred kills on each database.
 faults: install
 	$(TEST) -m hypothesis --hypothesis-profile=deep
 	$(BIN)/python -m tests.faults.controls

@@ -5,8 +5,7 @@ from time import sleep
 
 import pytest
 
-from bench.postgres import is_installed
-from bench.postgres import run_server
+from bench.postgres import is_installed, run_server
 from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import schema
