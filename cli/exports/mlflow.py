@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
-from cli.exports.record import Point, Record, flatten, parse_time
-from jobs.values import format_value
+from cli.exports.record import Point, Record, parse_time
+from jobs.values import flatten, format_value
 
 if TYPE_CHECKING:
     from cli.client import Client

@@ -71,15 +71,6 @@ def read_figures(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield name, value
 
 
-def flatten(spec: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Each field under its path, such as optimizer.learning_rate."""
-    for name, value in spec.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def parse_time(at: str) -> float:
     """An RFC 3339 time as Unix seconds."""
     return datetime.fromisoformat(at).timestamp()

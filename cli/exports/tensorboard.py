@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from cli.exports.record import Point, Record, flatten
-from jobs.values import format_value
+from cli.exports.record import Point, Record
+from jobs.values import flatten, format_value
 from storage.files import write_atomically
 
 WRITTEN = "job.json"  # beside the event files: the job when they were written

@@ -3,11 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from cli.tables.figures import format_duration, format_loss, format_percent, format_progress
 from cli.tables.table import Answer, Row, Table, tabulate_facts
-from jobs.values import format_value
+from jobs.values import flatten, format_value
 
 HEADERS = (
     *("id", "state", "activation", "epochs", "val loss", "accuracy", "seed", "learning rate", "images", "test"),
@@ -15,6 +14,7 @@ HEADERS = (
 )
 OPTIONAL = ("note", "differs in", "test", "images", "val loss", "learning rate", "epochs", "seed", "name")
 WITH_A_COLUMN = frozenset({"activation", "epochs", "seed", "optimizer.learning_rate", "train_samples"})
+NOT_COMPARED = ("metadata", "parameters")  # which only the job, or its activation, has
 
 
 def tabulate_jobs(jobs: Iterable[Answer]) -> Table:
@@ -42,7 +42,14 @@ def read_name_and_note(metadata: Mapping[str, str]) -> tuple[str, str]:
 
 def find_differences(specs: Sequence[Answer]) -> list[str]:
     """For each job, the settings without a column of their own in which it differs from most of the jobs."""
-    flat = [{path: value for path, value in flatten(spec) if path not in WITH_A_COLUMN} for spec in specs]
+    flat = [
+        {
+            path: value
+            for path, value in flatten(spec)
+            if path not in WITH_A_COLUMN and not path.startswith(NOT_COMPARED)
+        }
+        for spec in specs
+    ]
     paths = dict.fromkeys(path for fields in flat for path in fields)
     counts = {path: Counter(json.dumps(fields.get(path)) for fields in flat) for path in paths}
     return [
@@ -55,13 +62,8 @@ def find_differences(specs: Sequence[Answer]) -> list[str]:
     ]
 
 
-def flatten(value: Answer, above: str = "") -> Iterable[tuple[str, Any]]:
-    """Every leaf by its dotted path; not the metadata, nor the parameters, which only the job's own activation has."""
-    for name, inner in value.items():
-        if isinstance(inner, Mapping):
-            yield from () if name in {"metadata", "parameters"} else flatten(inner, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", inner
+def is_compared(path: str) -> bool:
+    return path not in WITH_A_COLUMN and not path.startswith(NOT_COMPARED)
 
 
 def tabulate_job(job: Answer) -> Table:
