@@ -1,4 +1,4 @@
-"""What training measures: the table of an epoch's figures, that of a layer's, and the values themselves.
+"""Figures that training measures: the table of an epoch's, that of a layer's, and the values themselves.
 
 Files, OpenAPI, drawings, the command line's tables and the page derive from the tables. Where the fields are written
 out, for readers and type checkers (the dataclasses here, db.models, api.jobs), tests/test_figures.py compares them.
@@ -13,7 +13,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What is to know of a figure: a field of every history, a column of every file."""
+    """A figure: a field of every history, a column of every file."""
 
     name: str
     value_type: type[int | float | str | datetime] = float
@@ -289,7 +289,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where a job was trained: what one must match to repeat it bit for bit."""
+    """The machine and the versions that trained a job: a repetition on equal ones is equal bit for bit."""
 
     device: str
     torch: str

@@ -48,7 +48,7 @@ def show_csv(figures: Mapping[str, Figure], **before: str | float) -> str:
 
 
 def describe_for_page() -> str:
-    """As JSON, what the page draws of an epoch, validation first, and of a layer."""
+    """Describe as JSON the figures that the page draws: an epoch's, validation first, and a layer's."""
     plotted = [figure for figure in EPOCH_FIGURES.values() if figure.plotted]
     validation_first = sorted(plotted, key=lambda figure: figure.stage != "validation")
     mapped = [figure for figure in LAYER_FIGURES.values() if figure.mapped]

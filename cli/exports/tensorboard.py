@@ -51,7 +51,7 @@ def remove_prefix(prefix: str, point: Point) -> Point:
 
 
 def add_hyperparameters(record: Record, folder: Path) -> None:
-    """For the HPARAMS page: a session is a job, with the metrics of the test set and of the best epoch."""
+    """Add the HPARAMS page: a session is a job, with the metrics of the test set and of the best epoch."""
     spec = {
         name: value if isinstance(value, bool | int | float | str) else format_value(value)
         for name, value in flatten(record.job["spec"])

@@ -41,7 +41,7 @@ def read_name_and_note(metadata: Mapping[str, str]) -> tuple[str, str]:
 
 
 def find_differences(specs: Sequence[Answer]) -> list[str]:
-    """For each job, the settings without a column of their own in which it differs from most of the jobs."""
+    """Find for each job the settings without a column of their own in which it differs from most of the jobs."""
     flat = [
         {
             path: value

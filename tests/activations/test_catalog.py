@@ -1,4 +1,4 @@
-"""What the catalog says about each activation holds."""
+"""The catalog's statements about each activation hold."""
 
 import subprocess
 import sys

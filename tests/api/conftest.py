@@ -82,6 +82,6 @@ def train(worker: FakeWorker) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def static() -> Iterator[TestClient]:
-    """For what needs no database: the page and the documentation."""
+    """A client of the page and of the documentation, which need no database."""
     with TestClient(create_app(Settings(database_url="sqlite://", reconcile_seconds=60))) as opened:
         yield opened

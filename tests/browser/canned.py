@@ -41,7 +41,7 @@ class Canned:
         return str(self.http.post("/v1/jobs", json=body).raise_for_status().json()["id"])
 
     def play(self, job_id: str, *, epochs: int, state: str, rate: float = 1.0, layers: bool = False) -> None:
-        """As if it had been trained so far, and ended or goes on in this state."""
+        """Record a job as trained so far, ended or still in this state."""
         rows = [epoch(job_id, number, rate) for number in range(1, epochs + 1)]
         events: list[tuple[str, dict[str, Any]]] = [("epoch", {"epoch": row["epoch"]}) for row in rows]
         if state in ENDED:

@@ -123,7 +123,7 @@ def pytest_runtest_makereport(
 
 
 def keep(tab: Tab, name: str) -> None:
-    """What somebody wants to see who was not there."""
+    """Keep a screenshot and the tab's log of a failed test."""
     path = ARTEFACTS / re.sub(r"[^\w/.-]+", "-", name)
     tab.screenshot(path.with_suffix(".png"))
     path.with_suffix(".log").write_text("\n".join([tab.page.url, *tab.log]))

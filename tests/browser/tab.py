@@ -107,7 +107,7 @@ class Tab:
         return count
 
     def drawn(self, metric: str) -> list[list[float]]:
-        """What the chart shows: the ordinates of each line."""
+        """The ordinates of each line that the chart shows."""
         ordinates: list[list[float]] = self.chart(metric).evaluate(
             "chart => (chart.data ?? []).map(line => Array.from(line.y))"
         )

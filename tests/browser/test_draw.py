@@ -9,7 +9,7 @@ from tests.support.service import Service
 
 
 def stroke(page: Page, *places: tuple[float, float]) -> None:
-    """With the pointer, through places that are parts of the canvas."""
+    """Draw with the pointer through places given as fractions of the canvas."""
     box = page.get_by_label("Digit", exact=True).bounding_box()
     assert box is not None
     (x, y), *rest = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]

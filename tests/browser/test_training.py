@@ -111,7 +111,7 @@ def test_the_servers_refusal_stands_beside_its_field(tab: Tab) -> None:
 
 
 def read_description(tab: Tab, field: Locator) -> str:
-    """What a screen reader adds to the field."""
+    """Read the description that a screen reader adds to the field."""
     ids = (field.get_attribute("aria-describedby") or "").split()
     return " ".join(tab.page.locator(f'[id="{each}"]').inner_text() for each in ids)
 

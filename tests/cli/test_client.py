@@ -66,7 +66,7 @@ def everything_between_comments(seen: int) -> Iterator[bytes]:
 
 
 def all_over_again_and_one_more(seen: int) -> Iterator[bytes]:
-    """As behind a proxy that drops the Last-Event-ID."""
+    """Send every event again and one more, as behind a proxy that drops the Last-Event-ID."""
     yield from (wire(event) for event in EVENTS[: seen + 1])
     if seen + 1 < len(EVENTS):
         raise Cut

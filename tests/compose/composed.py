@@ -42,7 +42,7 @@ class Stack:
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
     def containers(self) -> list[dict[str, Any]]:
-        """What the engine says of each, the stopped ones too."""
+        """Inspect every container, the stopped ones too."""
         ids = self.compose("ps", "--all", "--quiet").split()
         found: list[dict[str, Any]] = json.loads(sh("docker", "inspect", *ids)) if ids else []
         return found
@@ -53,7 +53,7 @@ class Stack:
         return states == {(name, "healthy"): count for name, count in wanted.items()}
 
     def restarts(self, name: str) -> int:
-        """How often the engine itself has brought this service's containers back."""
+        """Count the engine's own restarts of this service's containers."""
         return sum(one["RestartCount"] for one in self.containers() if service(one) == name)
 
     def get(self, path: str) -> bytes:
@@ -114,7 +114,7 @@ class Record:
 
 
 def violations(record: Record, reference: Record) -> list[str]:
-    """What does not hold of an ended job though it must, whatever happened to the parts of the stack."""
+    """List the invariants that an ended job breaks, whatever happened to the parts of the stack."""
     kinds = [kind for _, kind in record.events]
     attempts = [epoch["attempt"] for epoch in record.epochs]
     every_epoch = list(range(1, record.job["spec"]["epochs"] + 1))

@@ -1,4 +1,4 @@
-"""What tests/compose/run takes for a breach, and the run itself where it is asked for."""
+"""Breaches that tests/compose/run finds, and the run itself where it is requested."""
 
 import os
 import runpy

@@ -1,4 +1,4 @@
-"""What is asked often must not slow down with every job that was ever stored: an index answers it."""
+"""Frequent queries must not slow down with every job that was ever stored: an index answers them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

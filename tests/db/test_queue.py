@@ -21,7 +21,7 @@ from tests.support.submitting import create_job, find_job
 
 
 def set_clock_back(sessions: Sessions, **columns: float) -> None:
-    """As if the clock had been set back by so many seconds since these were stored."""
+    """Move stored times into the future, as if the clock had been set back by so many seconds."""
     values = {name: after(seconds) for name, seconds in columns.items()}
     with sessions.begin() as session:
         session.execute(update(Job).values(**values))

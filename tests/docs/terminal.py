@@ -32,7 +32,7 @@ signal.pause()
 
 
 def copy(source: Path, target: Path) -> None:
-    """As a clone has it, with what is not committed yet."""
+    """Copy the project as a clone has it, with changes that are not committed yet."""
     listed = ["git", "-C", source, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in filter(None, subprocess.run(listed, check=True, capture_output=True).stdout.decode().split("\0")):
         if (source / name).exists():

@@ -104,7 +104,7 @@ def list_commands(snippet: Snippet, project: Path) -> Iterator[tuple[str, re.Pat
 
 
 def leave_nothing_running(terminal: Terminal) -> None:
-    """For the reader of the next document, who would wait for it."""
+    """Stop all jobs, which the next document would wait for."""
     result = terminal.type(f".venv/bin/python -c '{CANCEL_ALL}'")
     assert result.status == 0, result
 
@@ -155,7 +155,7 @@ def test_every_link_and_picture_leads_to_a_file_and_a_heading(path: Path) -> Non
 
 
 def list_headings(path: Path) -> set[str]:
-    """As GitHub names them."""
+    """List the anchors of a document's headings."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 

@@ -1,4 +1,4 @@
-"""What one job leaves in the log, in the traces and in the metrics of the real stack."""
+"""Log lines, traces and metrics of one job on the real stack."""
 
 import json
 import re

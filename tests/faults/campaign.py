@@ -37,7 +37,7 @@ SECONDS_BETWEEN_KILLS = (2, 10)  # time to train an epoch now and then: three cr
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a campaign did, and what it found."""
+    """The faults of a campaign, and the violations found."""
 
     seconds: float
     faults: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""What can happen to a running service, by name; each fault returns when it is over."""
+"""Faults of a running service, by name; each fault returns when it is over."""
 
 import os
 import random
@@ -44,7 +44,7 @@ def kill_broker(ground: Ground, _: random.Random) -> None:
 
 
 def kill_everything(ground: Ground, _: random.Random) -> None:
-    """As a machine that loses its power does; what it had on disk is there afterwards."""
+    """Kill every process, as a power failure does; the files on disk stay."""
     family = ground.service.family()
     ground.service.process.kill()
     ground.second.stop_by(monotonic())
@@ -62,7 +62,7 @@ def truncate_checkpoint(ground: Ground, chance: random.Random) -> None:
 
 
 def fill_disk(ground: Ground, chance: random.Random) -> None:
-    """For one process: it cannot write files as large as its checkpoints."""
+    """Limit one process to files smaller than its checkpoints."""
     trainer = ground.trainer(chance)
     with suppress(psutil.NoSuchProcess):
         trainer.rlimit(psutil.RLIMIT_FSIZE, (LESS_THAN_A_CHECKPOINT_BYTES, LESS_THAN_A_CHECKPOINT_BYTES))

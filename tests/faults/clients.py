@@ -74,7 +74,7 @@ class Clients:
         self.answered("POST", f"/v1/jobs/{job_id}/cancel")
 
     def listen(self) -> None:
-        """To one job after the other, each to its end."""
+        """Follow one job after the other, each to its end."""
         while not self.over.is_set():
             unheard = [job_id for job_id in list(self.accepted) if job_id not in self.heard]
             if unheard:

@@ -51,7 +51,7 @@ class Ground:
         self.strikes: list[Strike] = []
 
     def start(self) -> None:
-        """As often as it takes: while the database is away, `up` says so and ends."""
+        """Start until it is ready: while the database is away, `up` says so and ends."""
         settings = {**SETTINGS, "checkpoints_url": self.checkpoints.as_uri()}
         while True:
             with suppress(NotReady):

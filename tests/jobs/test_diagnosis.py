@@ -131,7 +131,7 @@ def test_overfitting_names_the_epoch_after_the_best() -> None:
 
 
 def story(*losses: Losses) -> tuple[list[Record], list[list[Record]]]:
-    """What is known at the end, and what was new after each epoch."""
+    """The diagnoses at the end, and the new ones after each epoch."""
     known: list[Record] = []
     told = []
     for epoch in range(1, len(losses) + 1):

@@ -34,7 +34,7 @@ def test_the_bounds_of_the_samples_are_those_of_a_job(samples: int):
 
 
 class ClientOfAQuickService(Client):
-    """Whose sweeps are trained when they are submitted."""
+    """A client whose sweeps are trained when they are submitted."""
 
     def __init__(self, service: Service, *, failing: str | None = None) -> None:
         super().__init__(service.url)

@@ -1,4 +1,4 @@
-"""Where `up` listens: at the address that was named, IPv4 or IPv6."""
+"""Addresses at which `up` listens: the one that was named, IPv4 or IPv6."""
 
 import socket
 from pathlib import Path

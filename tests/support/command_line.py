@@ -37,7 +37,7 @@ def run_program(*arguments: str, stdout: int = subprocess.PIPE, **environment: s
 
 
 def show_on_terminal(*arguments: str, **environment: str) -> str:
-    """What the program shows on a terminal."""
+    """The text that the program shows on a terminal."""
     shown, terminal = pty.openpty()
     with subprocess.Popen([*PROGRAM, *arguments], env={**os.environ, **environment}, stdout=terminal) as process:
         os.close(terminal)

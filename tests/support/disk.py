@@ -18,7 +18,7 @@ class Disk:
         self._filling = folder / "filling"
 
     def fill(self) -> None:
-        """To the last byte."""
+        """Fill the disk to the last byte."""
         with self._filling.open("ab", buffering=0) as file:
             for size in (64 * 1024, 1):
                 try:

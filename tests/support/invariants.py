@@ -1,4 +1,4 @@
-"""What must hold of every job that has ended, whatever happened to its workers, its broker and its database."""
+"""Invariants of every job that has ended, whatever happened to its workers, its broker and its database."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which format a request chooses."""
+"""Formats that a request chooses."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What a request leaves in the log, and the id that ties it to its answer."""
+"""The log line of a request, and the id that its answer has too."""
 
 import logging
 from collections.abc import Callable

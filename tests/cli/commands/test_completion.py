@@ -11,7 +11,7 @@ from tests.support.recorded_runs import Lab, Service
 
 
 def completed(*words: str, **environment: str) -> list[str]:
-    """What bash is offered for the last word."""
+    """The words that bash is offered for the last one."""
     asked = {
         "_ACTIVATION_LAB_COMPLETE": "complete_bash",
         "COMP_WORDS": " ".join(["activation-lab", *words]),

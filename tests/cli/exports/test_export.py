@@ -206,7 +206,7 @@ def test_without_its_packages_an_export_says_which_are_missing(
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command is called; MLflow waits for no server."""
+    """The folder in which the command is called; MLflow waits for no server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return tmp_path
