@@ -22,6 +22,7 @@ from stack.up import run_stack
 HOLDOUT_FRACTION = 0.1
 FILES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "accuracy.png": ("plot.png", {"metric": "val_accuracy"}),
+    "accuracy-without-sigmoid.png": ("plot.png", {"metric": "val_accuracy", "exclude": "sigmoid"}),
     "loss.png": ("plot.png", {"metric": "val_loss"}),
     "history.csv": ("history", {"format": "csv"}),
 }

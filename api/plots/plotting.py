@@ -60,7 +60,7 @@ def set_scales(axes: "Axes", panel: Panel, x: Array, y: Array) -> None:
         axes.set_ylim(0, 1)
     if panel.integers and x.size:
         axes.set_xlim(np.min(x) - 0.5, np.max(x) + 0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def note_hidden(axes: "Axes", y: Array) -> None:

@@ -60,7 +60,8 @@ def demo(
 ) -> None:
     """Train the article's six activations on a stack of its own, and compare them.
 
-    Writes accuracy.png, loss.png, history.csv and stack.log to the output folder; nothing else is left behind.
+    Writes drawings of the accuracy (all six, and without sigmoid) and of the loss, history.csv and stack.log to the
+    output folder; nothing else is left behind.
     """
     from cli.client_errors import ClientError
     from stack.demo import DemoFailed, run_demo
