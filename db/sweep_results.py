@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from db import sweeps
 from db.models import Epoch, Job
 from db.sweeps import SweepRecord
+from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 from jobs.state import JobState
 from jobs.sweep import Configuration, SweepSpec
@@ -55,7 +56,7 @@ def read_table(session: Session, sweep_id: str) -> tuple[SweepRecord, Sequence[R
     return found, read_results(session, sweep_id, found.spec)
 
 
-FIGURES = ("val_loss", "val_accuracy", "val_binary_accuracy")
+FIGURES = tuple(name for name, figure in EPOCH_FIGURES.items() if figure.stage == "validation")
 TEST_FIGURES = ("loss", "accuracy", "binary_accuracy")
 
 JOB_COLUMNS = (Job.id, Job.spec["seed"], Job.sweep_configuration, Job.activation, Job.sweep_values, Job.epochs_done)
@@ -98,15 +99,11 @@ def read_results(session: Session, sweep_id: str, spec: SweepSpec) -> list[Resul
     ]
 
 
-def select_best_figures(sweep_id: str) -> Select[str, float, float, float]:
+def select_best_figures(sweep_id: str) -> Select[*tuple[Any, ...]]:
     """Select the lowest loss and the highest accuracies over all epochs of each job, perhaps of different epochs."""
+    best = {name: func.min if EPOCH_FIGURES[name].lower_is_better else func.max for name in FIGURES}
     return (
-        select(
-            Epoch.job_id,
-            func.min(Epoch.val_loss).label("val_loss"),
-            func.max(Epoch.val_accuracy).label("val_accuracy"),
-            func.max(Epoch.val_binary_accuracy).label("val_binary_accuracy"),
-        )
+        select(Epoch.job_id, *(choose(getattr(Epoch, name)).label(name) for name, choose in best.items()))
         .join(Job, Job.id == Epoch.job_id)
         .where(Job.sweep_id == sweep_id)
         .group_by(Epoch.job_id)
@@ -114,7 +111,8 @@ def select_best_figures(sweep_id: str) -> Select[str, float, float, float]:
 
 
 def make_result(job: SweepJob, state: str, epoch_seconds: float | None, *figures: float | None) -> Result:
-    last, best, test = figures[:3], figures[3:6], figures[6:]
+    count = len(FIGURES)
+    last, best, test = figures[:count], figures[count : 2 * count], figures[2 * count :]
     return Result(
         job,
         JobState(state),
