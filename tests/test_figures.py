@@ -18,7 +18,7 @@ from api.jobs.models import EpochOut
 from api.main import create_app
 from api.plots import axes
 from api.sweeps.models import BestFigures, ValidationFigures
-from cli import tables
+from cli.tables.epochs import tabulate_epochs, tabulate_layers
 from db import sweep_results
 from db.models import Base, Epoch, Layer
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, EpochMetrics, Figure, LayerMetrics
@@ -133,10 +133,9 @@ def test_no_two_drawings_of_figures_have_the_same_axis(table: str) -> None:
 
 
 def test_the_command_line_lists_every_figure_that_is_to_be_listed() -> None:
-    epochs, _ = tables.of_epochs([])
-    layers, _ = tables.of_layers([])
-    assert [*epochs] == [name for name, figure in EPOCH_FIGURES.items() if figure.listed]
-    assert [*layers] == [name for name, figure in LAYER_FIGURES.items() if figure.listed]
+    epochs, layers = tabulate_epochs({"epochs": []}), tabulate_layers({"layers": []})
+    assert [*epochs.headers] == [name for name, figure in EPOCH_FIGURES.items() if figure.listed]
+    assert [*layers.headers] == [name for name, figure in LAYER_FIGURES.items() if figure.listed]
 
 
 def test_a_sweep_compares_its_configurations_by_every_figure_of_the_validation() -> None:
