@@ -42,14 +42,7 @@ def read_name_and_note(metadata: Mapping[str, str]) -> tuple[str, str]:
 
 def find_differences(specs: Sequence[Answer]) -> list[str]:
     """Find for each job the settings without a column of their own in which it differs from most of the jobs."""
-    flat = [
-        {
-            path: value
-            for path, value in flatten(spec)
-            if path not in WITH_A_COLUMN and not path.startswith(NOT_COMPARED)
-        }
-        for spec in specs
-    ]
+    flat = [{path: value for path, value in flatten(spec) if is_compared(path)} for spec in specs]
     paths = dict.fromkeys(path for fields in flat for path in fields)
     counts = {path: Counter(json.dumps(fields.get(path)) for fields in flat) for path in paths}
     return [
