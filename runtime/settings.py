@@ -46,7 +46,7 @@ class InvalidRootPath(ValueError):
     """The path prefix is not like /lab or /tools/lab."""
 
 
-def normal_root_path(text: str) -> str:
+def normalize_root_path(text: str) -> str:
     """Normalize to one leading slash and no trailing one; empty where the service has a host of its own.
 
     Raises:
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     @classmethod
     def check_root_path(cls, path: str) -> str:
         try:
-            return normal_root_path(path)
+            return normalize_root_path(path)
         except InvalidRootPath as error:
             raise PydanticCustomError("root_path", "{message}", {"message": str(error)}) from error
 
@@ -249,7 +249,7 @@ def refuse_unknown(names: Iterable[str]) -> None:
             raise InvalidSettings(f"unknown setting {seen}; known: {', '.join(sorted(known))}")
 
 
-def without_line_ends(environment: MutableMapping[str, str]) -> None:
+def strip_carriage_returns(environment: MutableMapping[str, str]) -> None:
     """Strip the carriage return that a Windows file leaves, from each value read here or by a library."""
     for name, value in environment.items():
         if name.startswith((PREFIX, *ALSO_READ)) and value.endswith("\r"):

@@ -11,12 +11,12 @@ import typer
 from cli.exits import fail
 from runtime import logs
 from runtime import settings as service_settings
-from runtime.settings import InvalidRootPath, InvalidSettings, Settings, normal_root_path
+from runtime.settings import InvalidRootPath, InvalidSettings, Settings, normalize_root_path
 
 
 def parse_root_path(text: str | None) -> str | None:
     try:
-        return None if text is None else normal_root_path(text)
+        return None if text is None else normalize_root_path(text)
     except InvalidRootPath as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -30,7 +30,7 @@ UsageError: Any = typer.BadParameter.__base__  # which typer itself does not exp
 @app.callback()
 def check_environment() -> None:
     """Before every command, whose options may come from the environment too."""
-    service_settings.without_line_ends(os.environ)
+    service_settings.strip_carriage_returns(os.environ)
     try:
         service_settings.refuse_unknown(os.environ)
     except InvalidSettings as error:

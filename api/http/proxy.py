@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.http import prefix
-from runtime.settings import InvalidRootPath, normal_root_path
+from runtime.settings import InvalidRootPath, normalize_root_path
 
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
@@ -44,7 +44,7 @@ def read_prefix(headers: Headers) -> str | None:
     """Read X-Forwarded-Prefix; of several proxies, the outermost writes its own first."""
     said = ",".join(headers.getlist("x-forwarded-prefix"))
     try:
-        return "".join(normal_root_path(part.strip()) for part in said.split(","))
+        return "".join(normalize_root_path(part.strip()) for part in said.split(","))
     except InvalidRootPath:
         return None
 

@@ -117,7 +117,7 @@ def test_a_value_from_a_windows_file_is_read_without_its_carriage_return(monkeyp
 
 def test_so_are_the_variables_of_the_client_and_of_libraries() -> None:
     given = {"ACTIVATION_LAB_URL": "http://x\r", "AWS_ENDPOINT_URL": "http://y\r", "HOME": "/z\r"}
-    settings.without_line_ends(given)
+    settings.strip_carriage_returns(given)
     assert given == {"ACTIVATION_LAB_URL": "http://x", "AWS_ENDPOINT_URL": "http://y", "HOME": "/z\r"}
 
 
