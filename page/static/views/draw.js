@@ -131,8 +131,8 @@ function showPad({ root, query, signal }, { jobs, error }) {
       if (mine.aborted) return;
       ({ probabilities } = found);
       const probability = percent(probabilities[found.digit], 1);
-      answer = html`<strong>${found.digit}</strong>
-        <span class="hint">${probability} probability: ${name}, after epoch ${found.epoch}</span>`;
+      const text = `${probability} probability: ${name}, after epoch ${found.epoch}`;
+      answer = html`<strong>${found.digit}</strong> <span class="hint">${text}</span>`;
     } catch (error) {
       if (mine.aborted) return;
       failure = error;
