@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     MetricName = str
 else:
     MetricName = Literal[tuple(name for name, figure in EPOCH_FIGURES.items() if figure.plotted)]
-"""What `?metric=` takes."""
+"""Values of `?metric=`."""
 
 
 def type_columns(figures: Mapping[str, Figure]) -> dict[str, ColumnType]:
