@@ -59,7 +59,6 @@ class Scale:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    logging.disable(logging.WARNING)  # a line for each lost worker
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {vars(options)}")
     for count in (0, options.stored) if options.stored else (0,):
         with postgres.run_server(fsync=options.fsync, max_connections="500") as server:
@@ -235,4 +234,5 @@ def print_reads(title: str, seconds: Sequence[float]) -> None:
 
 
 if __name__ == "__main__":  # spawned processes import this module too
+    logging.disable(logging.WARNING)  # a line for each lost worker
     main()

@@ -1,8 +1,6 @@
 """Each bench still starts, and its smallest round ends with its figures."""
 
 import importlib
-import logging
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +21,6 @@ SMALLEST = {
     "latency": (partial(latency.main, jobs=2), "POST to first batch, p95"),
     "training": (partial(training.main, rounds=1, images=256), "training, ours, bfloat16"),
 }
-
-
-@pytest.fixture(autouse=True)
-def restore_logging() -> Iterator[None]:
-    """A bench runs in a process of its own otherwise, where it may disable logging."""
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", MODULES)
