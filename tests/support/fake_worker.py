@@ -9,6 +9,7 @@ from db.leases import Lease
 from db.session import Sessions
 from jobs.errors import TrainingError
 from jobs.metrics import Evaluation, LayerMetrics
+from tests.support import protocol
 from tests.support.figures import TEST, epoch_metrics
 
 
@@ -18,10 +19,7 @@ class FakeWorker:
         self.owner = owner
 
     def claim(self, job_id: str) -> Lease:
-        with self.sessions.begin() as session:
-            claimed = leases.claim(session, job_id, self.owner, lease_seconds=60)
-        assert claimed is not None
-        return claimed.lease
+        return protocol.claim(self.sessions, job_id, self.owner)
 
     def record(
         self,
