@@ -63,6 +63,23 @@ class Tab:
         self.page.route(pattern, lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks what it is given
         return held
 
+    def answer(self, pattern: str, handler: Callable[[Route], None]) -> Callable[[], None]:
+        """Answer requests that match with the handler, until the returned function is called.
+
+        Interception stays on afterwards: Chromium never answers a request that is in flight when `unroute` ends it.
+        """
+        active = True
+
+        def handle(route: Route) -> None:
+            handler(route) if active else route.continue_()
+
+        def stop() -> None:
+            nonlocal active
+            active = False
+
+        self.page.route(pattern, handle)
+        return stop
+
     def open(self, route: str) -> None:
         self.page.goto(f"{self.url}/{route}")
 

@@ -67,11 +67,11 @@ def test_a_sweep_is_shown_beside_the_articles_run_with_a_verdict(tab: Tab, swept
 
 def test_figures_of_the_article_that_cannot_be_had_are_told_and_asked_for_again(tab: Tab, swept: str) -> None:
     tab.expect_complaint("net::ERR_FAILED")
-    tab.page.route("**/v1/sweeps/*/published", lambda route: route.abort())
+    stop = tab.answer("**/v1/sweeps/*/published", lambda route: route.abort())
     tab.open(f"#/sweeps/{swept}")
     tab.button(COMPARE).click()
     expect(tab.page.get_by_role("alert")).to_contain_text("does not answer")
-    tab.page.unroute("**/v1/sweeps/*/published")
+    stop()
     tab.button("Try again").click()
     expect(tab.page.get_by_text(re.compile(r"^Of \d+ published figures: "))).to_be_visible()
 

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.tab import Tab
 from tests.support.service import Service
@@ -204,5 +204,9 @@ def test_a_sweeps_curves_start_over_where_the_service_has_less_than_the_page(
 def send_events_once(tab: Tab, epochs: list[dict[str, Any]], *, event_id: str) -> None:
     """The page's first stream tells of these, and is cut; the next one is the service's own."""
     body = "".join(f"event: epoch\ndata: {json.dumps(epoch)}\nid: {event_id}\n\n" for epoch in epochs)
-    options = {"content_type": "text/event-stream", "body": body}
-    tab.page.route("**/stream", lambda route: route.fulfill(status=200, **options), times=1)
+
+    def send(route: Route) -> None:
+        stop()
+        route.fulfill(status=200, content_type="text/event-stream", body=body)
+
+    stop = tab.answer("**/stream", send)

@@ -123,12 +123,12 @@ def test_the_documentation_is_drawn_without_another_host(tab: Tab, path: str, co
 
 def test_a_view_that_did_not_load_is_there_when_it_is_tried_again(tab: Tab) -> None:
     tab.expect_complaint("net::ERR_FAILED")
-    tab.page.route("**/static/mnist_digit.js", lambda route: route.abort())  # which the view and a module of it need
+    stop = tab.answer("**/static/mnist_digit.js", lambda route: route.abort())  # which the view and a module of it need
     tab.open("#/explore")
     expect(tab.heading("Explore")).to_be_visible()
     tab.link("Draw").click()
     expect(tab.page.get_by_role("alert")).to_contain_text("did not load")
-    tab.page.unroute("**/static/mnist_digit.js")
+    stop()
     tab.button("Try again").click()
     expect(tab.heading("Draw")).to_be_visible()
 
@@ -160,11 +160,11 @@ def test_a_late_answer_to_an_earlier_choice_is_not_shown(tab: Tab, trained: str)
 
 
 def test_a_page_without_a_worker_says_so_until_one_comes(tab: Tab) -> None:
-    tab.page.route("**/v1/workers", lambda route: route.fulfill(json={"data": []}))
+    stop = tab.answer("**/v1/workers", lambda route: route.fulfill(json={"data": []}))
     notice = tab.page.get_by_text("No worker is connected")
     for view in ("train", "jobs", "sweeps", "draw"):
         tab.open(f"#/{view}")
         expect(notice).to_be_visible()
-    tab.page.unroute("**/v1/workers")
+    stop()
     expect(notice).to_have_count(0)
     tab.open("#/explore")
