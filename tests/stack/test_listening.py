@@ -37,6 +37,14 @@ def test_it_listens_where_it_was_told_to(host: str, shown: str, reached: list[st
             socket.create_connection((address, listener.getsockname()[1]), timeout=10).close()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=IPV6), pytest.param("::", marks=IPV6)])
+def test_a_connection_sends_an_answer_without_waiting_for_an_ack(host: str) -> None:
+    with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2], timeout=10):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_that_is_taken_is_told_plainly() -> None:
     with open_listener("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
