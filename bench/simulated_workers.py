@@ -242,6 +242,9 @@ class Clock:
             with self.notes.timing("epoch"):
                 yield metrics(self.epoch)
 
+    def measure_progress(self) -> None:
+        """Measure nothing: no write of a lease is added to those that are counted."""
+
     def evaluate_on_test(self) -> Evaluation:
         self.evaluated_at = monotonic()
         return Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98)

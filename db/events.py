@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import and_, insert, select
@@ -42,6 +43,24 @@ def read_newest_numbers(session: Session, job_ids: Collection[str]) -> Mapping[s
     """Read the number of each job's newest event; deleted jobs are missing."""
     rows = session.execute(select(Job.id, Job.event_seq).where(Job.id.in_(job_ids)))
     return {row.id: row.event_seq for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The number of a job's newest event, and how far it is."""
+
+    event_seq: int
+    epochs_done: int
+    epochs_total: int
+    epoch_seconds: float | None
+    epoch_progress: Mapping[str, Any] | None
+
+
+def read_newest(session: Session, job_ids: Collection[str]) -> Mapping[str, Newest]:
+    """Read where each job stands; deleted jobs are missing."""
+    columns = (getattr(Job, field.name) for field in fields(Newest))
+    rows = session.execute(select(Job.id, *columns).where(Job.id.in_(job_ids)))
+    return {job_id: Newest(*values) for job_id, *values in rows}
 
 
 def read_last(session: Session, job_id: str) -> tuple[int, str]:

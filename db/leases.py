@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import checkpoints, events, history, queue, transitions
 from db.checkpoints import CheckpointFile
 from db.clock import SLACK_SECONDS, after, now
-from db.models import Checkpoint, Epoch, Job, Layer, LostLease
+from db.models import Checkpoint, Epoch, Job, Layer, LostLease, NullableJson
 from db.text import make_storable
 from db.transitions import CANCELLED_BY_REQUEST
 from jobs import diagnosis
 from jobs.errors import Fenced, TrainingError
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
 
@@ -51,6 +52,7 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) ->
             lease_owner=owner,
             lease_expires_at=after(lease_seconds),
             started_at=func.coalesce(Job.started_at, now()),
+            epoch_progress=None,
             event_seq=Job.event_seq + 1,
         )
         .returning(Job.attempt, Job.spec, Job.epochs_done, Job.event_seq)
@@ -95,9 +97,16 @@ def check(session: Session, lease: Lease, *, lease_seconds: float, heartbeat_sec
     return LeaseStatus(cancel_requested=row.cancel_requested_at is not None, needs_renewal=bool(row.odd))
 
 
-def heartbeat(session: Session, lease: Lease, *, lease_seconds: float) -> None:
-    """Renew the lease. Raises Fenced when it is lost."""
-    update_held(session, lease, lease_expires_at=after(lease_seconds))
+def heartbeat(session: Session, lease: Lease, *, lease_seconds: float, progress: EpochProgress | None = None) -> None:
+    """Renew the lease, and store how far the epoch in training is. Raises Fenced when the lease is lost."""
+    values = {} if progress is None else {"epoch_progress": keep_if_current(progress)}
+    update_held(session, lease, lease_expires_at=after(lease_seconds), **values)
+
+
+def keep_if_current(progress: EpochProgress) -> ColumnElement[Any]:
+    """Take this progress only of the epoch after the last recorded one: the training thread may have recorded it."""
+    measured = literal(asdict(progress), NullableJson)
+    return case((Job.epochs_done == progress.epoch - 1, measured), else_=Job.epoch_progress)
 
 
 def update_held(session: Session, lease: Lease, **values: Any) -> None:  # noqa: ANN401  # columns
@@ -123,6 +132,7 @@ def record_epoch(
         .where(*held(lease), Job.epochs_done == metrics.epoch - 1)
         .values(
             epochs_done=metrics.epoch,
+            epoch_progress=None,
             crashes_without_progress=0,
             epoch_seconds=update_mean(metrics.epoch_seconds, count=metrics.epoch),
             event_seq=Job.event_seq + 1,

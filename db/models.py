@@ -83,6 +83,8 @@ class Job(Base):
     epochs_done: Mapped[int]
     epoch_seconds: Mapped[float | None]
     """Mean over the epochs so far."""
+    epoch_progress: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    """A jobs.progress.EpochProgress of the epoch after `epochs_done`; null unless a slow one is in training."""
     best_epoch: Mapped[int | None]
     best_val_loss: Mapped[float | None]
     best_val_accuracy: Mapped[float | None]

@@ -34,12 +34,14 @@ class Share:
     jobs: int
     epochs_done: int
     epochs_total: int
+    epochs_in_progress: float
+    """The parts of epochs in training that are over, added up."""
     epoch_seconds: float | None
-    """Mean over the jobs with an epoch."""
+    """Mean over the jobs with an epoch, recorded or in training for a while."""
     seconds_left: float
-    """The time left of the jobs with an epoch, at their own pace."""
+    """The time left of these jobs, at their own pace."""
     longest_left: float
-    epochs_without_pace: int
+    epochs_without_pace: float
     """Epochs left of the other jobs."""
     started_at: datetime | None
     finished_at: datetime | None
@@ -158,7 +160,9 @@ def read_page(session: Session, *, limit: int, cursor: str | None) -> Page:
 
 
 def read_shares(session: Session, sweep_ids: Collection[str]) -> Mapping[str, list[Share]]:
-    left = Job.epochs_total - Job.epochs_done
+    in_progress = func.coalesce(Job.epoch_progress["fraction"].as_float(), 0.0)
+    pace = func.coalesce(Job.epoch_seconds, Job.epoch_progress["epoch_seconds"].as_float())
+    left = Job.epochs_total - Job.epochs_done - in_progress
     statement = (
         select(
             Job.sweep_id,
@@ -167,10 +171,11 @@ def read_shares(session: Session, sweep_ids: Collection[str]) -> Mapping[str, li
             func.count(),
             func.sum(Job.epochs_done),
             func.sum(Job.epochs_total),
-            func.avg(Job.epoch_seconds),
-            func.coalesce(func.sum(left * Job.epoch_seconds), 0.0),
-            func.coalesce(func.max(left * Job.epoch_seconds), 0.0),
-            func.sum(case((Job.epoch_seconds.is_(None), left), else_=0)),
+            func.sum(in_progress),
+            func.avg(pace),
+            func.coalesce(func.sum(left * pace), 0.0),
+            func.coalesce(func.max(left * pace), 0.0),
+            func.sum(case((pace.is_(None), left), else_=0.0)),
             func.min(Job.started_at),
             func.max(Job.finished_at),
         )

@@ -43,7 +43,14 @@ def move(session: Session, job: Job, state: JobState, *, events: int, **values: 
     return session.execute(
         update(Job)
         .where(Job.id == job.id, Job.state == job.state)
-        .values(state=state, lease_owner=None, lease_expires_at=None, event_seq=Job.event_seq + events, **values)
+        .values(
+            state=state,
+            lease_owner=None,
+            lease_expires_at=None,
+            epoch_progress=None,
+            event_seq=Job.event_seq + events,
+            **values,
+        )
         .returning(Job.event_seq)
     ).scalar_one()
 

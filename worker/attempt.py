@@ -115,6 +115,7 @@ class Attempt:
         training, environment = self.trainer.prepare(self.claim.spec, self.between_batches)
         self.write_fenced(leases.record_environment, environment)
         self.resume(training)
+        self.heartbeat.report(training.measure_progress)
         for metrics in training.epochs():
             if metrics.epoch > self.claim.epochs_done:  # else recomputed, after an older checkpoint
                 self.record(training, metrics)

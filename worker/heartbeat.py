@@ -12,12 +12,16 @@ from db import leases, predictions
 from db.leases import Lease, LeaseStatus
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable, Fenced
+from jobs.progress import EpochProgress
 from worker.death_cause import STALLED_STATUS
 from worker.stall import StallWatch
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+
+PROGRESS_SECONDS = 2.0
+"""The progress of an epoch is written this often, and not at all before the epoch has lasted as long."""
 
 
 class Cancelled(Exception):
@@ -28,6 +32,10 @@ class Draining(Exception):
     """The worker shuts down; another worker will resume the job."""
 
 
+def measure_nothing() -> None:
+    """Measure no progress, as before training."""
+
+
 def exit_process() -> None:
     """End the process at once, also while a thread hangs in native code."""
     os._exit(STALLED_STATUS)
@@ -35,6 +43,8 @@ def exit_process() -> None:
 
 class Heartbeat:
     """Renews a lease during training, and polls for cancellation, a lost lease and predictions.
+
+    The renewal also carries the progress of the epoch in training.
 
     After an outage of the database, while `connected` is false, it renews the lease before anything else is written.
 
@@ -63,6 +73,7 @@ class Heartbeat:
         self._renewed_at = monotonic()
         self._connected = True
         self._prediction_waiting = False
+        self._measure_progress: Callable[[], EpochProgress | None] = measure_nothing
         self._stopped = threading.Event()
         self._interruption: type[Exception] | None = None
         self._thread = threading.Thread(
@@ -90,6 +101,10 @@ class Heartbeat:
             raise self._interruption
         if self._draining.is_set():
             raise Draining
+
+    def report(self, measure_progress: Callable[[], EpochProgress | None]) -> None:
+        """Write the measured progress, from now on, wherever an epoch takes longer than PROGRESS_SECONDS."""
+        self._measure_progress = measure_progress
 
     def record_epoch(self) -> None:
         self._stall_watch.record_epoch()
@@ -133,8 +148,10 @@ class Heartbeat:
                 log.exception("job %s: a heartbeat failed, the next one follows", self._lease.job_id)
 
     def renew_and_poll(self) -> None:
-        if not self._connected or monotonic() - self._renewed_at >= self._heartbeat_seconds:
-            self.renew()
+        progress = self._measure_progress()
+        interval = min(PROGRESS_SECONDS, self._heartbeat_seconds) if is_slow(progress) else self._heartbeat_seconds
+        if not self._connected or monotonic() - self._renewed_at >= interval:
+            self.renew(progress)
         if self.poll_cancellation().needs_renewal:
             self.renew()
 
@@ -144,9 +161,9 @@ class Heartbeat:
             log.critical("job %s: no epoch for %.0f s, this process exits", self._lease.job_id, seconds)
             self._exit_process()
 
-    def renew(self) -> None:
+    def renew(self, progress: EpochProgress | None = None) -> None:
         with self._sessions.begin() as session:
-            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)
+            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds, progress=progress)
         self._renewed_at = monotonic()
         self._connected = True
 
@@ -160,3 +177,8 @@ class Heartbeat:
         if status.cancel_requested:
             self._interruption = Cancelled
         return status
+
+
+def is_slow(progress: EpochProgress | None) -> bool:
+    """Whether the epoch has lasted long enough for its progress to be worth a write."""
+    return progress is not None and progress.fraction * progress.epoch_seconds >= PROGRESS_SECONDS

@@ -12,6 +12,7 @@ from api.http.prefix import add_prefix
 from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.figures import EPOCH_FIELDS
+from db.events import Newest
 from db.job_list import JobRecord
 from db.models import Event, Job
 from jobs import diagnosis
@@ -22,7 +23,33 @@ from jobs.state import JobState
 class Progress(Out):
     epoch: int = Field(description="Epochs recorded.", examples=[3])
     epochs: int = Field(description="Epochs in all.", examples=[10])
-    fraction: float = Field(description="epoch / epochs, 0 to 1.", examples=[0.3])
+    fraction: float = Field(
+        description="epoch / epochs, and the part of a slow epoch that is over; 0 to 1.", examples=[0.37]
+    )
+
+
+class JobProgress(Progress):
+    """How far a job is; the images are those of the epoch in training, after the recorded ones."""
+
+    images: int | None = Field(
+        description="Training images of the current epoch done so far, all of them while it is validated; "
+        "null unless an epoch takes longer than 2 s and has lasted as long.",
+        examples=[33_600],
+    )
+    images_total: int | None = Field(description="Training images of an epoch; null with `images`.", examples=[48_000])
+    images_per_second: float | None = Field(
+        description="Training images per second in the current epoch; null with `images`.", examples=[651.3]
+    )
+
+    @classmethod
+    def of(cls, job: Job | Newest) -> Self:
+        current = job.epoch_progress or {}
+        return cls(
+            epoch=job.epochs_done,
+            epochs=job.epochs_total,
+            fraction=(job.epochs_done + current.get("fraction", 0.0)) / job.epochs_total,
+            **{name: current.get(name) for name in ("images", "images_total", "images_per_second")},
+        )
 
 
 class Best(Out):
@@ -132,7 +159,7 @@ class JobOut(Out):
     created_at: Time = Field(description="When it was accepted, UTC.")
     started_at: Time | None = Field(description="When a worker first claimed it, UTC.")
     finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])
-    progress: Progress = Field(description="The epochs trained so far.")
+    progress: JobProgress = Field(description="The epochs trained so far.")
     eta_seconds: float | None = Field(
         description="Seconds its epochs still need; null before the first.", examples=[219.8]
     )
@@ -163,10 +190,8 @@ class JobOut(Out):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            progress=Progress(
-                epoch=job.epochs_done, epochs=job.epochs_total, fraction=job.epochs_done / job.epochs_total
-            ),
-            eta_seconds=estimate_seconds(job),
+            progress=JobProgress.of(job),
+            eta_seconds=None if JobState(job.state).terminal else estimate_seconds(job),
             queue_position=record.queue_position,
             best=find_best(job),
             latest=None if record.latest is None else EpochOut.model_validate(record.latest),
@@ -192,10 +217,13 @@ class JobPage(Out):
     total: int = Field(description="The number of jobs that match the filters, on all pages together.", examples=[1])
 
 
-def estimate_seconds(job: Job) -> float | None:
-    if JobState(job.state).terminal or job.epoch_seconds is None:
+def estimate_seconds(job: Job | Newest) -> float | None:
+    """Estimate by the mean of the epochs so far, in the first one by how it goes; None before."""
+    current = job.epoch_progress or {}
+    epoch_seconds = job.epoch_seconds or current.get("epoch_seconds")
+    if epoch_seconds is None:
         return None
-    return (job.epochs_total - job.epochs_done) * job.epoch_seconds
+    return float((job.epochs_total - job.epochs_done - current.get("fraction", 0.0)) * epoch_seconds)
 
 
 def find_best(job: Job) -> Best | None:

@@ -17,7 +17,8 @@ from api.http.routing import Route
 from api.http.validation import make_refusal
 from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
-from api.streams.frames import EVENTS_AT_ONCE, declare_stream, make_frame, make_reset
+from api.streams.frames import EVENTS_AT_ONCE, PROGRESS_FRAME, declare_stream, make_frame, make_progress, make_reset
+from api.streams.poller import Told
 from db import events, jobs
 from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -27,7 +28,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 FRAMES = (
     'event: state\ndata: {"state":"running","reason":"claimed by worker-1","at":'
     '"2026-11-23T09:30:00.000000Z"}\nid: 2\n\n'
-    f"event: epoch\ndata: {to_json(EPOCH_ROW).decode()}\nid: 5\n\n"
+    + PROGRESS_FRAME
+    % ""
+    + f"event: epoch\ndata: {to_json(EPOCH_ROW).decode()}\nid: 5\n\n"
     'event: end\ndata: {"state":"succeeded","at":"2026-11-23T09:30:40.000000Z"}\nid: 6\n\n'
     'event: reset\ndata: {"reason":"there is no event 9 of this job, the last is 6"}\nid: 0\n\n'
 )
@@ -72,6 +75,8 @@ async def stream(
 
     - `state`: `{state, reason, at}`, whenever it changes.
     - `epoch`: the figures of an epoch, as in its history.
+    - `progress`: the job's `progress` and `eta_seconds`, every 2 s within a slow epoch. It has no `id` and is not sent
+      again: it tells nothing that an `epoch` does not tell later.
     - `diagnosis`: something is wrong, as in the job's `diagnoses`.
     - `end`: `{state, at}`, the last. A client that reconnects after it gets 204.
     - `reset`: `{reason}`, where there is no event of the number to go on after, as when an older backup was restored.
@@ -79,8 +84,8 @@ async def stream(
 
     `id` is the event's number: send the last one back as `Last-Event-ID`. A comment every 15 s keeps the connection.
     """
-    listening = True
-    while listening:
+    told: Told = {}
+    while True:
         last_seq, events = await run_in_threadpool(read_next_events, sessions, job_id, seen)
         if seen > last_seq:
             yield make_reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
@@ -91,14 +96,16 @@ async def stream(
             seen = event.seq
             if event.kind == "end":
                 return
-        listening = await poller.wait(job_id, seen)
+        if last_seq == math.inf:
+            return
+        async for _, newest in poller.watch({job_id: seen}, told):
+            yield make_progress(newest)
 
 
 def read_next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
     """Read the number of the job's newest event, and the events after `seen`.
 
-    Infinity and none if the job is gone or the database away; the poller then finds the same, the stream ends, and the
-    client must reconnect.
+    Infinity and none if the job is gone or the database away: the stream ends, and the client must reconnect.
     """
     try:
         with sessions.read() as session:

@@ -22,7 +22,16 @@ from api.http.samples import EXAMPLE_ID
 from api.http.validation import make_refusal, split_names
 from api.jobs.figures import EPOCH_ROW
 from api.streams import positions
-from api.streams.frames import EVENTS_AT_ONCE, declare_stream, describe_event, describe_sweep_end, interleave
+from api.streams.frames import (
+    EVENTS_AT_ONCE,
+    PROGRESS_FRAME,
+    declare_stream,
+    describe_event,
+    describe_sweep_end,
+    interleave,
+    make_progress,
+)
+from api.streams.poller import Told
 from api.streams.positions import Position
 from db import session as database
 from db import sweep_events, sweeps
@@ -38,7 +47,8 @@ GONE = "gone"
 EPOCH_OF_A_STREAM = {"stream": 0, "job_id": EXAMPLE_ID, **EPOCH_ROW}
 FRAMES = (
     f"event: epoch\ndata: {to_json(EPOCH_OF_A_STREAM).decode()}\nid: 3,0x6\n\n"
-    'event: state\ndata: {"stream":1,"sweep_id":"0193b5c2-8d10-7aa1-8c55-5d1c2f3e4a5b",'
+    + PROGRESS_FRAME % f'"stream":0,"job_id":"{EXAMPLE_ID}",'
+    + 'event: state\ndata: {"stream":1,"sweep_id":"0193b5c2-8d10-7aa1-8c55-5d1c2f3e4a5b",'
     '"job_id":"0193b5c2-8d11-7e02-b1c4-1f0a9b8c7d6e","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:32Z"}\nid: 3,2.0x5\n\n'
     f'event: gone\ndata: {{"stream":0,"job_id":"{EXAMPLE_ID}"}}\nid: gone,2.0x5\n\n'
@@ -154,7 +164,8 @@ async def stream(
 
     The events are those of the streams of `jobs` and `sweeps`, each with its `stream`, its place in the request,
     from 0, jobs first. Those of one stream come in order, without a gap and none twice; those of different streams
-    interleave. `end` is a job's last, `sweep_end` a sweep's; the connection closes after the last of all. Two more:
+    interleave. `progress` has no `id`. `end` is a job's last, `sweep_end` a sweep's; the connection closes after the
+    last of all. Two more:
 
     - `gone`: there is no such job or sweep, or it was deleted.
     - `reset`, `{reason}`: there is no event of the client's position, as when an older backup was restored. Throw away
@@ -163,6 +174,7 @@ async def stream(
     `id` has a position for each stream, in their order, separated by commas: send it back as `Last-Event-ID`, or as
     `after` with the positions of those streams alone that are still wanted. A position is opaque.
     """
+    told: Told = {}
     while True:
         batch = await run_in_threadpool(read_next_batch, sessions, streams)
         if batch is None:
@@ -174,7 +186,9 @@ async def stream(
         if all(is_complete(each, batch.members[each.place]) for each in streams):
             return
         if not batch.steps:
-            await poller.wait_any(find_awaited(streams, batch.members))  # the next batch shows what woke it
+            async for job_id, newest in poller.watch(find_awaited(streams, batch.members), told):
+                for names in name_job(job_id, streams, batch.members):
+                    yield make_progress(newest, **names)
 
 
 def read_next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:
@@ -204,8 +218,8 @@ def make_steps(
         yield Step(stream, "reset", {"reason": "there is no event of this position in this stream"})
         return
     for member, event, epoch in interleave(members, rows.get(stream.place, [])):
-        of = {} if stream.field == "job_id" else {"job_id": member.job_id, "activation": member.activation}
-        yield Step(stream, event.kind, {**of, **describe_event(event, epoch)}, member.position, event.seq)
+        data = {**name_member(stream, member), **describe_event(event, epoch)}
+        yield Step(stream, event.kind, data, member.position, event.seq)
     if stream.field == "sweep_id" and not seen.end and not positions.find_outstanding(members, seen):
         yield Step(stream, "sweep_end", describe_sweep_end(members))
 
@@ -233,6 +247,20 @@ def is_complete(stream: Followed, members: Sequence[Member]) -> bool:
         and not positions.find_outstanding(members, stream.seen)
         and (stream.field == "job_id" or stream.seen.end)
     )
+
+
+def name_job(
+    job_id: str, streams: Sequence[Followed], members: Sequence[Sequence[Member]]
+) -> Iterator[Mapping[str, Any]]:
+    """Name the job as the events of each of its streams do."""
+    for each in streams:
+        for member in members[each.place]:
+            if member.job_id == job_id:
+                yield {**each.names, **name_member(each, member)}
+
+
+def name_member(stream: Followed, member: Member) -> dict[str, Any]:
+    return {} if stream.field == "job_id" else {"job_id": member.job_id, "activation": member.activation}
 
 
 def find_awaited(streams: Sequence[Followed], members: Sequence[Sequence[Member]]) -> Mapping[str, int]:

@@ -21,12 +21,15 @@ from api.http.validation import make_refusal
 from api.streams import positions
 from api.streams.frames import (
     EVENTS_AT_ONCE,
+    PROGRESS_FRAME,
     declare_stream,
     describe_event,
     describe_sweep_end,
     interleave,
+    make_progress,
     make_reset,
 )
+from api.streams.poller import Told
 from api.streams.positions import Position
 from api.sweeps.parameters import SweepId
 from db import session as database
@@ -40,7 +43,9 @@ router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 FRAMES = (
     f'event: state\ndata: {{"job_id":"{EXAMPLE_ID}","activation":"gelu","state":"running",'
     '"reason":"claimed by worker-1","at":"2026-11-23T09:30:00.000000Z"}\nid: 2.1x5\n\n'
-    'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
+    + PROGRESS_FRAME
+    % f'"job_id":"{EXAMPLE_ID}","activation":"gelu",'
+    + 'event: sweep_end\ndata: {"state":"succeeded","jobs":{"total":6,"queued":0,"running":0,"succeeded":6,"failed":0,'
     '"cancelled":0}}\nid: 6x6.end\n\n'
     'event: reset\ndata: {"reason":"there is no event of this id in this sweep"}\nid: 0x6\n\n'
 )
@@ -89,15 +94,15 @@ async def stream(
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a sweep live. The events of all its jobs come over SSE, each with its `job_id`; missed ones come first.
 
-    They are `state`, `epoch`, `diagnosis` and `end`, as in a job's stream. Each
+    They are `state`, `epoch`, `diagnosis` and `end`, as in a job's stream, and `progress`, which has no id. Each
     job's come in their order and without a gap; those of different jobs interleave. `sweep_end` is the last, with
     the sweep's state and the counts of its jobs. An id is opaque: send it back as it came.
 
     `reset`, `{reason}`, comes where there is no event of the id to go on after, as when an older backup was restored.
     Throw away what you have: every event follows, from the first.
     """
-    listening = True
-    while listening:
+    told: Told = {}
+    while True:
         batch = await run_in_threadpool(read_next_batch, sessions, sweep_id, seen)
         if batch is None or not batch.members:
             return
@@ -114,7 +119,11 @@ async def stream(
             seen.end = True
             yield ServerSentEvent(event="sweep_end", id=str(seen), data=describe_sweep_end(batch.members))
             return
-        listening = bool(batch.events) or await poller.wait_any(waiting_for)
+        if batch.events:
+            continue
+        activations = {member.job_id: member.activation for member in batch.members}
+        async for job_id, newest in poller.watch(waiting_for, told):
+            yield make_progress(newest, job_id=job_id, activation=activations[job_id])
 
 
 def read_next_batch(sessions: database.Sessions, sweep_id: str, seen: Position) -> Batch | None:

@@ -24,6 +24,7 @@ def read_fields(record: SweepRecord) -> dict[str, Any]:  # Any: as SweepOut says
     shares, own = record.shares, add_prefix(f"/v1/sweeps/{record.sweep.id}")
     states = [share.state for share in shares for _ in range(share.jobs)]
     done, total = sum(share.epochs_done for share in shares), sum(share.epochs_total for share in shares)
+    in_progress = sum(share.epochs_in_progress for share in shares)
     ended = all(state.terminal for state in states)
     return {
         "id": record.sweep.id,
@@ -35,7 +36,7 @@ def read_fields(record: SweepRecord) -> dict[str, Any]:  # Any: as SweepOut says
         if ended
         else None,
         "jobs": JobCounts.of(states),
-        "progress": Progress(epoch=done, epochs=total, fraction=done / total if total else 1.0),
+        "progress": Progress(epoch=done, epochs=total, fraction=(done + in_progress) / total if total else 1.0),
         "eta_seconds": None if ended else estimate_seconds_left(shares),
         "links": SweepLinks(
             self=own,

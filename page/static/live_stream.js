@@ -5,7 +5,7 @@ import { createConnections } from "./shared_connection.js";
 
 const KEEPALIVE_MS = 20_000; // the worker drops tabs that are silent for longer
 const WORKER_TIMEOUT_MS = 30_000; // without an answer the worker is gone; a busy machine takes seconds
-const WORKER = "activation-lab streams 2"; // increase when the messages change: old tabs keep their worker
+const WORKER = "activation-lab streams 3"; // increase when the messages change: old tabs keep their worker
 
 /**
  * @typedef {object} Follower

@@ -110,8 +110,8 @@ function createConnection(key) {
   };
 
   function deliver(streams, { kind, id, data: { stream: place, ...data } }) {
-    const position = id.split(",")[place];
     for (const subscription of streams[place].followers) {
+      const position = id === undefined ? subscription.position : id.split(",")[place]; // progress has no id
       subscription.position = position;
       if (kind === "gone") fail(subscription, GONE);
       else subscription.client.post({ id: subscription.id, event: { kind, data }, position });

@@ -1,9 +1,13 @@
 """Claims, the writes of a worker and their guards, on real SQLite and real PostgreSQL."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from db import jobs, leases
 from db.clock import after
@@ -12,7 +16,7 @@ from db.models import Job
 from db.session import Sessions
 from jobs.errors import Diverged, Fenced
 from jobs.spec import JobSpec
-from tests.support.figures import TEST, epoch_metrics
+from tests.support.figures import TEST, epoch_metrics, epoch_progress
 from tests.support.protocol import (
     check_lease,
     claim,
@@ -177,6 +181,48 @@ def test_a_heartbeat_renews_the_lease(sessions: Sessions) -> None:
     assert before is not None
     assert renewed is not None
     assert renewed > before
+
+
+def report(sessions: Sessions, lease: Lease, epoch: int) -> None:
+    with sessions.begin() as session:
+        leases.heartbeat(session, lease, lease_seconds=60, progress=epoch_progress(epoch))
+
+
+def test_a_heartbeat_stores_how_far_the_epoch_in_training_is(sessions: Sessions) -> None:
+    lease = start_job(sessions)
+    report(sessions, lease, 1)
+    assert find_job(sessions, lease.job_id).epoch_progress == asdict(epoch_progress(1))
+    with sessions.begin() as session:
+        leases.heartbeat(session, lease, lease_seconds=60)
+    assert find_job(sessions, lease.job_id).epoch_progress is not None, "one without progress keeps it"
+
+
+def test_progress_that_was_measured_before_its_epoch_was_recorded_comes_too_late(sessions: Sessions) -> None:
+    lease = start_job(sessions)
+    report(sessions, lease, 1)
+    record_epochs(sessions, lease, 1)
+    assert find_job(sessions, lease.job_id).epoch_progress is None
+    report(sessions, lease, 1)
+    assert find_job(sessions, lease.job_id).epoch_progress is None
+
+
+def test_a_worker_that_lost_its_job_stores_no_progress(sessions: Sessions) -> None:
+    zombie = start_job(sessions)
+    expire_lease(sessions, zombie)
+    reap(sessions)
+    claim(sessions, zombie.job_id, "worker/2")
+    with pytest.raises(Fenced):
+        report(sessions, zombie, 1)
+    assert find_job(sessions, zombie.job_id).epoch_progress is None
+
+
+@pytest.mark.parametrize("end", [leases.cancel, partial(leases.release, reason="draining")])
+def test_an_attempt_takes_its_progress_along(sessions: Sessions, end: Callable[[Session, Lease], None]) -> None:
+    lease = start_job(sessions)
+    report(sessions, lease, 1)
+    with sessions.begin() as session:
+        end(session, lease)
+    assert find_job(sessions, lease.job_id).epoch_progress is None
 
 
 @pytest.mark.parametrize(("seconds", "renewed"), [(-7200, True), (20, True), (55, False), (7200, True)])

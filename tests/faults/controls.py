@@ -216,7 +216,7 @@ GUARDS = (
     Guard(
         "a lease is renewed as long as the job is trained",
         "worker/heartbeat.py",
-        "            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds)\n",
+        "            leases.heartbeat(session, self._lease, lease_seconds=self._lease_seconds, progress=progress)\n",
         "            del session\n",
         (HEARTBEAT_TESTS, "renews"),
     ),

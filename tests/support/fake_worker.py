@@ -10,7 +10,7 @@ from db.session import Sessions
 from jobs.errors import TrainingError
 from jobs.metrics import Evaluation, LayerMetrics
 from tests.support import protocol
-from tests.support.figures import TEST, epoch_metrics
+from tests.support.figures import TEST, epoch_metrics, epoch_progress
 
 
 class FakeWorker:
@@ -32,6 +32,11 @@ class FakeWorker:
     ) -> None:
         with self.sessions.begin() as session:
             leases.record_epoch(session, lease, epoch_metrics(epoch, **figures), layers=layers, checkpoint=checkpoint)
+
+    def report(self, lease: Lease, epoch: int = 1, **figures: Any) -> None:
+        """Renew the lease with the progress of an epoch."""
+        with self.sessions.begin() as session:
+            leases.heartbeat(session, lease, lease_seconds=60, progress=epoch_progress(epoch, **figures))
 
     def checkpoint(self, lease: Lease, epoch: int) -> None:
         """Record an epoch with a checkpoint, whose file does not exist."""

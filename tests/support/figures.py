@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.metrics import EPOCH_FIGURES, EpochMetrics, Evaluation, LayerMetrics
+from jobs.progress import EpochProgress
 
 EPOCH = EpochMetrics(
     epoch=1,
@@ -39,6 +40,9 @@ OUTPUT_LAYER = replace(
     saturated_fraction=None,
 )
 """It has no activation of which these could be figures."""
+PROGRESS = EpochProgress(
+    epoch=1, images=4200, images_total=6000, fraction=0.5, images_per_second=650.0, epoch_seconds=12.0
+)
 TEST = Evaluation(loss=0.1, accuracy=0.9, binary_accuracy=0.98)
 
 NOT_REPEATABLE = {name for name, figure in EPOCH_FIGURES.items() if not figure.repeatable}
@@ -51,3 +55,7 @@ def epoch_metrics(epoch: int = 1, **figures: Any) -> EpochMetrics:
 
 def layer_metrics(epoch: int = 1, layer: str = "conv1", **figures: Any) -> LayerMetrics:
     return replace(LAYER, epoch=epoch, layer=layer, **figures)
+
+
+def epoch_progress(epoch: int = 1, **figures: Any) -> EpochProgress:
+    return replace(PROGRESS, epoch=epoch, **figures)

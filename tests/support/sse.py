@@ -8,9 +8,9 @@ Events = list[tuple[str, str, dict[str, Any]]]
 
 
 def parse_events(text: str) -> Events:
-    """Parse a stream; comments are left out."""
+    """Parse a stream; comments are left out, and an event without an id has an empty one."""
     blocks = [
         dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         for block in text.strip().split("\n\n")
     ]
-    return [(fields["id"], fields["event"], json.loads(fields["data"])) for fields in blocks if fields]
+    return [(fields.get("id", ""), fields["event"], json.loads(fields["data"])) for fields in blocks if fields]

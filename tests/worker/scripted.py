@@ -13,6 +13,7 @@ from db.models import Job, Prediction
 from db.session import Sessions
 from jobs.errors import CheckpointDamaged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from tests.support.fake_worker import FakeWorker
 from tests.support.figures import TEST, epoch_metrics
@@ -48,6 +49,9 @@ class FakeTraining:
             self.between_batches()
             self.epoch += 1
             yield epoch_metrics(self.epoch, loss=float(self.epoch))
+
+    def measure_progress(self) -> EpochProgress | None:
+        return None  # an epoch takes no time
 
     def evaluate_on_test(self) -> Evaluation:
         return TEST

@@ -8,9 +8,11 @@ from sqlalchemy import update
 
 from db import jobs, leases, predictions
 from db.models import Job
+from jobs.progress import EpochProgress
+from tests.support.figures import epoch_progress
 from tests.support.outage import Outage
 from tests.support.waiting import wait_for
-from tests.worker.scripted import ScriptedWorker
+from tests.worker.scripted import FakeTraining, ScriptedWorker
 
 
 def fails(error: type[BaseException], *, times: int, then: Any) -> Any:
@@ -36,6 +38,48 @@ def test_a_heartbeat_renews_the_lease(worker: ScriptedWorker) -> None:
 
     with worker.make_heartbeat(lease, heartbeat_seconds=0.01):
         wait_for(renewed, seconds=60)
+
+
+def test_a_heartbeat_writes_the_progress_of_a_slow_epoch(
+    worker: ScriptedWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.heartbeat.PROGRESS_SECONDS", 0.01)
+    lease = worker.claim()
+    images = iter(range(1, 10**9))
+    with worker.make_heartbeat(lease) as heartbeat:
+        heartbeat.report(lambda: epoch_progress(images=next(images)))
+        for least in (1, 2):  # written, and written again
+
+            def moved(least: int = least) -> bool:
+                progress = worker.find(lease.job_id).epoch_progress
+                return progress is not None and progress["images"] > least
+
+            wait_for(moved, seconds=60)
+
+
+def test_the_progress_of_a_quick_epoch_costs_no_write(worker: ScriptedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, measured, polled = worker.claim(), threading.Event(), threading.Event()
+
+    def renew(*_: Any, **__: Any) -> None:
+        pytest.fail("a quick epoch was reported")
+
+    def measure() -> EpochProgress:
+        (polled if measured.is_set() else measured).set()
+        return epoch_progress(fraction=0.5, epoch_seconds=3.9)
+
+    monkeypatch.setattr(leases, "heartbeat", renew)
+    heartbeat = worker.make_heartbeat(lease)
+    heartbeat._renewed_at -= 5  # seconds: less than the interval of heartbeats, more than that of progress
+    with heartbeat:
+        heartbeat.report(measure)
+        assert polled.wait(60)
+
+
+def test_a_training_is_asked_for_its_progress(worker: ScriptedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+    monkeypatch.setattr(FakeTraining, "measure_progress", lambda _: asked.set())
+    worker.before = lambda _: wait_for(asked.is_set, seconds=60)
+    assert worker.work_on(worker.submit(epochs=1)).state == "succeeded"
 
 
 def test_a_heartbeat_ends_the_process_of_a_stalled_training(worker: ScriptedWorker) -> None:

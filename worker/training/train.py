@@ -9,11 +9,13 @@ from torch import Generator, Tensor
 
 from jobs.errors import DeviceUnavailable, Diverged
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from worker.training import diagnostics, memory, optimizers
 from worker.training.data import Examples, Mnist, split
 from worker.training.losses import LOSSES
 from worker.training.model import Network
+from worker.training.progress_meter import ProgressMeter
 from worker.training.randomness import make_generator
 from worker.training.running_metrics import RunningMetrics
 
@@ -65,6 +67,7 @@ class Training:
         self.network = Network(spec, make_generator("weights", spec.seed)).to(device)
         self.optimizer = optimizers.build(spec.optimizer, self.network.parameters())
         self.epoch = 0
+        self.meter = ProgressMeter(len(self.training), len(self.validation))
         self.layers: list[LayerMetrics] = []
         """The last epoch's diagnostics, if the spec asks for them."""
 
@@ -77,6 +80,10 @@ class Training:
         """
         while self.epoch < self.spec.epochs:
             yield self.train_epoch()
+
+    def measure_progress(self) -> EpochProgress | None:
+        """Measure how far the epoch is; any thread may ask. None between epochs."""
+        return self.meter.measure()
 
     @memory.name_exhaustion()
     def evaluate_on_test(self) -> Evaluation:
@@ -99,12 +106,15 @@ class Training:
     @memory.name_exhaustion()
     def train_epoch(self) -> EpochMetrics:
         epoch = self.epoch + 1
+        self.meter.start(epoch)
         started = time.perf_counter()
         training = self.train_on_batches(epoch)
         trained = time.perf_counter()
+        self.meter.start_validation()
         validation = self.evaluate(self.validation)
         if not math.isfinite(validation.loss):
             raise Diverged(f"the validation loss of epoch {epoch} is {validation.loss}")
+        self.meter.end()
         self.layers = self.diagnose(epoch) if self.spec.diagnostics else []
         self.epoch = epoch
         return EpochMetrics(
@@ -143,6 +153,7 @@ class Training:
             losses = LOSSES[self.spec.loss](logits, chunk.labels)
             torch.autograd.backward(losses.sum() / len(batch))
             running.add(losses, logits, chunk.labels)
+            self.meter.count_trained(len(chunk))
         optimizers.clip(self.network.parameters(), self.spec.clip)
         self.optimizer.step()
 
@@ -154,6 +165,7 @@ class Training:
             self.between_batches()
             logits = self.compute_logits(chunk.images)
             running.add(LOSSES[self.spec.loss](logits, chunk.labels), logits, chunk.labels)
+            self.meter.count_evaluated(len(chunk))
         return running.compute_means()
 
     def diagnose(self, epoch: int) -> list[LayerMetrics]:

@@ -11,6 +11,8 @@ from broker.reconciler import reconcile
 from tests.support.fake_worker import FakeWorker
 from tests.support.submitting import post_job
 
+NOT_WITHIN_AN_EPOCH = {"images": None, "images_total": None, "images_per_second": None}
+
 
 def test_a_submitted_job_is_accepted_whole(client: TestClient, hints: Any) -> None:
     response = client.post("/v1/jobs", json={"activation": "gelu", "epochs": 2})
@@ -18,7 +20,7 @@ def test_a_submitted_job_is_accepted_whole(client: TestClient, hints: Any) -> No
     assert response.status_code == 202
     assert response.headers["Location"] == f"/v1/jobs/{job['id']}"
     assert (job["state"], job["attempt"], job["queue_position"]) == ("queued", 0, 1)
-    assert job["progress"] == {"epoch": 0, "epochs": 2, "fraction": 0.0}
+    assert job["progress"] == {"epoch": 0, "epochs": 2, "fraction": 0.0, **NOT_WITHIN_AN_EPOCH}
     assert job["spec"]["parameters"] == {"approximate": "tanh"}
     assert [transition["state"] for transition in job["transitions"]] == ["queued"]
     assert hints.sent == [job["id"]]
@@ -55,8 +57,21 @@ def test_a_job_in_training_shows_its_progress(client: TestClient, worker: FakeWo
     job_id = post_job(client, epochs=4)["id"]
     worker.record(worker.claim(job_id), 1)
     job = client.get(f"/v1/jobs/{job_id}").json()
-    assert job["progress"] == {"epoch": 1, "epochs": 4, "fraction": 0.25}
+    assert job["progress"] == {"epoch": 1, "epochs": 4, "fraction": 0.25, **NOT_WITHIN_AN_EPOCH}
     assert (job["eta_seconds"], job["best"]["epoch"], job["latest"]["val_loss"]) == (6.0, 1, 1 / 3)
+
+
+def test_a_job_in_training_shows_how_far_a_slow_epoch_is(client: TestClient, worker: FakeWorker) -> None:
+    job_id = post_job(client, epochs=4)["id"]
+    lease = worker.claim(job_id)
+    worker.report(lease, 1, fraction=0.5, epoch_seconds=12.0)
+    job = client.get(f"/v1/jobs/{job_id}").json()
+    within = {"images": 4200, "images_total": 6000, "images_per_second": 650.0}
+    assert job["progress"] == {"epoch": 0, "epochs": 4, "fraction": 0.125, **within}
+    assert job["eta_seconds"] == 3.5 * 12, "by how the first epoch goes"
+    worker.record(lease, 1, epoch_seconds=10.0)
+    worker.report(lease, 2, fraction=0.5, epoch_seconds=12.0)
+    assert client.get(f"/v1/jobs/{job_id}").json()["eta_seconds"] == 2.5 * 10, "by the epochs so far"
 
 
 @pytest.mark.parametrize(

@@ -109,14 +109,17 @@ def counts(**states: int) -> dict[str, int]:
 def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: FastAPI) -> None:
     first, second = list_job_ids(post_pair(client))
 
-    async def listen() -> bool:
-        listening = asyncio.create_task(EventPoller(app.state.sessions).wait_any({first: 1, second: 1}))
+    async def watch() -> list[Any]:
+        return [found async for found in EventPoller(app.state.sessions).watch({first: 1, second: 1}, {})]
+
+    async def listen() -> list[Any]:
+        listening = asyncio.create_task(watch())
         await asyncio.sleep(0.5)
         assert not listening.done()
         await asyncio.to_thread(client.post, f"/v1/jobs/{second}/cancel")
         return await asyncio.wait_for(listening, 5)
 
-    assert asyncio.run(listen())
+    assert asyncio.run(listen()) == []
 
 
 def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient, worker: FakeWorker) -> None:

@@ -22,6 +22,14 @@ def test_a_sweep_shows_how_far_it_is(client: TestClient, worker: FakeWorker) -> 
     assert (now["finished_at"], now["configurations"][0]["final"]["val_loss"]) == (None, None)
 
 
+def test_a_sweep_counts_the_part_of_a_slow_epoch_that_is_over(client: TestClient, worker: FakeWorker) -> None:
+    sweep = post_pair(client)
+    worker.report(worker.claim(list_job_ids(sweep)[0]), 1, fraction=0.5, epoch_seconds=12.0)
+    now = client.get(f"/v1/sweeps/{sweep['id']}").json()
+    assert now["progress"] == {"epoch": 0, "epochs": 4, "fraction": 0.125}
+    assert now["eta_seconds"] == (1.5 + 2) * 12
+
+
 def test_the_state_follows_from_the_jobs(client: TestClient, app: FastAPI, worker: FakeWorker, train: Any) -> None:
     sweep = post_pair(client, activations=["relu", "gelu", "elu"])
     first, second, third = list_job_ids(sweep)
