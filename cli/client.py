@@ -161,6 +161,8 @@ class Client:
     def read_events(self, thing_id: str, *, of: Noun = "jobs", after: str = "") -> Iterator[Event]:
         """The events after the one of that id up to the last: each once, however often the connection is cut.
 
+        `progress`, which has no id, comes in between where an epoch is slow.
+
         After one of kind `reset` all events come again: those before it are no longer true.
 
         Raises:

@@ -16,14 +16,19 @@ log = logging.getLogger(__name__)
 
 MAX_AWAY_SECONDS = 120.0
 RESET = "reset"
+PROGRESS = "progress"
+"""Has no id: it is not sent again, and a client goes on after the event before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     id: str
-    """Of a job's event its number: 1, 2, 3, ...; of a sweep's event opaque."""
+    """Of a job's event its number: 1, 2, 3, ...; of a sweep's event opaque; empty of `progress`."""
     kind: str
-    """`state`, `epoch`, `diagnosis` or `end`; the last of a sweep is `sweep_end`. After `reset` all come again."""
+    """`state`, `epoch`, `progress`, `diagnosis` or `end`; the last of a sweep is `sweep_end`.
+
+    After `reset` all come again.
+    """
     data: dict[str, Any]  # as the service sent it
 
 
@@ -62,7 +67,7 @@ class Stream:
             return None
         try:
             for sent in self.incoming:
-                if is_newer(sent.id, self.seen) or sent.event == RESET:
+                if is_newer(sent.id, self.seen) or sent.event in {RESET, PROGRESS}:
                     return self.take(sent)
         except httpx.RequestError as error:
             self.cut()
@@ -82,6 +87,8 @@ class Stream:
         return not self.ended
 
     def take(self, sent: ServerSentEvent) -> Event:
+        if sent.event == PROGRESS:
+            return Event("", PROGRESS, sent.json())
         event = Event(sent.id, sent.event, sent.json())
         self.seen, self.ended = event.id, event.kind == self.last
         return event

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from cli.client import JSON
-from cli.events import RESET, Event
+from cli.events import PROGRESS, RESET, Event
 from cli.tables.figures import format_loss, format_percent, format_seconds
 from cli.tables.sweeps import format_unsuccessful
 from jobs.text import escape_controls, shorten
@@ -42,7 +42,7 @@ def print_lines(console: Console, names: Mapping[str, str]) -> Iterator[Show]:
         if event.kind == RESET and event is not last_reset:  # which is one event for all jobs
             last_reset = event
             console.print(f"starting over: {event.data['reason']}", markup=False, highlight=False, soft_wrap=True)
-        elif event.kind not in {"end", RESET}:  # the last state says the same as the end
+        elif event.kind not in {"end", PROGRESS, RESET}:  # the last state says the same as the end
             print_line(console, names[job["id"]], job, event)
 
     yield show
@@ -86,6 +86,7 @@ class Bars:
         self.crowded = len(jobs) + 2 > progress.console.height
         self.of_jobs = {job["id"]: self.add(names[job["id"]], job["progress"]["epochs"]) for job in jobs}
         self.pace: dict[TaskID, float] = {}
+        self.accuracies: dict[TaskID, str] = {}
         self.ends = Counter[str]()
         self.of_all: TaskID | None = None
         if len(jobs) > 1:
@@ -100,9 +101,14 @@ class Bars:
         if event.kind == RESET:
             self.start_over(bar)
             return
-        update_bar(self.progress, bar, event)
+        if event.kind == PROGRESS:
+            self.move_within_epoch(bar, event.data)
+        else:
+            update_bar(self.progress, bar, event)
         if event.kind == "epoch":
             self.pace[bar] = event.data["epoch_seconds"]
+            self.accuracies[bar] = f"val accuracy {format_percent(event.data['val_accuracy'])}"
+        if event.kind in {"epoch", PROGRESS}:
             self.progress.update(bar, left=format_time_left(self.estimate_seconds_left(bar)))
         elif event.kind == "end":
             self.progress.update(bar, left="")
@@ -112,9 +118,18 @@ class Bars:
         if self.of_all is not None:
             self.update_total(self.of_all)
 
+    def move_within_epoch(self, bar: TaskID, progress: Mapping[str, Any]) -> None:
+        epochs_done = max(progress["epoch"], progress["fraction"] * progress["epochs"])
+        if progress["eta_seconds"]:
+            self.pace[bar] = progress["eta_seconds"] / (progress["epochs"] - epochs_done)
+        images = f"{progress['images']:,}/{progress['images_total']:,} images"
+        note = f"{self.accuracies.get(bar, images)}  {progress['images_per_second']:,.0f} images/s"
+        self.progress.update(bar, completed=epochs_done, note=note)
+
     def start_over(self, bar: TaskID) -> None:
         """Forget the events of the bar: all of them come again."""
         self.pace.pop(bar, None)
+        self.accuracies.pop(bar, None)
         self.ends.clear()
         self.progress.reset(bar, start=False, completed=0, visible=not self.crowded, left="", note="queued")
         self.progress.tasks[bar].stop_time = None
@@ -154,7 +169,8 @@ def update_bar(progress: Progress, bar: TaskID, event: Event) -> None:
         progress.start_task(bar)
         progress.update(bar, note="running")
     elif event.data["state"] != "succeeded":  # the figures of the last epoch stay
-        progress.update(bar, note=escape_controls(format_state(event.data)))
+        recorded = int(progress.tasks[bar].completed)  # of the epoch in training nothing is kept
+        progress.update(bar, completed=recorded, note=escape_controls(format_state(event.data)))
 
 
 def describe_event(job: JSON, event: Event) -> str:

@@ -41,7 +41,12 @@ def show_progress(client: "Client", thing: "JSON", *, of: "Noun", as_json: bool)
 
 
 def print_events(client: "Client", thing: "JSON", *, of: "Noun") -> None:
+    """Print the numbered events: those that are the same whenever they are read."""
+    from cli.events import PROGRESS
+
     for event in client.read_events(thing["id"], of=of):
+        if event.kind == PROGRESS:
+            continue
         number = {"number": int(event.id)} if of == "jobs" else {"id": event.id}
         print_json({**number, "event": event.kind, "data": event.data})
 

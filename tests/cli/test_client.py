@@ -109,6 +109,25 @@ def test_after_a_reset_the_events_begin_anew():
         assert listen(url, after=5) == [Event("0", "reset", {"reason": "gone"}), *EVENTS]
 
 
+def test_progress_has_no_place_among_the_events_and_moves_no_client_on():
+    cuts = iter([True])
+
+    def script(seen: int) -> Iterator[bytes]:
+        yield b'event: progress\ndata: {"images": 7}\n\n'
+        if seen == 2 and next(cuts, False):
+            raise Cut
+        for event in EVENTS[seen:]:
+            yield wire(event)
+            if event.id == "2":
+                raise Cut
+
+    with serve(streaming(script)) as url:
+        found = listen(url)
+    progress = Event("", "progress", {"images": 7})
+    assert [event for event in found if event != progress] == EVENTS
+    assert found.count(progress) == 3
+
+
 def test_a_cut_is_mentioned_once(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, logger="cli"), serve(streaming(one_event_and_a_half)) as url:
         listen(url, after=5)

@@ -21,6 +21,12 @@ STORY: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+PROGRESS = {
+    "epoch": 0, "epochs": 2, "fraction": 0.25, "images": 4200, "images_total": 6000, "images_per_second": 650.4,
+    "eta_seconds": 18.0,
+}  # fmt: skip
+
+
 @pytest.fixture
 def terminal() -> Console:
     return Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
@@ -118,6 +124,35 @@ def test_several_jobs_have_a_total_of_their_epochs_with_the_time_that_is_left(te
     assert "1/4" in total
     assert "-0:00:30" in total
     assert total.rstrip().endswith("0/2 jobs ended")
+
+
+def test_elsewhere_progress_within_an_epoch_is_not_told():
+    plain = Console(file=io.StringIO(), width=100)
+    assert two_jobs(plain, ("relu", *STORY[1]), ("relu", "progress", PROGRESS)).count("\n") == 1
+
+
+def test_on_a_terminal_a_bar_moves_within_an_epoch(terminal: Console):
+    lines = two_jobs(terminal, ("relu", *STORY[1]), ("relu", "progress", PROGRESS)).splitlines()
+    relu, total = ([line for line in lines if name in line][-1] for name in ("relu", "all"))
+    assert relu.rstrip().endswith("4,200/6,000 images  650 images/s")
+    assert "0/2" in relu
+    assert relu.count("━") == 10, "a quarter of its 40 columns"
+    assert "-0:00:18" in relu
+    assert "-0:00:42" in total, "the other job at the same pace: 1.5 and 2 epochs of 12 s"
+
+
+def test_a_bar_that_moves_keeps_the_accuracy_of_the_last_epoch(terminal: Console):
+    within = {**PROGRESS, "epoch": 1, "fraction": 0.75, "eta_seconds": 1.25}
+    lines = two_jobs(terminal, ("relu", *STORY[1]), ("relu", *STORY[2]), ("relu", "progress", within)).splitlines()
+    relu = [line for line in lines if "relu" in line][-1]
+    assert "1/2" in relu
+    assert relu.rstrip().endswith("val accuracy 95.00 %  650 images/s")
+
+
+def test_a_job_that_goes_back_to_the_queue_loses_the_epoch_in_training(terminal: Console):
+    lines = two_jobs(terminal, ("relu", *STORY[1]), ("relu", "progress", PROGRESS), ("relu", *STORY[3])).splitlines()
+    relu = [line for line in lines if "relu" in line][-1]
+    assert relu.count("━") == 0
 
 
 def test_the_total_tells_how_jobs_ended(terminal: Console):
