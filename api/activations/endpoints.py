@@ -61,7 +61,7 @@ def evaluate(activation: KnownActivation, request: Evaluate, kind: WantedFormat)
         location = ("body", "parameters", error.parameter)
         given = request.parameters[error.parameter]
         raise RequestValidationError([make_refusal(location, str(error), given)]) from error
-    columns = compute_columns(activation, parameters, np.array(request.x))
+    columns = compute_columns(activation, parameters, np.fromiter(request.x, np.float64, len(request.x)))
     return answer(
         kind,
         f"{activation.name}-evaluation",

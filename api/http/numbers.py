@@ -2,13 +2,13 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import orjson
 from pydantic import Field
-from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
 from api.http.times import to_rfc3339
@@ -16,6 +16,7 @@ from jobs.pointers import to_pointer
 
 # Any: a JSON document is as nested as its endpoint likes.
 Document = Mapping[str, Any]
+Floats = np.ndarray[Any, Any] | Sequence[float]
 
 # As text, in a query, a path or a header. Python's int() and float() take any script's digits, "1_000" and " 5 ".
 INTEGER = re.compile("-?[0-9]+")
@@ -37,15 +38,15 @@ class ExactJSON(JSONResponse):
 
 def render(document: Document) -> bytes:
     """Render the document as JSON, marked; floats as the shortest text that reads back as the same float64."""
-    return to_json(mark(document))
+    return orjson.dumps(mark(document), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def mark(document: Document) -> dict[str, Any]:
     """Replace every inf and nan by null, and add a ``non_finite`` member to each object that held one.
 
     ``non_finite`` maps JSON pointers (RFC 6901), relative to that object, to "inf", "-inf" or "nan". NumPy arrays,
-    of one dimension, become lists; they and lists of nothing but floats are searched at NumPy's speed. Times become
-    text.
+    contiguous and of one dimension, and lists of nothing but floats are searched at NumPy's speed, and stay as they are
+    where every number is finite. Times become text.
     """
     found: dict[str, str] = {}
     finite = {key: to_finite(value, to_pointer([key]), found) for key, value in document.items()}
@@ -62,16 +63,19 @@ def to_finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: 
     if isinstance(value, datetime):
         return to_rfc3339(value)
     if isinstance(value, np.ndarray) or holds_only_floats(value):
-        return array_to_finite(np.asarray(value), pointer, found)
+        return floats_to_finite(value, pointer, found)
     if isinstance(value, list | tuple):
         return [to_finite(item, f"{pointer}/{index}", found) for index, item in enumerate(value)]
     return value
 
 
-def array_to_finite(array: np.ndarray[Any, Any], pointer: str, found: dict[str, str]) -> list[Any]:
-    items: list[Any] = array.tolist()
-    for index in np.flatnonzero(~np.isfinite(array)).tolist():
-        found[f"{pointer}/{index}"] = name_of(items[index])
+def floats_to_finite(floats: Floats, pointer: str, found: dict[str, str]) -> Floats | list[float | None]:
+    places = np.flatnonzero(~np.isfinite(floats)).tolist()
+    if not places:
+        return floats
+    items: list[float | None] = np.asarray(floats).tolist()
+    for index in places:
+        found[f"{pointer}/{index}"] = name_of(floats[index])
         items[index] = None
     return items
 

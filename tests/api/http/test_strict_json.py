@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 from fastapi.exceptions import RequestValidationError
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from api.http import strict_json
 from api.http.errors import find_pointer
+
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+PLAIN = NUMBERS | st.booleans() | st.none() | TEXT
+LONG_LIST = [0.5] * (strict_json.LONG // 3)
 
 
 def refused(text: str) -> dict[str, str]:
@@ -32,6 +39,23 @@ def test_what_is_plain_json_comes_as_it_is(document: Any) -> None:
     assert strict_json.parse(json.dumps(document).encode()) == document
 
 
+@pytest.mark.parametrize("escaped", [False, True])
+@given(document=st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner)))
+def test_a_long_document_comes_as_a_short_one_does(document: Any, *, escaped: bool) -> None:
+    body = json.dumps({"list": LONG_LIST, "document": document}, ensure_ascii=escaped).encode()
+    assert repr(strict_json.parse(body)) == repr(json.loads(body))  # the types and the sign of 0 too
+
+
+@pytest.mark.parametrize("digits", ["-0", "-0.0", "1E3", "1e-400", "0.1000000000000000055511151231257827"])
+def test_a_number_of_a_long_document_is_the_one_of_a_short_one(digits: str) -> None:
+    assert repr(strict_json.parse_lists(f"[{digits}]".encode())) == repr(json.loads(f"[{digits}]"))
+
+
+def test_a_list_of_numbers_is_parsed_the_short_way() -> None:
+    document = {"x": [0.5, -1, 2], "clip": {"by": "norm"}}
+    assert strict_json.parse_lists(json.dumps(document).encode()) == document
+
+
 def test_a_byte_order_mark_is_no_part_of_the_document() -> None:
     assert strict_json.parse(b"\xef\xbb\xbf{}") == {}
 
@@ -46,6 +70,8 @@ def test_a_byte_order_mark_is_no_part_of_the_document() -> None:
         (r'{"\u0000": 1}', ""),
         ('{"a": 1, "b": {"c": 1, "c": 1}}', "/b/c"),
         ('{"a": [{"b": 1, "b": 2}]}', "/a/0/b"),
+        ('{"a": [1], "a": [1]}', "/a"),
+        (r'{"a": "\u003a", "a": "\u003a"}', "/a"),
         ('{"a": 1e400}', "/a"),
         ('{"a": [0.5, -1e400]}', "/a/1"),
         ('{"a": NaN}', "/a"),
@@ -56,6 +82,7 @@ def test_a_byte_order_mark_is_no_part_of_the_document() -> None:
 )
 def test_what_could_be_read_in_two_ways_is_refused_at_its_place(text: str, place: str) -> None:
     assert [*refused(text)] == [place]
+    assert [*refused(text + " " * strict_json.LONG)] == [place]
 
 
 def test_no_more_faults_are_told_than_a_person_reads() -> None:
@@ -82,7 +109,8 @@ def test_no_more_faults_are_told_than_a_person_reads() -> None:
     ],
 )
 def test_what_is_no_json_is_malformed(body: bytes) -> None:
-    with pytest.raises(HTTPException) as refusal:
-        strict_json.parse(body)
-    assert refusal.value.status_code == 400
-    assert len(refusal.value.detail) < 120
+    for padding in (b"", b" " * strict_json.LONG):
+        with pytest.raises(HTTPException) as refusal:
+            strict_json.parse(body + padding)
+        assert refusal.value.status_code == 400
+        assert len(refusal.value.detail) < 120
