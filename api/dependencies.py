@@ -1,4 +1,7 @@
-"""Dependencies that endpoints name by type; create_app puts the objects on the app."""
+"""Dependencies that endpoints name by type; create_app puts the objects on the app.
+
+They are coroutines although they wait for nothing: FastAPI calls a plain function on another thread.
+"""
 
 from typing import Annotated
 
@@ -10,19 +13,19 @@ from db.session import Sessions as DatabaseSessions
 from runtime.settings import Settings as ServiceSettings
 
 
-def get_sessions(request: Request) -> DatabaseSessions:
+async def get_sessions(request: Request) -> DatabaseSessions:
     return request.app.state.sessions  # type: ignore[no-any-return]  # State has no types
 
 
-def get_hints(request: Request) -> HintQueue:
+async def get_hints(request: Request) -> HintQueue:
     return request.app.state.hints  # type: ignore[no-any-return]  # State has no types
 
 
-def get_poller(request: Request) -> EventPoller:
+async def get_poller(request: Request) -> EventPoller:
     return request.app.state.poller  # type: ignore[no-any-return]  # State has no types
 
 
-def get_settings(request: Request) -> ServiceSettings:
+async def get_settings(request: Request) -> ServiceSettings:
     return request.app.state.settings  # type: ignore[no-any-return]  # State has no types
 
 

@@ -62,7 +62,7 @@ def find_holder(sessions: Sessions, key: str) -> str | None:
         return keys.find_holder(session, key)
 
 
-def read_holder(request: Request) -> str:
+async def read_holder(request: Request) -> str:
     name: str = request.state.key_holder
     return name
 

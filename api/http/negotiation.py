@@ -1,7 +1,7 @@
 """Content negotiation: the format that a request chooses, by ``?format=`` or Accept (RFC 9110, 12)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -15,7 +15,7 @@ QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 NOT_ACCEPTED = (0.0, 0)
 
 
-def offer(*offered: Format) -> Callable[..., Format]:
+def offer(*offered: Format) -> Callable[..., Awaitable[Format]]:
     """Make a dependency: the format a request chooses among those offered; the first is the default.
 
     ``?format=`` wins over ``Accept``. Of two types that ``Accept`` likes equally, the one it names more precisely
@@ -31,7 +31,7 @@ def offer(*offered: Format) -> Callable[..., Format]:
         examples=[offered[-1]],
     )
 
-    def choose(request: Request, format: Annotated[str | None, query] = None) -> Format:  # noqa: A002  # its public name
+    async def choose(request: Request, format: Annotated[str | None, query] = None) -> Format:  # noqa: A002  # its public name
         if format is not None:
             return find_named(format, offered)
         return find_accepted(",".join(request.headers.getlist("accept")), offered)

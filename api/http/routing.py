@@ -56,7 +56,7 @@ class Route(APIRoute):
         return handle_strictly
 
 
-def read_undeclared(request: Request) -> dict[str, str]:
+async def read_undeclared(request: Request) -> dict[str, str]:
     """Read the query parameters that neither the endpoint nor a dependency of it declares.
 
     A dependency that asks for them refuses those it does not know; without one, Route refuses them all.

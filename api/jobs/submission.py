@@ -44,7 +44,7 @@ class Terms(TypedDict):
     key_holder: str
 
 
-def read_terms(settings: Settings, holder: KeyHolder, idempotency_key: IdempotencyKey = None) -> Terms:
+async def read_terms(settings: Settings, holder: KeyHolder, idempotency_key: IdempotencyKey = None) -> Terms:
     return {
         "max_unfinished": settings.max_unfinished_jobs,
         "idempotency_key": idempotency_key,
