@@ -29,7 +29,7 @@ from bench.simulated_workers import (
 )
 from bench.stored import store_epochs
 from broker.reconciler import reconcile
-from db import events, job_list, jobs, queue, schema
+from db import events, job_list, job_records, new_jobs, queue, schema
 from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
@@ -135,13 +135,13 @@ def measure_reads(scale: Scale) -> None:
     job_id = read(scale, lambda session: read_page(session).records[0].job.id)
     queries: dict[str, Callable[[Any], object]] = {
         "count_due": queue.count_due,
-        "unfinished jobs (the quota)": lambda session: jobs.check_quota(session, 10**9),
+        "unfinished jobs (the quota)": lambda session: new_jobs.check_quota(session, 10**9),
         "page, newest 50": read_page,
         "page, newest 50 queued": lambda session: read_page(session, states=[JobState.QUEUED]),
         "page, newest 50 succeeded": lambda session: read_page(session, states=[JobState.SUCCEEDED]),
         "page, newest 50 with metadata": lambda session: read_page(session, metadata={"client": "3"}),
         "page, best 50 by accuracy": lambda session: read_page(session, sort="-best_val_accuracy"),
-        "one job, queued": lambda session: job_list.find_record(session, job_id),
+        "one job, queued": lambda session: job_records.find_record(session, job_id),
         "newest event of 100 streams": lambda session: events.read_newest_numbers(session, [job_id] * 100),
     }
     for name, ask in queries.items():

@@ -1,5 +1,6 @@
 """The database's clock: the only one that is ever compared, because machines disagree."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,10 +26,16 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("a datetime without a time zone cannot be stored")
         return value.astimezone(UTC)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return parse_utc if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return None if value is None else value.astimezone(UTC)
+
+
+def parse_utc(stored: str | None) -> datetime | None:
+    """Parse a time as SQLite stores it; without SQLAlchemy's regular expression, as a page of jobs has hundreds."""
+    return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
 
 
 class after(FunctionElement[datetime]):  # noqa: N801  # reads as the SQL function it becomes

@@ -1,30 +1,60 @@
 """A job's events: written with numbers without gaps, read in their order."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, insert, select
+from sqlalchemy import Text, and_, bindparam, cast, insert, select
 from sqlalchemy.orm import Session
 
 from db.clock import now
-from db.models import Epoch, Event, Job
+from db.models import Epoch, Event, Job, get_table
+from jobs.state import JobState
 
 epoch_of_event = and_(
     Event.kind == "epoch", Epoch.job_id == Event.job_id, Epoch.epoch == Event.data["epoch"].as_integer()
+)
+
+EVENTS = get_table(Event)
+INSERT = insert(EVENTS).values(at=now())
+INSERT_ONE = INSERT.returning(EVENTS.c.at)
+TRANSITIONS = (
+    select(EVENTS.c.job_id, cast(EVENTS.c.data, Text), EVENTS.c.at)
+    .where(EVENTS.c.job_id.in_(bindparam("ids", expanding=True)), EVENTS.c.kind == "state")
+    .order_by(EVENTS.c.job_id, EVENTS.c.seq)
 )
 
 NewEvent = tuple[str, int, str, dict[str, Any]]
 """Job id, number, kind and data."""
 
 
-def read_transitions(session: Session, ids: Sequence[str]) -> dict[str, list[Event]]:
-    statement = select(Event).where(Event.job_id.in_(ids), Event.kind == "state").order_by(Event.seq)
-    grouped: dict[str, list[Event]] = defaultdict(list)
-    for event in session.scalars(statement):
-        grouped[event.job_id].append(event)
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a job's state."""
+
+    state: JobState
+    at: datetime
+    reason: str
+
+
+def read_transitions(session: Session, ids: Sequence[str]) -> Mapping[str, list[Transition]]:
+    """Read the transitions of these jobs, oldest first."""
+    grouped: dict[str, list[Transition]] = defaultdict(list)
+    for job_id, data, at in session.execute(TRANSITIONS, {"ids": ids}).all():
+        state, reason = parse_transition(data)
+        grouped[job_id].append(Transition(state, at, reason))
     return grouped
+
+
+@lru_cache(maxsize=1024)
+def parse_transition(data: str) -> tuple[JobState, str]:
+    """Parse the state and the reason; most jobs have the same."""
+    parsed = json.loads(data)
+    return JobState(parsed["state"]), parsed["reason"]
 
 
 def read(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequence[tuple[Event, Epoch | None]]:
@@ -70,11 +100,14 @@ def read_last(session: Session, job_id: str) -> tuple[int, str]:
     return row.seq, row.kind
 
 
-def emit(session: Session, job_id: str, seq: int, kind: str, data: dict[str, Any]) -> None:
-    session.execute(insert(Event).values(job_id=job_id, seq=seq, kind=kind, data=data, at=now()))
+def emit(session: Session, job_id: str, seq: int, kind: str, data: dict[str, Any]) -> datetime:
+    """Write an event; returns its time."""
+    event = {"job_id": job_id, "seq": seq, "kind": kind, "data": data}
+    at: datetime = session.execute(INSERT_ONE, event).scalar_one()
+    return at
 
 
 def emit_all(session: Session, events: Iterable[NewEvent]) -> None:
     rows = [{"job_id": job_id, "seq": seq, "kind": kind, "data": data} for job_id, seq, kind, data in events]
     if rows:
-        session.execute(insert(Event).values(at=now()), rows)
+        session.execute(INSERT, rows)

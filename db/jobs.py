@@ -1,28 +1,22 @@
 """Jobs as clients handle them: create, find, cancel, retry, edit and remove, each in the caller's transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, literal, select, text, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from uuid_utils import uuid7
 
 from db import events, idempotency, transitions
 from db.clock import now
 from db.idempotency import NOBODY, Request
+from db.job_records import JobRecord, find_record
 from db.models import IdempotencyKey, Job, JobMetadata, Sweep
+from db.new_jobs import NewJob, add_metadata, check_quota_and_find_position, insert_job
 from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
-from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound, TooManyJobs
+from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound
 from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
-from jobs.sweep import Configuration
-
-UNFINISHED = frozenset(JobState) - TERMINAL
-
-QUOTA_LOCK = 7_310_578  # any number, the same in every process
 
 
 def find(session: Session, job_id: str) -> Job:
@@ -44,7 +38,7 @@ def create(
     max_unfinished: int,
     idempotency_key: str | None = None,
     key_holder: str = NOBODY,
-) -> tuple[Job, bool]:
+) -> tuple[JobRecord, bool]:
     """Accept a job, or find the one that this holder's idempotency key created before (then the flag is true).
 
     Raises:
@@ -62,7 +56,7 @@ def retry(
     max_unfinished: int,
     idempotency_key: str | None = None,
     key_holder: str = NOBODY,
-) -> tuple[Job, bool]:
+) -> tuple[JobRecord, bool]:
     """Accept an ended job's spec as a new job, or find the one created before, as `create` does.
 
     Raises:
@@ -76,39 +70,27 @@ def retry(
     return create_once(session, request, again, max_unfinished=max_unfinished)
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job to be inserted."""
-
-    spec: JobSpec
-    retry_of: str | None = None
-    sweep_id: str | None = None
-    sweep_position: int | None = None
-    configuration: Configuration | None = None
-    id: str = field(default_factory=lambda: str(uuid7()))
-
-
 def copy_to_retry(session: Session, job_id: str) -> NewJob:
     return NewJob(JobSpec.model_validate(lock_ended(session, job_id).spec), retry_of=job_id)
 
 
 def create_once(
     session: Session, request: Request | None, make: Callable[[], NewJob], *, max_unfinished: int
-) -> tuple[Job, bool]:
-    if request is not None and (first := idempotency.find(session, request)):
-        return find(session, first.job_id or ""), True
-    job = make()
-    try:
-        with session.begin_nested():
-            insert_jobs(session, [job])
-            if request is not None:
+) -> tuple[JobRecord, bool]:
+    if request is None:
+        inserted = insert_job(session, make())
+    elif first := idempotency.find(session, request):
+        return find_record(session, first.job_id or ""), True
+    else:
+        job = make()
+        try:
+            with session.begin_nested():
+                inserted = insert_job(session, job)
                 idempotency.remember(session, request, job_id=job.id)
-    except IntegrityError:
-        if request is None:
-            raise
-        return find(session, find_first(session, request).job_id or ""), True
-    check_quota(session, max_unfinished)
-    return find(session, job.id), False
+        except IntegrityError:
+            return find_record(session, find_first(session, request).job_id or ""), True
+    position = check_quota_and_find_position(session, max_unfinished, inserted.job.id)
+    return inserted.make_record(position), False
 
 
 def find_first(session: Session, request: Request) -> IdempotencyKey:
@@ -117,56 +99,6 @@ def find_first(session: Session, request: Request) -> IdempotencyKey:
     if first is None:  # what it created is deleted already; the client's next attempt creates another
         raise DatabaseUnavailable("the job that this Idempotency-Key created has just been deleted; try again")
     return first
-
-
-def insert_jobs(session: Session, jobs: Sequence[NewJob]) -> None:
-    """Insert the jobs with their rows in other tables: one statement for each table, however many jobs there are."""
-    times = {"created_at": now(), "run_after": now(), "hint_sent_at": now()}
-    session.execute(insert(Job).values(times), list(map(make_columns, jobs)))
-    add_metadata(session, {job.id: job.spec.metadata for job in jobs})
-    events.emit_all(
-        session, [(job.id, 1, "state", transitions.make_state_data(JobState.QUEUED, "accepted")) for job in jobs]
-    )
-
-
-def add_metadata(session: Session, by_job: Mapping[str, Mapping[str, str]]) -> None:
-    rows = [
-        {"job_id": job_id, "key": key, "value": value}
-        for job_id, metadata in by_job.items()
-        for key, value in metadata.items()
-    ]
-    if rows:
-        session.execute(insert(JobMetadata), rows)
-
-
-def make_columns(job: NewJob) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "state": JobState.QUEUED,
-        "spec": job.spec.model_dump(mode="json"),
-        "activation": job.spec.activation,
-        "sweep_id": job.sweep_id,
-        "sweep_position": job.sweep_position,
-        "sweep_configuration": job.configuration and job.configuration.number,
-        "sweep_values": job.configuration and dict(job.configuration.values),
-        "retry_of": job.retry_of,
-        "attempt": 0,
-        "crashes": 0,
-        "crashes_without_progress": 0,
-        "event_seq": 1,
-        "epochs_total": job.spec.epochs,
-        "epochs_done": 0,
-    }
-
-
-def check_quota(session: Session, max_unfinished: int) -> None:
-    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})
-    # Each state has a partial index; "state IN" both would be a scan of all jobs there ever were, under the lock.
-    counts = (select(func.count()).where(Job.state == state).scalar_subquery() for state in UNFINISHED)
-    unfinished = session.scalar(select(sum(counts, literal(0)))) or 0
-    if unfinished > max_unfinished:
-        raise TooManyJobs(f"{max_unfinished} jobs are queued or running; wait for one to end")
 
 
 def request_cancel(session: Session, job_id: str) -> Job:

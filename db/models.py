@@ -1,7 +1,7 @@
 """The schema. Its constraints enforce the job protocol, so that no bug can store an invalid state."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    Table,
     Text,
     text,
 )
@@ -41,6 +42,11 @@ class Base(DeclarativeBase):
         float: Double(53),
         str: Text(),
     }
+
+
+def get_table(model: type[Base]) -> Table:
+    """Get the table of a model: statements on it skip what the ORM does for objects."""
+    return cast(Table, model.__table__)
 
 
 def render_in(column: str, states: frozenset[JobState] | type[JobState]) -> str:

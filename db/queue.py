@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from db import transitions
 from db.clock import SLACK_SECONDS, after, now
-from db.models import Job, LostLease
+from db.models import Job, LostLease, get_table
 from jobs.errors import RepeatedCrash
 from jobs.state import JobState
 
@@ -20,16 +20,23 @@ MAX_CRASHES = 20
 REAP_BATCH = 25
 
 
+JOBS = get_table(Job)
+QUEUED = JOBS.c.state == JobState.QUEUED
+OWN = select(JOBS.c.run_after, JOBS.c.id).where(JOBS.c.id == bindparam("job_id"), QUEUED).subquery()
+SELECT_POSITION = (  # all before it, counted in an index
+    select(func.count())
+    .select_from(JOBS, OWN)
+    .where(QUEUED, tuple_(JOBS.c.run_after, JOBS.c.id) <= tuple_(OWN.c.run_after, OWN.c.id))
+)
+"""Selects the place of a job in the queue; 0 if it is not queued."""
+
+
 def find_positions(session: Session, ids: Sequence[str]) -> dict[str, int]:
     """Find the places of queued jobs in the queue, from 1; jobs that are not queued are missing."""
     if not ids:
         return {}
-    if len(ids) == 1:  # as after a POST: count all before it in an index
-        own = select(Job.run_after, Job.id).where(Job.id == ids[0], Job.state == JobState.QUEUED).subquery()
-        before = select(func.count()).where(
-            Job.state == JobState.QUEUED, tuple_(Job.run_after, Job.id) <= tuple_(own.c.run_after, own.c.id)
-        )
-        number = session.scalar(before.select_from(Job, own))
+    if len(ids) == 1:
+        number = session.scalar(SELECT_POSITION, {"job_id": ids[0]})
         return {ids[0]: number} if number else {}
     position = func.row_number().over(order_by=(Job.run_after, Job.id)).label("position")
     queue = select(Job.id, position).where(Job.state == JobState.QUEUED).subquery()

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from db import queue, workers
 from db.clock import now
-from db.jobs import UNFINISHED
 from db.models import Epoch, Job, Prediction, Worker
+from db.new_jobs import UNFINISHED
 from jobs.state import TERMINAL, JobState
 
 

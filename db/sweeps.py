@@ -14,11 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
-from db import cursors, idempotency, jobs
+from db import cursors, idempotency, jobs, new_jobs
 from db.clock import now
 from db.idempotency import NOBODY, Request
-from db.jobs import NewJob
 from db.models import Job, Sweep
+from db.new_jobs import NewJob
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -95,8 +95,8 @@ def create(
         NewJob(job, sweep_id=sweep_id, sweep_position=position, configuration=own)
         for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
     ]
-    jobs.insert_jobs(session, new)
-    jobs.check_quota(session, max_unfinished)
+    new_jobs.insert_jobs(session, new)
+    new_jobs.check_quota(session, max_unfinished)
     return find(session, sweep_id), [job.id for job in new], False
 
 
@@ -110,7 +110,7 @@ def request_cancel(session: Session, sweep_id: str) -> None:
     find(session, sweep_id)
     # In one order, so that two concurrent cancellations do not deadlock.
     of_sweep = select(Job.id, Job.state).where(Job.sweep_id == sweep_id).order_by(Job.id)
-    unfinished = session.execute(of_sweep.where(Job.state.in_(jobs.UNFINISHED)).with_for_update()).all()
+    unfinished = session.execute(of_sweep.where(Job.state.in_(new_jobs.UNFINISHED)).with_for_update()).all()
     jobs.cancel_all(session, unfinished)
     if not unfinished and not session.scalar(select(of_sweep.where(Job.state == JobState.CANCELLED).exists())):
         raise SweepFinished

@@ -8,7 +8,8 @@ from pydantic import PlainSerializer, WithJsonSchema
 
 def to_rfc3339(moment: datetime) -> str:
     """Write as `2026-11-23T09:30:00.000000Z`, whatever zone the moment has."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 Time = Annotated[

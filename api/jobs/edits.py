@@ -11,9 +11,11 @@ from api.http import conditional
 from api.http.responses import Responses, declare_errors
 from api.http.routing import Route
 from api.http.validation import make_refusal
-from api.jobs.models import JobOut, encode
+from api.jobs.documents import encode
+from api.jobs.models import JobOut
 from api.jobs.parameters import JobId
-from db import job_list, jobs
+from db import jobs
+from db.job_records import find_record
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.spec import MAX_METADATA, MetadataKey, MetadataValue
 
@@ -63,12 +65,12 @@ def edit(job_id: JobId, patch: JobPatch, request: Request, sessions: Sessions) -
     """
     with sessions.begin() as session:
         jobs.lock(session, job_id)
-        _, before = encode(JobOut.of(job_list.find_record(session, job_id)))
+        _, before = encode(find_record(session, job_id))
         conditional.require_conditions(request.headers, etag=before)
         try:
             jobs.edit_metadata(session, job_id, patch.metadata)
         except jobs.TooMuchMetadata as error:
             fault = make_refusal(("body", "metadata"), str(error), patch.metadata)
             raise RequestValidationError([fault], body=patch.model_dump()) from error
-        body, etag = encode(JobOut.of(job_list.find_record(session, job_id)))
+        body, etag = encode(find_record(session, job_id))
     return Response(body, media_type="application/json", headers={"ETag": etag})

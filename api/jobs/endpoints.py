@@ -1,6 +1,7 @@
 """Training jobs: submit, find, cancel, retry, delete."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,12 +9,13 @@ from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional
 from api.http.responses import declare_errors
 from api.http.routing import Route
-from api.jobs.models import JobOut, encode
+from api.jobs.documents import encode, locate
+from api.jobs.models import JobOut
 from api.jobs.parameters import JobId
 from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
 from broker.reconciler import dispatch
-from db import job_list, jobs
-from db.models import Job
+from db import jobs
+from db.job_records import JobRecord, find_record
 from jobs.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
@@ -31,12 +33,12 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 
-@router.post("", status_code=202, responses=ACCEPTED | REFUSED)
-def submit(spec: JobSpec, response: Response, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> JobOut:
+@router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=JobOut)
+def submit(spec: JobSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
     """Accept a training job. It is stored once this answers, even while the broker is away."""
     with sessions.begin() as session:
-        job, replayed = jobs.create(session, spec, **terms)
-    return answer_accepted(job, response, sessions, hints, replayed=replayed)
+        record, replayed = jobs.create(session, spec, **terms)
+    return answer_accepted(record, sessions, hints, replayed=replayed)
 
 
 @router.get(
@@ -47,21 +49,25 @@ def submit(spec: JobSpec, response: Response, sessions: Sessions, hints: Hints, 
 def get_job(job_id: JobId, request: Request, sessions: Sessions) -> Response:
     """Get one job, with an ETag: a request with If-None-Match gets 304 while nothing has changed."""
     with sessions.read() as session:
-        out = JobOut.of(job_list.find_record(session, job_id))
-    body, etag = encode(out)
+        record = find_record(session, job_id)
+    body, etag = encode(record)
     unmodified = conditional.answer_unmodified(request.headers, {"ETag": etag})
     return unmodified or Response(body, media_type="application/json", headers={"ETag": etag})
 
 
 @router.post(
-    "/{job_id}/cancel", status_code=202, responses=declare_errors(JobNotFound, JobFinished, 422, DatabaseUnavailable)
+    "/{job_id}/cancel",
+    status_code=202,
+    responses=declare_errors(JobNotFound, JobFinished, 422, DatabaseUnavailable),
+    response_model=JobOut,
 )
-def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
+def cancel(job_id: JobId, sessions: Sessions) -> Response:
     """Cancel a queued job at once, a running one at its next batch; idempotent."""
     with sessions.begin() as session:
         jobs.request_cancel(session, job_id)
     with sessions.read() as session:
-        return JobOut.of(job_list.find_record(session, job_id))
+        record = find_record(session, job_id)
+    return answer(record, 202)
 
 
 @router.post(
@@ -69,23 +75,26 @@ def cancel(job_id: JobId, sessions: Sessions) -> JobOut:
     status_code=202,
     responses=ACCEPTED
     | declare_errors(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
+    response_model=JobOut,
 )
-def retry(job_id: JobId, response: Response, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> JobOut:
+def retry(job_id: JobId, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
     """Run an ended job's spec again, as a new job."""
     with sessions.begin() as session:
-        job, replayed = jobs.retry(session, job_id, **terms)
-    return answer_accepted(job, response, sessions, hints, replayed=replayed)
+        record, replayed = jobs.retry(session, job_id, **terms)
+    return answer_accepted(record, sessions, hints, replayed=replayed)
 
 
-def answer_accepted(job: Job, response: Response, sessions: Sessions, hints: Hints, *, replayed: bool) -> JobOut:
-    """Read the job after the commit, so that meanwhile others can write."""
-    with sessions.read() as session:
-        out = JobOut.of(job_list.find_record(session, job.id))
+def answer_accepted(record: JobRecord, sessions: Sessions, hints: Hints, *, replayed: bool) -> Response:
     if not replayed:
-        log.info("job accepted", extra={"job_id": out.id, **({"retry_of": job.retry_of} if job.retry_of else {})})
-        dispatch(sessions, hints, [out.id])
-    response.headers.update(make_headers(out.links.self, replayed=replayed))
-    return out
+        again = {"retry_of": record.job.retry_of} if record.job.retry_of else {}
+        log.info("job accepted", extra={"job_id": record.id, **again})
+        dispatch(sessions, hints, [record.id])
+    return answer(record, 202, make_headers(locate(record.id), replayed=replayed))
+
+
+def answer(record: JobRecord, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    body, _ = encode(record)
+    return Response(body, status, headers, media_type="application/json")
 
 
 @router.delete(
@@ -97,7 +106,7 @@ def delete(job_id: JobId, request: Request, sessions: Sessions, settings: Settin
     """Delete an ended job: its rows, its epochs and its checkpoint files; with If-Match, only if it has that ETag."""
     with sessions.read() as session:
         jobs.refuse_unremovable(session, job_id)
-        _, etag = encode(JobOut.of(job_list.find_record(session, job_id)))
+        _, etag = encode(find_record(session, job_id))
     # last: conditions do not apply to a request that fails anyway
     conditional.require_conditions(request.headers, etag=etag)
     # Before the rows, so that no file outlives its job; and outside of any transaction, as storage may be slow.

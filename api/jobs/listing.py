@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Sessions
@@ -12,7 +12,8 @@ from api.http.responses import declare_errors
 from api.http.routing import Route, Undeclared
 from api.http.samples import EXAMPLE_ID
 from api.http.validation import make_refusal
-from api.jobs.models import JobOut, JobPage
+from api.jobs.documents import describe, encode_document
+from api.jobs.models import JobPage
 from db import job_list
 from jobs.errors import DatabaseUnavailable, InvalidCursor
 from jobs.state import JobState
@@ -26,7 +27,7 @@ Sort = Literal[
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
 
 
-def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
+async def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
     """Read `metadata[key]=value`, which no declared parameter can express; refuse any other undeclared parameter."""
     found = {}
     for name, value in undeclared.items():
@@ -37,7 +38,7 @@ def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
     return found
 
 
-@router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
+@router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable), response_model=JobPage)
 def list_jobs(
     sessions: Sessions,
     metadata: Annotated[dict[str, str], Depends(read_metadata_filter)],
@@ -51,10 +52,10 @@ def list_jobs(
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
     limit: Limit = 20,
     cursor: Cursor = None,
-) -> JobPage:
+) -> Response:
     """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
     filters = job_list.Filters(state, activation, sweep_id, metadata)
     with sessions.read() as session:
         page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)
-        data = [JobOut.of(record) for record in page.records]
-    return JobPage(data=data, next_cursor=page.next_cursor, total=page.total)
+    document = {"data": [*map(describe, page.records)], "next_cursor": page.next_cursor, "total": page.total}
+    return Response(encode_document(document), media_type="application/json")

@@ -1,20 +1,15 @@
-"""A job as clients see it."""
+"""Models of a job as clients see it; api.jobs.documents makes the answers."""
 
-from hashlib import sha256
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from api.http.numbers import NonFinite
 from api.http.out import Out
 from api.http.paging import NextCursor
-from api.http.prefix import add_prefix
 from api.http.samples import EXAMPLE_ID
 from api.http.times import Time
 from api.jobs.figures import EPOCH_FIELDS
-from db.events import Newest
-from db.job_list import JobRecord
-from db.models import Event, Job
 from jobs import diagnosis
 from jobs.spec import JobSpec, sort_by_key
 from jobs.state import JobState
@@ -40,16 +35,6 @@ class JobProgress(Progress):
     images_per_second: float | None = Field(
         description="Training images per second in the current epoch; null with `images`.", examples=[651.3]
     )
-
-    @classmethod
-    def of(cls, job: Job | Newest) -> Self:
-        current = job.epoch_progress or {}
-        return cls(
-            epoch=job.epochs_done,
-            epochs=job.epochs_total,
-            fraction=(job.epochs_done + current.get("fraction", 0.0)) / job.epochs_total,
-            **{name: current.get(name) for name in ("images", "images_total", "images_per_second")},
-        )
 
 
 class Best(Out):
@@ -177,81 +162,8 @@ class JobOut(Out):
     transitions: tuple[Transition, ...] = Field(description="Its states so far, oldest first.")
     links: Links = Field(description="The URLs of what belongs to it.")
 
-    @classmethod
-    def of(cls, record: JobRecord) -> Self:
-        job = record.job
-        return cls(
-            id=job.id,
-            state=JobState(job.state),
-            spec=JobSpec.model_validate(job.spec),
-            sweep_id=job.sweep_id,
-            attempt=job.attempt,
-            retry_of=job.retry_of,
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            progress=JobProgress.of(job),
-            eta_seconds=None if JobState(job.state).terminal else estimate_seconds(job),
-            queue_position=record.queue_position,
-            best=find_best(job),
-            latest=None if record.latest is None else EpochOut.model_validate(record.latest),
-            diagnoses=tuple(map(DiagnosisOut.model_validate, job.diagnoses or [])),
-            test=read_test(job),
-            error=read_error(job),
-            cancel_requested_at=job.cancel_requested_at,
-            environment=None if job.environment is None else EnvironmentOut.model_validate(job.environment),
-            transitions=tuple(map(read_transition, record.transitions)),
-            links=make_links(job.id),
-        )
-
-
-def encode(job: JobOut) -> tuple[bytes, str]:
-    """Encode the job as JSON; returns that and its ETag."""
-    body = job.model_dump_json().encode()
-    return body, f'"{sha256(body).hexdigest()[:32]}"'
-
 
 class JobPage(Out):
     data: list[JobOut] = Field(description="The jobs of this page.")
     next_cursor: NextCursor
     total: int = Field(description="The number of jobs that match the filters, on all pages together.", examples=[1])
-
-
-def estimate_seconds(job: Job | Newest) -> float | None:
-    """Estimate by the mean of the epochs so far, in the first one by how it goes; None before."""
-    current = job.epoch_progress or {}
-    epoch_seconds = job.epoch_seconds or current.get("epoch_seconds")
-    if epoch_seconds is None:
-        return None
-    return float((job.epochs_total - job.epochs_done - current.get("fraction", 0.0)) * epoch_seconds)
-
-
-def find_best(job: Job) -> Best | None:
-    if job.best_epoch is None or job.best_val_loss is None or job.best_val_accuracy is None:
-        return None
-    return Best(epoch=job.best_epoch, val_loss=job.best_val_loss, val_accuracy=job.best_val_accuracy)
-
-
-def read_test(job: Job) -> TestOut | None:
-    if job.test_loss is None or job.test_accuracy is None or job.test_binary_accuracy is None:
-        return None
-    return TestOut(loss=job.test_loss, accuracy=job.test_accuracy, binary_accuracy=job.test_binary_accuracy)
-
-
-def read_error(job: Job) -> ErrorOut | None:
-    return None if job.error_code is None else ErrorOut(code=job.error_code, message=job.error_message or "")
-
-
-def read_transition(event: Event) -> Transition:
-    return Transition(state=JobState(event.data["state"]), at=event.at, reason=event.data["reason"])
-
-
-def make_links(job_id: str) -> Links:
-    own = add_prefix(f"/v1/jobs/{job_id}")
-    return Links(
-        self=own,
-        **{
-            name: f"{own}/{name}"
-            for name in ("history", "layers", "checkpoints", "stream", "predict", "cancel", "retry")
-        },
-    )

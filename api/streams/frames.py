@@ -9,7 +9,8 @@ from fastapi.sse import ServerSentEvent
 
 from api.http.responses import Responses
 from api.http.times import to_rfc3339
-from api.jobs.models import DiagnosisOut, EpochOut, JobProgress, estimate_seconds
+from api.jobs.documents import describe_progress, estimate_seconds
+from api.jobs.models import DiagnosisOut, EpochOut
 from api.sweeps.models import JobCounts
 from api.sweeps.summary import derive_state
 from db.events import Newest
@@ -39,8 +40,8 @@ def make_frame(event: Event, epoch: Epoch | None) -> ServerSentEvent:
 
 def make_progress(newest: Newest, **names: Any) -> ServerSentEvent:  # noqa: ANN401  # ids and words
     """Tell how far the epoch in training is: an event without a number, which no reconnect brings again."""
-    progress = JobProgress.of(newest).model_dump(mode="json")
-    return ServerSentEvent(event="progress", data={**names, **progress, "eta_seconds": estimate_seconds(newest)})
+    data = {**names, **describe_progress(newest), "eta_seconds": estimate_seconds(newest)}
+    return ServerSentEvent(event="progress", data=data)
 
 
 def make_reset(reason: str, *, event_id: str) -> ServerSentEvent:

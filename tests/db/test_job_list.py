@@ -4,7 +4,7 @@ import json
 import pytest
 from sqlalchemy import update
 
-from db import job_list
+from db import job_list, job_records
 from db.job_list import Filters
 from db.models import Job
 from db.session import Sessions
@@ -86,12 +86,12 @@ def test_a_cursor_of_the_wrong_type_is_refused(sessions: Sessions, five_jobs: li
 
 def test_queue_positions_count_from_the_next(sessions: Sessions, five_jobs: list[str]) -> None:
     with sessions.read() as session:
-        assert [job_list.find_record(session, job_id).queue_position for job_id in five_jobs] == [1, 2, 3, 4, 5]
+        assert [job_records.find_record(session, job_id).queue_position for job_id in five_jobs] == [1, 2, 3, 4, 5]
 
 
 def test_no_job_raises_job_not_found(sessions: Sessions) -> None:
     with pytest.raises(JobNotFound), sessions.read() as session:
-        job_list.find_record(session, "no-such-job")
+        job_records.find_record(session, "no-such-job")
 
 
 @pytest.mark.parametrize(

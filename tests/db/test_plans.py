@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from db import job_list, jobs, queue, stats, sweep_events, sweep_results, sweeps
+from db import job_list, new_jobs, queue, stats, sweep_events, sweep_results, sweeps
 from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
@@ -28,7 +28,7 @@ def newest(session: Session) -> object:
         (lambda session: job_list.count(session, Filters(activations=["relu"])), "Seq Scan"),
         (lambda session: job_list.count(session, Filters(sweep_id="some")), "Seq Scan"),
         (queue.count_due, "Seq Scan"),
-        (lambda session: jobs.check_quota(session, 10), "Seq Scan"),
+        (lambda session: new_jobs.check_quota(session, 10), "Seq Scan"),
         (queue.reap, "Seq Scan"),
         (lambda session: queue.take_due(session, resend_after_seconds=15, limit=100), "Seq Scan"),
         (stats.count_by_state, "Seq Scan"),

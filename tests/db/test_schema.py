@@ -99,7 +99,8 @@ def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessio
         for job_id, key, sweep_id in (("job", "'k'", "NULL"), ("other", "NULL", "'sweep'")):
             insert = JOB_OF_0005.format(id=job_id, key=key, sweep_id=sweep_id)
             session.execute(text(insert), {"spec": spec.model_dump_json()})
-        session.execute(text("INSERT INTO events VALUES ('job', 1, 'state', '{}', '2026-11-26')"))
+        event = {"data": '{"state": "queued", "reason": "accepted"}'}
+        session.execute(text("INSERT INTO events VALUES ('job', 1, 'state', :data, '2026-11-26')"), event)
         columns = "(id, spec, idempotency_key, request_sha256, created_at)"
         insert = f"INSERT INTO sweeps {columns} VALUES ('sweep', :spec, 's', '0', '2026-11-26')"
         session.execute(text(insert), {"spec": sweep_spec.model_dump_json()})

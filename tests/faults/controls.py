@@ -159,7 +159,7 @@ GUARDS = (
     ),
     Guard(
         "a quota holds against simultaneous requests",
-        "db/jobs.py",
+        "db/new_jobs.py",
         '        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": QUOTA_LOCK})',
         "        pass",
         (JOB_TESTS, "quota_of_ten"),
