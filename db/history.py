@@ -7,25 +7,40 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.models import Epoch, Layer
+from db.models import Epoch, Layer, get_table
 from jobs.diagnosis import VANISHING_EPOCHS, History, Losses
-from jobs.metrics import ALWAYS_MEASURED, LayerMetrics
+from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES, LayerMetrics
 from jobs.spec import JobSpec
 
+FigureRow = Row[*tuple[Any, ...]]
+"""A row with its figures by name, and in the order of their table in jobs.metrics."""
 
-def read_epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[Epoch]:
-    """Read the epochs, oldest first. Raises JobNotFound."""
+EPOCHS, LAYERS = get_table(Epoch), get_table(Layer)
+SELECT_EPOCHS = (
+    select(*(EPOCHS.c[name] for name in EPOCH_FIGURES))
+    .where(EPOCHS.c.job_id == bindparam("job_id"), EPOCHS.c.epoch > bindparam("after_epoch"))
+    .order_by(EPOCHS.c.epoch)
+)
+SELECT_LAYERS = select(*(LAYERS.c[name] for name in LAYER_FIGURES)).order_by(LAYERS.c.epoch, LAYERS.c.position)
+
+
+def read_epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[FigureRow]:
+    """Read the EPOCH_FIGURES of each epoch, oldest first. Raises JobNotFound."""
+    rows = session.execute(SELECT_EPOCHS, {"job_id": job_id, "after_epoch": after_epoch}).all()
+    return rows or refuse_unknown(session, job_id)
+
+
+def refuse_unknown(session: Session, job_id: str) -> Sequence[FigureRow]:
+    """Tell a job without such rows from one that there is not. Raises JobNotFound."""
     jobs.find(session, job_id)
-    return session.scalars(
-        select(Epoch).where(Epoch.job_id == job_id, Epoch.epoch > after_epoch).order_by(Epoch.epoch)
-    ).all()
+    return []
 
 
-def read_metric(session: Session, job_id: str, metric: str) -> Sequence[Row[*tuple[Any, ...]]]:
+def read_metric(session: Session, job_id: str, metric: str) -> Sequence[FigureRow]:
     """Read the number, the seconds and the metric of every epoch, oldest first."""
     return session.execute(
         select(Epoch.epoch, Epoch.epoch_seconds, getattr(Epoch, metric))
@@ -34,13 +49,13 @@ def read_metric(session: Session, job_id: str, metric: str) -> Sequence[Row[*tup
     ).all()
 
 
-def read_layers(session: Session, job_id: str, *, epoch: int | None = None, after_epoch: int = 0) -> Sequence[Layer]:
-    """Read layer metrics by epoch, from the input to the output. Raises JobNotFound."""
-    jobs.find(session, job_id)
-    of_epoch = Layer.epoch > after_epoch if epoch is None else Layer.epoch == epoch
-    return session.scalars(
-        select(Layer).where(Layer.job_id == job_id, of_epoch).order_by(Layer.epoch, Layer.position)
-    ).all()
+def read_layers(
+    session: Session, job_id: str, *, epoch: int | None = None, after_epoch: int = 0
+) -> Sequence[FigureRow]:
+    """Read the LAYER_FIGURES by epoch, from the input to the output. Raises JobNotFound."""
+    of_epoch = LAYERS.c.epoch > after_epoch if epoch is None else LAYERS.c.epoch == epoch
+    rows = session.execute(SELECT_LAYERS.where(LAYERS.c.job_id == job_id, of_epoch)).all()
+    return rows or refuse_unknown(session, job_id)
 
 
 def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec) -> History:
@@ -58,7 +73,7 @@ def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec) -> History:
     return History(spec, losses, [list(layers) for _, layers in by_epoch])
 
 
-def to_layer_metrics(row: Row[Any] | Layer) -> LayerMetrics:
+def to_layer_metrics(row: FigureRow) -> LayerMetrics:
     """Restore NaN, which SQLite stores as NULL: a figure that always has a value was NaN where it is NULL."""
     figures = {field.name: getattr(row, field.name) for field in fields(LayerMetrics)}
     return LayerMetrics(**{**figures, **{name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}})

@@ -28,6 +28,8 @@ NonFinite = Annotated[
 ]
 """The type of a model's field `non_finite`, whose default is None."""
 
+PLAIN = {str, int, float, bool, type(None)}
+
 
 class ExactJSON(JSONResponse):
     """A JSON response whose numbers survive exactly."""
@@ -48,6 +50,8 @@ def mark(document: Document) -> dict[str, Any]:
     contiguous and of one dimension, and lists of nothing but floats are searched at NumPy's speed, and stay as they are
     where every number is finite. Times become text.
     """
+    if holds_only_plain_values(document):
+        return dict(document)
     found: dict[str, str] = {}
     finite = {key: to_finite(value, to_pointer([key]), found) for key, value in document.items()}
     return {**finite, "non_finite": found} if found else finite
@@ -78,6 +82,13 @@ def floats_to_finite(floats: Floats, pointer: str, found: dict[str, str]) -> Flo
         found[f"{pointer}/{index}"] = name_of(floats[index])
         items[index] = None
     return items
+
+
+def holds_only_plain_values(document: Document) -> bool:
+    """Whether the object can stay as it is, such as a row of a table; a history has thousands."""
+    return PLAIN.issuperset(map(type, document.values())) and all(
+        math.isfinite(value) for value in document.values() if type(value) is float
+    )
 
 
 def holds_only_floats(value: object) -> bool:

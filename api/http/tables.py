@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from api.http.times import to_rfc3339
+
 ColumnType = Literal["bool", "float64", "int64", "json", "string", "timestamp"]
 Types = Mapping[str, ColumnType]
 """The columns' types, in the order of the columns."""
@@ -25,7 +27,8 @@ class Table:
     @classmethod
     def of_rows(cls, types: Types, rows: Rows) -> Self:
         """Make a table of rows whose cells are in the order of the types."""
-        return cls(types, {name: [row[at] for row in rows] for at, name in enumerate(types)})
+        columns = zip(*rows, strict=True) if rows else ((),) * len(types)
+        return cls(types, dict(zip(types, columns, strict=True)))
 
     @classmethod
     def of_objects(cls, types: Types, objects: Sequence[Mapping[str, Any]]) -> Self:
@@ -36,8 +39,15 @@ class Table:
         return [*zip(*(to_list(self.columns[name]) for name in self.types), strict=True)]
 
     def objects(self) -> list[dict[str, Any]]:
-        """Make an object of each row, for an answer in JSON."""
-        return [dict(zip(self.types, row, strict=True)) for row in self.rows()]
+        """Make an object of each row, for an answer in JSON; times are text."""
+        columns = {name: to_list(column) for name, column in self.columns.items()}
+        times = {
+            name: [at and to_rfc3339(at) for at in columns[name]]
+            for name, kind in self.types.items()
+            if kind == "timestamp"
+        }
+        rows = zip(*({**columns, **times}[name] for name in self.types), strict=True)
+        return [dict(zip(self.types, row, strict=True)) for row in rows]
 
 
 def to_list(column: Sequence[Any] | np.ndarray[Any, Any]) -> Sequence[Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
@@ -21,7 +21,7 @@ from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_cs
 from api.jobs.models import EpochOut
 from api.jobs.parameters import MAX_NUMBER, AfterEpoch, JobId
 from db import history
-from db.models import Epoch, Layer
+from db.history import FigureRow
 from jobs.errors import DatabaseUnavailable, JobNotFound
 from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES
 
@@ -96,10 +96,8 @@ def get_layers(
     return answer_rows(kind, found, LAYER_COLUMNS, job_id=job_id, name="layers")
 
 
-def answer_rows(
-    kind: Format, rows: Sequence[Epoch] | Sequence[Layer], types: Types, *, job_id: str, name: str
-) -> Response:
-    table = Table(types, {column: [read_figure(row, column) for row in rows] for column in types})
+def answer_rows(kind: Format, rows: Sequence[FigureRow], types: Types, *, job_id: str, name: str) -> Response:
+    table = restore_nan(Table.of_rows(types, rows))
     return answer(
         kind,
         f"{name}-{job_id}",
@@ -108,7 +106,10 @@ def answer_rows(
     )
 
 
-def read_figure(row: Epoch | Layer, column: str) -> Any:  # noqa: ANN401  # as the column's type says
-    """Read a figure. SQLite stores NaN as NULL: where a figure always has a value, NULL means NaN."""
-    value = getattr(row, column)
-    return math.nan if value is None and column in ALWAYS_MEASURED else value
+def restore_nan(table: Table) -> Table:
+    """Restore NaN, which SQLite stores as NULL: where a figure always has a value, NULL means NaN."""
+    restored = {
+        name: [math.nan if value is None else value for value in table.columns[name]]
+        for name in ALWAYS_MEASURED.intersection(table.types)
+    }
+    return Table(table.types, {**table.columns, **restored})

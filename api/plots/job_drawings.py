@@ -8,11 +8,12 @@ from api.plots import axes, styles
 from api.plots.drawings import Drawing
 from api.plots.panels import Line, Panel
 from api.plots.styles import Style
-from db.models import Epoch, Job, Layer
+from db.history import FigureRow
+from db.models import Job
 from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
 
 
-def draw_job(job: Job, epochs: Sequence[Epoch]) -> Drawing:
+def draw_job(job: Job, epochs: Sequence[FigureRow]) -> Drawing:
     own = styles.style_activation(job.activation)
     panels = [
         axes.make_panel(
@@ -31,12 +32,12 @@ def draw_job(job: Job, epochs: Sequence[Epoch]) -> Drawing:
     return Drawing(make_title(job), panels)
 
 
-def draw_layers(job: Job, rows: Sequence[Layer]) -> Drawing:
+def draw_layers(job: Job, rows: Sequence[FigureRow]) -> Drawing:
     figures = filter(attrgetter("plotted"), LAYER_FIGURES.values())
     return Drawing(f"{make_title(job)}: its layers", [draw_figure(rows, figure) for figure in figures])
 
 
-def draw_figure(rows: Sequence[Layer], figure: Figure) -> Panel:
+def draw_figure(rows: Sequence[FigureRow], figure: Figure) -> Panel:
     """Draw a figure of each layer that has any."""
     names = dict.fromkeys(row.layer for row in rows)
     lines = [
@@ -46,7 +47,7 @@ def draw_figure(rows: Sequence[Layer], figure: Figure) -> Panel:
     return axes.make_panel(figure, [line for line in lines if line.x])
 
 
-def make_line(label: str, rows: Sequence[Epoch] | Sequence[Layer], figure: Figure, style: Style) -> Line:
+def make_line(label: str, rows: Sequence[FigureRow], figure: Figure, style: Style) -> Line:
     """Draw by epoch; where a layer has no such figure, it has no point."""
     found = [(row.epoch, getattr(row, figure.name)) for row in rows if getattr(row, figure.name) is not None]
     return Line(label, [epoch for epoch, _ in found], [axes.scale(figure) * value for _, value in found], style=style)

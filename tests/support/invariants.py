@@ -15,8 +15,6 @@ from jobs.spec import JobSpec
 from jobs.state import JobState
 from tests.support.figures import NOT_REPEATABLE
 
-UNEQUAL = {"job_id", *NOT_REPEATABLE}
-
 History = list[dict[str, Any]]
 
 
@@ -24,10 +22,7 @@ def read_history(sessions: Sessions, job_id: str) -> History:
     """Each epoch's figures, without those that name an attempt or measure time."""
     with sessions.read() as session:
         rows = history.read_epochs(session, job_id)
-    return [
-        {column.name: getattr(row, column.name) for column in row.__table__.columns if column.name not in UNEQUAL}
-        for row in rows
-    ]
+    return [{name: value for name, value in row._mapping.items() if name not in NOT_REPEATABLE} for row in rows]
 
 
 def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]:
