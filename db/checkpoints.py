@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.models import Checkpoint, Job
+from db.models import Checkpoint, Job, get_table
 from jobs.errors import CheckpointNotFound
 
 KEPT = 2
@@ -40,11 +40,21 @@ class CheckpointFile:
     size_bytes: int
 
 
+FILES = get_table(Checkpoint)
+JOB_ID: BindParameter[str] = bindparam("job_id")
+NEWEST = select(FILES.c.epoch).where(FILES.c.job_id == JOB_ID).order_by(FILES.c.epoch.desc())
+BEST = select(Job.best_epoch).where(Job.id == JOB_ID)
+DELETE_STALE = (
+    delete(FILES)
+    .where(
+        FILES.c.job_id == JOB_ID,
+        FILES.c.epoch < NEWEST.offset(KEPT - 1).limit(1).scalar_subquery(),
+        FILES.c.epoch.is_distinct_from(BEST.scalar_subquery()),
+    )
+    .returning(FILES.c.path)
+)
+
+
 def forget_stale(session: Session, job_id: str) -> list[str]:
     """Delete the rows of all but the last two and the best; returns the paths of files to delete after it."""
-    rows = list_kept(session, job_id)
-    best = session.scalar(select(Job.best_epoch).where(Job.id == job_id))
-    stale = [row for row in rows[KEPT:] if row.epoch != best]
-    for row in stale:
-        session.delete(row)
-    return [row.path for row in stale]
+    return [*session.execute(DELETE_STALE, {"job_id": job_id}).scalars()]

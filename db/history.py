@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -58,22 +57,28 @@ def read_layers(
     return rows or refuse_unknown(session, job_id)
 
 
-def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec) -> History:
-    """Read the figures that the rules of jobs.diagnosis need."""
-    epochs = session.execute(
-        select(Epoch.loss, Epoch.val_loss, Epoch.val_accuracy).where(Epoch.job_id == job_id).order_by(Epoch.epoch)
-    )
-    losses = [Losses(*row) for row in epochs]
-    rows = session.execute(
-        select(*(getattr(Layer, field.name) for field in fields(LayerMetrics)))
-        .where(Layer.job_id == job_id, Layer.epoch > len(losses) - VANISHING_EPOCHS)
-        .order_by(Layer.epoch, Layer.position)
-    )
-    by_epoch = groupby(map(to_layer_metrics, rows), key=attrgetter("epoch"))
-    return History(spec, losses, [list(layers) for _, layers in by_epoch])
+SELECT_LOSSES = (
+    select(*(EPOCHS.c[name] for name in Losses._fields))
+    .where(EPOCHS.c.job_id == bindparam("job_id"), EPOCHS.c.epoch >= bindparam("first_epoch"))
+    .order_by(EPOCHS.c.epoch)
+)
+SELECT_LAST_LAYERS = SELECT_LAYERS.where(
+    LAYERS.c.job_id == bindparam("job_id"), LAYERS.c.epoch > bindparam("after_epoch")
+)
+
+
+def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec, *, first_epoch: int = 1) -> History:
+    """Read the figures that the rules of jobs.diagnosis need, from the first epoch or from the best."""
+    rows = session.execute(SELECT_LOSSES, {"job_id": job_id, "first_epoch": first_epoch}).all()
+    losses = [Losses(*row) for row in rows]
+    after_epoch = first_epoch + len(losses) - 1 - VANISHING_EPOCHS
+    layers = session.execute(SELECT_LAST_LAYERS, {"job_id": job_id, "after_epoch": after_epoch}).all()
+    by_epoch = groupby(map(to_layer_metrics, layers), key=attrgetter("epoch"))
+    return History(spec, losses, [list(layers) for _, layers in by_epoch], first_epoch)
 
 
 def to_layer_metrics(row: FigureRow) -> LayerMetrics:
     """Restore NaN, which SQLite stores as NULL: a figure that always has a value was NaN where it is NULL."""
-    figures = {field.name: getattr(row, field.name) for field in fields(LayerMetrics)}
-    return LayerMetrics(**{**figures, **{name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}})
+    figures = dict(zip(LAYER_FIGURES, row, strict=True))
+    lost = {name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}
+    return LayerMetrics(**{**figures, **lost})

@@ -4,17 +4,17 @@ The caller owns the transaction. Every function updates the job row first, which
 only then does it insert. A write under a lost lease raises Fenced.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from db import checkpoints, events, history, queue, transitions
 from db.checkpoints import CheckpointFile
 from db.clock import SLACK_SECONDS, after, now
-from db.models import Checkpoint, Epoch, Job, Layer, LostLease, NullableJson
+from db.models import Checkpoint, Epoch, Job, Layer, LostLease, NullableJson, get_table
 from db.text import make_storable
 from db.transitions import CANCELLED_BY_REQUEST
 from jobs import diagnosis
@@ -24,6 +24,8 @@ from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
 
+JOBS, EPOCHS = get_table(Job), get_table(Epoch)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -32,6 +34,16 @@ class Lease:
     job_id: str
     owner: str
     attempt: int
+
+
+def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Whether the job is still held under this lease: the fence of every write of a worker."""
+    return (
+        JOBS.c.id == lease.job_id,
+        JOBS.c.state == JobState.RUNNING,
+        JOBS.c.attempt == lease.attempt,
+        JOBS.c.lease_owner == lease.owner,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,30 @@ def update_held(session: Session, lease: Lease, **values: Any) -> None:  # noqa:
         raise Fenced
 
 
+HELD = held(Lease(*[bindparam(f"held_{field.name}") for field in fields(Lease)]))  # type: ignore[arg-type]  # for statements made once
+MEASURED = [field.name for field in fields(EpochMetrics)]
+NEW = {name: bindparam(f"new_{name}", type_=EPOCHS.c[name].type) for name in MEASURED}
+IS_BETTER = or_(JOBS.c.best_val_loss.is_(None), JOBS.c.best_val_loss > NEW["val_loss"])
+BEST = {"best_epoch": "epoch", "best_val_loss": "val_loss", "best_val_accuracy": "val_accuracy"}
+SUM_OF_SECONDS = func.coalesce(JOBS.c.epoch_seconds, 0.0) * (NEW["epoch"] - 1) + NEW["epoch_seconds"]
+UPDATE_JOB = (
+    update(JOBS)
+    .where(*HELD, JOBS.c.epochs_done == NEW["epoch"] - 1)
+    .values(
+        epochs_done=NEW["epoch"],
+        epoch_progress=null(),
+        crashes_without_progress=0,
+        epoch_seconds=SUM_OF_SECONDS / NEW["epoch"],
+        event_seq=JOBS.c.event_seq + 1,
+        **{name: case((IS_BETTER, NEW[figure]), else_=JOBS.c[name]) for name, figure in BEST.items()},
+    )
+    .returning(JOBS.c.event_seq, JOBS.c.spec, JOBS.c.diagnoses, JOBS.c.best_epoch)
+)
+INSERT_EPOCH = insert(EPOCHS).values(recorded_at=now())
+INSERT_LAYERS = insert(get_table(Layer))
+INSERT_CHECKPOINT = insert(get_table(Checkpoint)).values(created_at=now())
+
+
 def record_epoch(
     session: Session,
     lease: Lease,
@@ -127,60 +163,43 @@ def record_epoch(
     Raises:
         Fenced: the lease is lost.
     """
-    row = session.execute(
-        update(Job)
-        .where(*held(lease), Job.epochs_done == metrics.epoch - 1)
-        .values(
-            epochs_done=metrics.epoch,
-            epoch_progress=None,
-            crashes_without_progress=0,
-            epoch_seconds=update_mean(metrics.epoch_seconds, count=metrics.epoch),
-            event_seq=Job.event_seq + 1,
-            **update_best(metrics),
-        )
-        .returning(Job.event_seq, Job.spec, Job.diagnoses)
-    ).one_or_none()
+    figures = {name: getattr(metrics, name) for name in MEASURED}
+    parameters = prefix("held", asdict(lease)) | prefix("new", figures)
+    row = session.execute(UPDATE_JOB, parameters).one_or_none()
     if row is None:
         confirm_recorded(session, lease, metrics.epoch)
         return
-    session.execute(
-        insert(Epoch).values(job_id=lease.job_id, attempt=lease.attempt, recorded_at=now(), **asdict(metrics))
-    )
+    of_job = {"job_id": lease.job_id}
+    session.execute(INSERT_EPOCH, {**of_job, "attempt": lease.attempt, **figures})
     if layers:
-        rows = [{"job_id": lease.job_id, "position": at, **asdict(layer)} for at, layer in enumerate(layers)]
-        session.execute(insert(Layer), rows)
+        session.execute(INSERT_LAYERS, [{**of_job, "position": at, **asdict(layer)} for at, layer in enumerate(layers)])
     if checkpoint is not None:
-        session.execute(insert(Checkpoint).values(job_id=lease.job_id, created_at=now(), **asdict(checkpoint)))
+        session.execute(INSERT_CHECKPOINT, {**of_job, **asdict(checkpoint)})
     events.emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
-    record_diagnoses(session, lease.job_id, JobSpec.model_validate(row.spec), row.diagnoses or [])
+    seen = history.read_for_diagnosis(
+        session, lease.job_id, JobSpec.model_validate(row.spec), first_epoch=row.best_epoch
+    )
+    record_diagnoses(session, lease.job_id, row.diagnoses or [], seen)
 
 
-def record_diagnoses(session: Session, job_id: str, spec: JobSpec, known: Sequence[diagnosis.Record]) -> None:
+def prefix(word: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Name parameters of an UPDATE, which may not have the names of columns."""
+    return {f"{word}_{name}": value for name, value in values.items()}
+
+
+def record_diagnoses(session: Session, job_id: str, known: Sequence[diagnosis.Record], seen: diagnosis.History) -> None:
     """Store diagnoses that changed with the epoch just stored; the job row is already locked."""
-    now_known, new = diagnosis.update_records(known, history.read_for_diagnosis(session, job_id, spec))
+    now_known, new = diagnosis.update_records(known, seen)
     if now_known == known:
         return
     seq = session.execute(
-        update(Job)
-        .where(Job.id == job_id)
-        .values(diagnoses=now_known, event_seq=Job.event_seq + len(new))
-        .returning(Job.event_seq)
+        update(JOBS)
+        .where(JOBS.c.id == job_id)
+        .values(diagnoses=now_known, event_seq=JOBS.c.event_seq + len(new))
+        .returning(JOBS.c.event_seq)
     ).scalar_one()
     for number, record in enumerate(new, start=seq - len(new) + 1):
         events.emit(session, job_id, number, "diagnosis", dict(record))
-
-
-def update_mean(value: float, *, count: int) -> ColumnElement[float]:
-    return (func.coalesce(Job.epoch_seconds, 0.0) * (count - 1) + value) / count
-
-
-def update_best(metrics: EpochMetrics) -> dict[str, ColumnElement[Any]]:
-    better = or_(Job.best_val_loss.is_(None), Job.best_val_loss > metrics.val_loss)
-    return {
-        "best_epoch": case((better, metrics.epoch), else_=Job.best_epoch),
-        "best_val_accuracy": case((better, metrics.val_accuracy), else_=Job.best_val_accuracy),
-        "best_val_loss": case((better, metrics.val_loss), else_=Job.best_val_loss),
-    }
 
 
 def confirm_recorded(session: Session, lease: Lease, epoch: int) -> None:
@@ -266,16 +285,6 @@ def take_back_crash(session: Session, lease: Lease) -> bool:
         job.run_after = after(queue.compute_backoff_seconds(job.crashes_without_progress))
     session.flush()
     return True
-
-
-def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    """Whether the job is still held under this lease: the fence of every write of a worker."""
-    return (
-        Job.id == lease.job_id,
-        Job.state == JobState.RUNNING,
-        Job.attempt == lease.attempt,
-        Job.lease_owner == lease.owner,
-    )
 
 
 def list_checkpoints(session: Session, lease: Lease) -> Sequence[Checkpoint]:

@@ -54,15 +54,19 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A job's epochs from the first, and the layers after the last VANISHING_EPOCHS of them, oldest first."""
+    """A job's epochs from the first or, to the same effect, from the best, and the layers after the last of them.
+
+    Both are oldest first; the layers are those of VANISHING_EPOCHS epochs.
+    """
 
     spec: JobSpec
     epochs: Sequence[Losses]
     layers: Sequence[Sequence[LayerMetrics]]
+    first_epoch: int = 1
 
     @property
     def epoch(self) -> int:
-        return len(self.epochs)
+        return self.first_epoch + len(self.epochs) - 1
 
 
 Record = Mapping[str, Any]
@@ -123,17 +127,17 @@ def count_updates_per_epoch(spec: JobSpec) -> int:
 
 def find_overfitting(history: History) -> Diagnosis | None:
     """Find that the validation loss has risen since its best epoch while the training loss fell."""
-    best = min(range(history.epoch), key=lambda index: history.epochs[index].val_loss)
-    for end in range(best + 1 + OVERFITTING_EPOCHS, history.epoch + 1):
+    best = min(range(len(history.epochs)), key=lambda index: history.epochs[index].val_loss)
+    for end in range(best + 1 + OVERFITTING_EPOCHS, len(history.epochs) + 1):
         recent = history.epochs[end - OVERFITTING_EPOCHS : end]
         val_loss, loss = fmean(epoch.val_loss for epoch in recent), fmean(epoch.loss for epoch in recent)
         if val_loss >= OVERFITTING_RATIO * history.epochs[best].val_loss and loss < history.epochs[best].loss:
-            return describe_overfitting(best + 1, history, val_loss=val_loss, loss=loss)
+            return describe_overfitting(history.first_epoch + best, history, val_loss=val_loss, loss=loss)
     return None
 
 
 def describe_overfitting(best_epoch: int, history: History, *, val_loss: float, loss: float) -> Diagnosis:
-    best = history.epochs[best_epoch - 1]
+    best = history.epochs[best_epoch - history.first_epoch]
     return Diagnosis(
         "overfitting_since",
         None,

@@ -62,22 +62,22 @@ GUARDS = (
     Guard(
         "an attempt writes nothing once there is a later one",
         "db/leases.py",
-        "        Job.attempt == lease.attempt,\n        Job.lease_owner == lease.owner,\n",
+        "        JOBS.c.attempt == lease.attempt,\n        JOBS.c.lease_owner == lease.owner,\n",
         "",
         ("tests/faults/test_workers_that_die.py", "slept and sqlite"),
     ),
     Guard(
         "nor does one of the same process",
         "db/leases.py",
-        "        Job.attempt == lease.attempt,\n",
+        "        JOBS.c.attempt == lease.attempt,\n",
         "",
         (LEASE_TESTS, "zombie"),
     ),
     Guard(
         "epochs are recorded in order, once",
         "db/leases.py",
-        ".where(*held(lease), Job.epochs_done == metrics.epoch - 1)",
-        ".where(*held(lease))",
+        '.where(*HELD, JOBS.c.epochs_done == NEW["epoch"] - 1)',
+        ".where(*HELD)",
         (LEASE_TESTS, "lost_answer or skipped"),
     ),
     Guard(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.diagnosis import CHANCE_LOSS, History, Losses, Record, diagnose, update_records
 from jobs.metrics import LayerMetrics
@@ -156,3 +158,13 @@ def test_evidence_that_is_not_finite_is_marked() -> None:
     _, (record,) = update_records([], history)
     assert record["evidence"] == {"gradient_norm": None, "ratio": None}
     assert record["non_finite"] == {"/evidence/gradient_norm": "inf", "/evidence/ratio": "inf"}
+
+
+figures = st.sampled_from([0.01, 0.05, 0.1, 0.11, 0.12, 0.13, 0.2, 0.3, math.inf])
+
+
+@given(st.lists(st.tuples(figures, figures), min_size=1, max_size=12))
+def test_the_epochs_from_the_best_show_as_much_as_all_of_them(pairs: list[tuple[float, float]]) -> None:
+    losses = [Losses(loss, val_loss, 0.9) for loss, val_loss in pairs]
+    best = min(range(len(losses)), key=lambda index: losses[index].val_loss)
+    assert diagnose(History(SPEC, losses[best:], [], best + 1)) == diagnose(History(SPEC, losses, []))

@@ -11,6 +11,7 @@ from db import history, jobs
 from db.models import Event
 from db.session import Sessions
 from jobs.diagnosis import VANISHING_EPOCHS, Record, update_records
+from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 from jobs.state import JobState
 from tests.support.figures import NOT_REPEATABLE
@@ -22,7 +23,7 @@ def read_history(sessions: Sessions, job_id: str) -> History:
     """Each epoch's figures, without those that name an attempt or measure time."""
     with sessions.read() as session:
         rows = history.read_epochs(session, job_id)
-    return [{name: value for name, value in row._mapping.items() if name not in NOT_REPEATABLE} for row in rows]
+    return [{name: getattr(row, name) for name in EPOCH_FIGURES if name not in NOT_REPEATABLE} for row in rows]
 
 
 def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]:
