@@ -67,6 +67,7 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 @cache
 def prepare_process(hostname: str) -> ChildProcess:
     """Import torch here, in the child, and never in its parent; once a process."""
+    wait_passively()
     from worker.checkpoint import Checkpoints  # noqa: PLC0415
     from worker.prepare import describe_device, prepare, select_gpu, set_threads  # noqa: PLC0415
     from worker.training.classifier import build_classifier  # noqa: PLC0415
@@ -91,6 +92,14 @@ def prepare_process(hostname: str) -> ChildProcess:
     )
     device = describe_device(choose_device("auto"))
     return ChildProcess(trainer, Registration(sessions, owner, device, interval_seconds=configured.heartbeat_seconds))
+
+
+def wait_passively() -> None:
+    """Let OpenMP's threads sleep while they wait for another, unless the user has chosen. Call it before torch loads.
+
+    By default they spin, and take the core from the thread that they wait for where anything else runs too.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @contextmanager
