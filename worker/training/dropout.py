@@ -18,6 +18,8 @@ def dropout(x: Tensor, rate: float, generator: Generator) -> Tensor:
     """Zero a fraction ``rate`` of the elements and scale the rest by 1 / (1 - rate): the expectation stays."""
     if rate == 0:
         return x
+    if x.dtype == torch.float32:
+        return x * draw_mask(x, rate, generator).mul_(1 / (1 - rate))
     # The scale is a step of its own: inside a bfloat16 mask, 1 / 0.75 would be off by 0.2 %.
     return x * draw_mask(x, rate, generator) * (1 / (1 - rate))
 
