@@ -55,7 +55,7 @@ def record_pre_activations(network: Network) -> Iterator[dict[str, Tensor]]:
     recorded: dict[str, Tensor] = {}
 
     def record(name: str, _layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        recorded[name] = output.detach().float()
+        recorded[name] = output.detach().to(torch.float32, copy=True)  # the network may activate it in place
 
     layers = {"conv1": network.conv1, "conv2": network.conv2, "dense1": network.dense1}
     with contextlib.ExitStack() as stack:

@@ -48,6 +48,10 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 """The catalog's activations in torch; their parameters have the catalog's names."""
 
 
+IN_PLACE: Mapping[str, Function] = {"relu": torch.relu_, "sigmoid": torch.sigmoid_, "tanh": torch.tanh_}
+"""Those whose gradient is computed from their value, to the same bits: a convolution's output need not be kept."""
+
+
 def build_activation(name: str, parameters: Mapping[str, float | str]) -> Function:
     return partial(FUNCTIONS[name], **parameters)
 
@@ -67,6 +71,7 @@ class Network(nn.Module):
             self.dense2 = nn.Linear(128, 10)
         self.to_empty(device="cpu")
         self.activation = build_activation(spec.activation, spec.parameters)
+        self.activate = IN_PLACE.get(spec.activation, self.activation)
         self.monotonic = catalog.find(spec.activation).monotonic
         self.rates = spec.dropout
         self.dropout: Dropout = alpha_dropout if is_self_normalizing(spec) else dropout
@@ -82,17 +87,17 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor, masks: Generator | None = None) -> Tensor:
         """Logits [n, 10] of images [n, 1, 28, 28] in 0..1; ``masks`` draws the dropout; None means no dropout."""
-        x = self.pool(self.conv2(self.activation(self.conv1(images))))
+        x = self.pool(self.conv2(self.activate(self.conv1(images))))
         x = self.drop(x, self.rates.convolution, masks)
-        x = self.activation(self.dense1(x.permute(0, 2, 3, 1).flatten(1)))  # Keras's order, a view of channels_last
+        x = self.activate(self.dense1(x.permute(0, 2, 3, 1).flatten(1)))  # Keras's order, a view of channels_last
         logits: Tensor = self.dense2(self.drop(x, self.rates.dense, masks))
         return logits
 
     def pool(self, x: Tensor) -> Tensor:
         """Apply activation and pooling. A monotonic f goes last: max f(x) = f(max x), at a quarter of the cost."""
         if self.monotonic:
-            return self.activation(max_pool(x))
-        return max_pool(self.activation(x))
+            return self.activate(max_pool(x))
+        return max_pool(self.activate(x))
 
     def drop(self, x: Tensor, rate: float, masks: Generator | None) -> Tensor:
         return x if masks is None else self.dropout(x, rate, masks)

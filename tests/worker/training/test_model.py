@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from activations.catalog import ACTIVATIONS
 from jobs.spec import JobSpec
 from worker.training.dropout import alpha_dropout, dropout
-from worker.training.model import FUNCTIONS, Network, build_activation
+from worker.training.model import FUNCTIONS, IN_PLACE, Network, build_activation
 from worker.training.randomness import make_generator
 
 Tiny = Callable[..., JobSpec]
@@ -59,6 +59,19 @@ def test_torch_computes_what_the_catalog_says(name: str, parameters: dict[str, A
     points = x.detach().numpy()
     np.testing.assert_allclose(value.detach().numpy(), entry.value(points, **parameters), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(derivative.numpy(), entry.derivative(points, **parameters), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_values_and_gradients_are_equal_to_the_bit(name: str, dtype: torch.dtype) -> None:
+    x = torch.linspace(-9, 9, 1001, dtype=dtype).requires_grad_()
+    results = []
+    for function in (IN_PLACE[name], FUNCTIONS[name]):
+        value = function(x * 1)
+        results += [value.detach(), *torch.autograd.grad(value.sum(), x)]
+
+    assert torch.equal(results[0], results[2])
+    assert torch.equal(results[1], results[3])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
