@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 from activations import catalog
 from jobs.spec import JobSpec
 from worker.training.dropout import Dropout, alpha_dropout, dropout
+from worker.training.linear import Linear
 
 Function = Callable[[Tensor], Tensor]
 
@@ -67,7 +68,7 @@ class Network(nn.Module):
         with torch.device("meta"):  # no memory yet, so the layers' own initializers draw nothing
             self.conv1 = nn.Conv2d(1, 32, 3)
             self.conv2 = nn.Conv2d(32, 64, 3)
-            self.dense1 = nn.Linear(12 * 12 * 64, 128)
+            self.dense1 = Linear(12 * 12 * 64, 128)
             self.dense2 = nn.Linear(128, 10)
         self.to_empty(device="cpu")
         self.activation = build_activation(spec.activation, spec.parameters)
