@@ -1,15 +1,15 @@
 """Pages of jobs: filters, sort orders, cursors."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Float, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import Column, Float, Row, Select, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import cursors
-from db.job_records import JOBS, SELECT, JobRecord, JobRow, read_records
+from db.job_records import JOBS, SELECT, JobRecord, JobRow, add_related
 from db.models import JobMetadata, get_table
 from jobs.state import JobState
 
@@ -45,16 +45,14 @@ def read_page(session: Session, filters: Filters, *, sort: str, limit: int, curs
     Raises:
         InvalidCursor: the cursor is damaged or belongs to another sort order.
     """
-    key, descending = SORT_KEYS[sort.removeprefix("-")], sort.startswith("-")
-    statement = apply_filters(SELECT, filters)
-    if cursor is not None:
-        statement = statement.where(is_after(key, decode_cursor(cursor, sort), descending=descending))
-    order = (key.desc(), JOBS.c.id.desc()) if descending else (key.asc(), JOBS.c.id.asc())
-    # An expression that no index has, so only where it is needed.
-    nulls_last = [key.is_(None)] if key.nullable else []
-    found = read_records(session, statement.order_by(*nulls_last, *order).limit(limit + 1))
-    records = found[:limit]
-    next_cursor = encode_cursor(records[-1].job, sort) if len(found) > limit else None
+    order = Order(SORT_KEYS[sort.removeprefix("-")], descending=sort.startswith("-"))
+    last = None if cursor is None else decode_cursor(cursor, sort)
+    rows: list[Row[*tuple[Any, ...]]] = []
+    for part in order.list_parts(apply_filters(SELECT, filters), last):
+        if len(rows) <= limit:
+            rows += session.execute(part.limit(limit + 1 - len(rows))).all()
+    records = add_related(session, rows[:limit])
+    next_cursor = encode_cursor(records[-1].job, sort) if len(rows) > limit else None
     return Page(records, next_cursor, count(session, filters))
 
 
@@ -77,17 +75,28 @@ def apply_filters(statement: Select[Selected], filters: Filters) -> Select[Selec
     return statement
 
 
-def is_after(key: Column[Any], last: tuple[Any, str], *, descending: bool) -> ColumnElement[bool]:
-    """Whether a row comes after the last one seen, in the order of `read_page`."""
-    value, job_id = last
-    if not key.nullable:
-        row = tuple_(key, JOBS.c.id)
-        return row < (value, job_id) if descending else row > (value, job_id)
-    id_beyond = JOBS.c.id < job_id if descending else JOBS.c.id > job_id
-    if value is None:
-        return and_(key.is_(None), id_beyond)
-    key_beyond = key < value if descending else key > value
-    return or_(key.is_(None), key_beyond, and_(key == value, id_beyond))
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: by a column, then by id; jobs without a value last, whichever way the others are sorted."""
+
+    key: Column[Any]
+    descending: bool
+
+    def list_parts(self, statement: Select[Selected], last: tuple[Any, str] | None) -> Iterator[Select[Selected]]:
+        """List the statements that together read the jobs after the last one seen, each in the order of an index."""
+        value, job_id = last or (None, None)
+        if last is None or value is not None:
+            given = statement.where(self.key.is_not(None)) if self.key.nullable else statement
+            yield self.sort(given, {self.key: value, JOBS.c.id: job_id})
+        if self.key.nullable:
+            yield self.sort(statement.where(self.key.is_(None)), {JOBS.c.id: None if value is not None else job_id})
+
+    def sort(self, statement: Select[Selected], last: Mapping[Column[Any], Any]) -> Select[Selected]:
+        """Sort by these columns, after their values in the last job seen if there is one."""
+        if last[JOBS.c.id] is not None:
+            row, seen = tuple_(*last), tuple(last.values())
+            statement = statement.where(row < seen if self.descending else row > seen)
+        return statement.order_by(*(column.desc() if self.descending else column.asc() for column in last))
 
 
 def encode_cursor(job: JobRow, sort: str) -> str:

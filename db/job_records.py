@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, cast, select
+from sqlalchemy import Row, Text, and_, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from db import events, queue
@@ -68,21 +68,20 @@ AS_STORED = {"spec", "diagnoses", "environment"}
 COLUMNS = [cast(column, Text) if column.name in AS_STORED else column for column in FIELDS]
 LAST = and_(EPOCHS.c.job_id == JOBS.c.id, EPOCHS.c.epoch == JOBS.c.epochs_done)
 SELECT = select(*COLUMNS, *(EPOCHS.c[name] for name in EPOCH_FIGURES)).outerjoin_from(JOBS, EPOCHS, LAST)
-"""Selects jobs for `read_records`, each with its last epoch."""
+"""Selects jobs for `add_related`, each with its last epoch."""
 SELECT_ONE = SELECT.where(JOBS.c.id == bindparam("job_id"))
 
 
 def find_record(session: Session, job_id: str) -> JobRecord:
     """Find the job with its related rows. Raises JobNotFound."""
-    found = read_records(session, SELECT_ONE, job_id=job_id)
-    if not found:
+    row = session.execute(SELECT_ONE, {"job_id": job_id}).one_or_none()
+    if row is None:
         raise JobNotFound(f"there is no job {job_id}")
-    return found[0]
+    return add_related(session, [row])[0]
 
 
-def read_records(session: Session, statement: Select[*tuple[Any, ...]], **parameters: str) -> list[JobRecord]:
-    """Read the jobs that a form of SELECT selects: three statements at most, however many jobs there are."""
-    rows = session.execute(statement, parameters).all()
+def add_related(session: Session, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[JobRecord]:
+    """Read what belongs to the jobs in these rows of SELECT: two statements at most, however many jobs there are."""
     jobs = [JobRow(*row[: len(COLUMNS)]) for row in rows]
     transitions = events.read_transitions(session, [job.id for job in jobs])
     positions = queue.find_positions(session, [job.id for job in jobs if job.state == JobState.QUEUED])

@@ -53,6 +53,15 @@ def render_in(column: str, states: frozenset[JobState] | type[JobState]) -> str:
     return f"{column} IN ({', '.join(sorted(repr(state.value) for state in states))})"
 
 
+SORTED_WITHOUT_NULLS = ("started_at", "finished_at", "best_val_loss", "best_val_accuracy", "epoch_seconds")
+"""Columns by which jobs are listed in order, those without a value after all others."""
+
+
+def make_sort_index(column: str) -> Index:
+    given = text(f"{column} IS NOT NULL")
+    return Index(f"ix_jobs_{column}_id", column, "id", postgresql_where=given, sqlite_where=given)
+
+
 class Job(Base):
     """A training job. `attempt` is the fencing token: a claim increments it, each later write of a worker checks it."""
 
@@ -123,6 +132,7 @@ class Job(Base):
         Index(None, "activation", "created_at"),
         Index(None, "state", "finished_at"),
         Index(None, "sweep_id"),
+        *(make_sort_index(name) for name in SORTED_WITHOUT_NULLS),
         Index(
             "ix_jobs_queue",
             "run_after",

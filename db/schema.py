@@ -10,7 +10,7 @@ from db.session import Sessions, ensure_folder, translate_outages
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "0009"
+VERSION = "0010"
 """The newest migration, repeated here so that the API can check it without importing Alembic."""
 
 ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))

@@ -36,13 +36,15 @@ def test_only_an_idempotency_key_costs_a_savepoint(app: FastAPI, client: TestCli
     assert len(sent) <= 8
 
 
-def test_a_page_of_any_length_is_three_statements(app: FastAPI, client: TestClient, train: Callable[..., None]) -> None:
-    for _ in range(3):
+def test_a_page_of_any_length_is_three_statements_and_the_last_four(
+    app: FastAPI, client: TestClient, train: Callable[..., None]
+) -> None:
+    for _ in range(4):
         train(post_job(client, epochs=2)["id"], 0.3, 0.2)
-    for limit in (1, 3):
+    for limit, last in ((1, []), (3, []), (9, ["SELECT jobs"])):
         with record_statements(app.state.sessions) as sent:
-            assert len(client.get(f"/v1/jobs?sort=best_val_loss&limit={limit}").json()["data"]) == limit
-        assert name_targets(sent) == ["SELECT jobs", "SELECT events", "SELECT jobs"]
+            assert client.get(f"/v1/jobs?sort=best_val_loss&limit={limit}").json()["total"] == 4
+        assert name_targets(sent) == ["SELECT jobs", *last, "SELECT events", "SELECT jobs"]
 
 
 def test_a_job_is_read_by_two_statements_and_its_place_in_the_queue_by_one_more(
