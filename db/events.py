@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Text, and_, bindparam, cast, insert, select
+from sqlalchemy import Text, and_, bindparam, cast, insert, literal_column, select
 from sqlalchemy.orm import Session
 
 from db.clock import now
@@ -22,9 +22,11 @@ epoch_of_event = and_(
 EVENTS = get_table(Event)
 INSERT = insert(EVENTS).values(at=now())
 INSERT_ONE = INSERT.returning(EVENTS.c.at)
+IS_TRANSITION = EVENTS.c.kind == literal_column("'state'")
+"""In words, not as a parameter: SQLite plans before it knows parameters, and would not use the index of these rows."""
 TRANSITIONS = (
     select(EVENTS.c.job_id, cast(EVENTS.c.data, Text), EVENTS.c.at)
-    .where(EVENTS.c.job_id.in_(bindparam("ids", expanding=True)), EVENTS.c.kind == "state")
+    .where(EVENTS.c.job_id.in_(bindparam("ids", expanding=True)), IS_TRANSITION)
     .order_by(EVENTS.c.job_id, EVENTS.c.seq)
 )
 
@@ -32,8 +34,7 @@ NewEvent = tuple[str, int, str, dict[str, Any]]
 """Job id, number, kind and data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """A change of a job's state."""
 
     state: JobState

@@ -1,9 +1,9 @@
 """Jobs as clients see them, each with its rows in other tables: read as columns, which is cheaper than objects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Text, and_, bindparam, cast, select
 from sqlalchemy.orm import Session
@@ -16,8 +16,7 @@ from jobs.metrics import EPOCH_FIGURES
 from jobs.state import JobState
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """The columns of a job that its clients see; AS_STORED is JSON with its keys in any order."""
 
     id: str
@@ -63,7 +62,7 @@ class JobRecord:
 
 
 JOBS, EPOCHS = get_table(Job), get_table(Epoch)
-FIELDS = [JOBS.c[field.name] for field in fields(JobRow)]
+FIELDS = [JOBS.c[name] for name in JobRow._fields]
 AS_STORED = {"spec", "diagnoses", "environment"}
 COLUMNS = [cast(column, Text) if column.name in AS_STORED else column for column in FIELDS]
 LAST = and_(EPOCHS.c.job_id == JOBS.c.id, EPOCHS.c.epoch == JOBS.c.epochs_done)

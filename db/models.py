@@ -265,6 +265,13 @@ class Event(Base):
             postgresql_where=text("kind = 'end'"),
             sqlite_where=text("kind = 'end'"),
         ),
+        Index(
+            "ix_events_transitions",
+            "job_id",
+            "seq",
+            postgresql_where=text("kind = 'state'"),
+            sqlite_where=text("kind = 'state'"),
+        ),
     )
 
 

@@ -5,8 +5,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
+import orjson
+from orjson import Fragment
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 
 from api.http.prefix import add_prefix
 from api.http.times import to_rfc3339
@@ -20,7 +21,7 @@ DIAGNOSES: TypeAdapter[list[DiagnosisOut]] = TypeAdapter(list[DiagnosisOut])
 LINKED = tuple(name for name in Links.model_fields if name != "self")
 
 # Stored JSON, in any order of keys, as clients get it. A job's does not change once it has ended, and lists are read
-# again and again: hence the caches. What they return is not to be changed.
+# again and again: hence the caches.
 
 
 def encode(record: JobRecord) -> tuple[bytes, str]:
@@ -31,7 +32,7 @@ def encode(record: JobRecord) -> tuple[bytes, str]:
 
 def encode_document(document: Mapping[str, Any]) -> bytes:
     """Encode a document of jobs; a figure that is not finite becomes null, and only those of diagnoses are marked."""
-    return to_json(document, inf_nan_mode="null")
+    return orjson.dumps(document)
 
 
 def describe(record: JobRecord) -> dict[str, Any]:
@@ -63,19 +64,19 @@ def describe(record: JobRecord) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=2048)
-def complete_spec(stored: str) -> Mapping[str, Any]:
+def complete_spec(stored: str) -> Fragment:
     """Complete a spec by the fields that it is older than."""
-    return JobSpec.model_validate_json(stored).model_dump(mode="json")
+    return Fragment(JobSpec.model_validate_json(stored).model_dump_json())
 
 
 @lru_cache(maxsize=512)
-def complete_environment(stored: str) -> Mapping[str, Any]:
-    return EnvironmentOut.model_validate_json(stored).model_dump()
+def complete_environment(stored: str) -> Fragment:
+    return Fragment(EnvironmentOut.model_validate_json(stored).model_dump_json())
 
 
 @lru_cache(maxsize=512)
-def complete_diagnoses(stored: str) -> Sequence[Mapping[str, Any]]:
-    return [found.model_dump() for found in DIAGNOSES.validate_json(stored)]
+def complete_diagnoses(stored: str) -> Fragment:
+    return Fragment(DIAGNOSES.dump_json(DIAGNOSES.validate_json(stored)))
 
 
 def describe_progress(job: JobRow | Newest) -> dict[str, Any]:
