@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.streams.poller import EventPoller
+from api.streams.reader import EventReader
 from broker.hints import HintQueue
 from db.session import Sessions as DatabaseSessions
 from runtime.settings import Settings as ServiceSettings
@@ -25,6 +26,10 @@ async def get_poller(request: Request) -> EventPoller:
     return request.app.state.poller  # type: ignore[no-any-return]  # State has no types
 
 
+async def get_reader(request: Request) -> EventReader:
+    return request.app.state.reader  # type: ignore[no-any-return]  # State has no types
+
+
 async def get_settings(request: Request) -> ServiceSettings:
     return request.app.state.settings  # type: ignore[no-any-return]  # State has no types
 
@@ -32,4 +37,5 @@ async def get_settings(request: Request) -> ServiceSettings:
 Sessions = Annotated[DatabaseSessions, Depends(get_sessions)]
 Hints = Annotated[HintQueue, Depends(get_hints)]
 Poller = Annotated[EventPoller, Depends(get_poller)]
+Reader = Annotated[EventReader, Depends(get_reader)]
 Settings = Annotated[ServiceSettings, Depends(get_settings)]

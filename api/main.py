@@ -26,6 +26,7 @@ from api.operation import metrics
 from api.plots import endpoints as plots
 from api.streams import job, several, sweep
 from api.streams.poller import EventPoller
+from api.streams.reader import EventReader
 from api.sweeps import endpoints as sweeps
 from api.sweeps import history as sweep_history
 from api.sweeps import means, published
@@ -83,7 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=configuration,
     )
     app.state.settings, app.state.sessions, app.state.hints = settings, sessions, hints
-    app.state.poller, app.state.metrics = EventPoller(sessions), metrics.Metrics(release)
+    app.state.poller, app.state.reader = EventPoller(sessions), EventReader(sessions)
+    app.state.metrics = metrics.Metrics(release)
     install_parts(app, settings)
     return app
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from fastapi.sse import ServerSentEvent
 
 from api.http.responses import Responses
@@ -35,7 +36,8 @@ def declare_stream(frames: str) -> Responses:
 
 
 def make_frame(event: Event, epoch: Epoch | None) -> ServerSentEvent:
-    return ServerSentEvent(event=event.kind, id=str(event.seq), data=describe_event(event, epoch))
+    data = orjson.dumps(describe_event(event, epoch)).decode()  # now, for all clients that it is sent to
+    return ServerSentEvent(event=event.kind, id=str(event.seq), raw_data=data)
 
 
 def make_progress(newest: Newest, **names: Any) -> ServerSentEvent:  # noqa: ANN401  # ids and words

@@ -2,25 +2,24 @@
 
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import to_json
 
-from api.dependencies import Poller, Sessions
+from api.dependencies import Poller, Reader, Sessions
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import make_refusal
 from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
-from api.streams.frames import EVENTS_AT_ONCE, PROGRESS_FRAME, declare_stream, make_frame, make_progress, make_reset
+from api.streams.frames import PROGRESS_FRAME, declare_stream, make_progress, make_reset
 from api.streams.poller import Told
+from api.streams.reader import read_in_turn
 from db import events, jobs
-from db.models import Epoch, Event
 from jobs.errors import DatabaseUnavailable, JobNotFound
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
@@ -36,7 +35,7 @@ FRAMES = (
 )
 
 
-def find_start(
+async def find_start(
     job_id: JobId,
     sessions: Sessions,
     after: Annotated[
@@ -48,12 +47,16 @@ def find_start(
 ) -> int:
     """Find the number of the last event the client has; 204 if that is the job's last one."""
     seen = parse_number(last_event_id) if last_event_id else after or 0
-    with sessions.read() as session:
-        jobs.find(session, job_id)
-        last_seq, kind = events.read_last(session, job_id)
+    last_seq, kind = await read_in_turn(read_last, sessions, job_id)
     if kind == "end" and seen == last_seq:
         raise HTTPException(204)
     return seen
+
+
+def read_last(sessions: Sessions, job_id: str) -> tuple[int, str]:
+    with sessions.read() as session:
+        jobs.find(session, job_id)
+        return events.read_last(session, job_id)
 
 
 def parse_number(last_event_id: str) -> int:
@@ -69,7 +72,7 @@ def parse_number(last_event_id: str) -> int:
     responses={**declare_stream(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
 )
 async def stream(
-    job_id: JobId, sessions: Sessions, poller: Poller, seen: Annotated[int, Depends(find_start)]
+    job_id: JobId, reader: Reader, poller: Poller, seen: Annotated[int, Depends(find_start)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
 
@@ -86,30 +89,17 @@ async def stream(
     """
     told: Told = {}
     while True:
-        last_seq, events = await run_in_threadpool(read_next_events, sessions, job_id, seen)
+        last_seq, frames = await reader.read_next(job_id, seen)
         if seen > last_seq:
             yield make_reset(f"there is no event {seen} of this job, the last is {last_seq}", event_id="0")
             seen = 0
             continue
-        for event, epoch in events:
-            yield make_frame(event, epoch)
-            seen = event.seq
-            if event.kind == "end":
+        for frame in frames:
+            yield frame
+            seen = int(frame.id or seen)
+            if frame.event == "end":
                 return
-        if last_seq == math.inf:
+        if last_seq == math.inf:  # the client must reconnect
             return
         async for _, newest in poller.watch({job_id: seen}, told):
             yield make_progress(newest)
-
-
-def read_next_events(sessions: Sessions, job_id: str, seen: int) -> tuple[float, Sequence[tuple[Event, Epoch | None]]]:
-    """Read the number of the job's newest event, and the events after `seen`.
-
-    Infinity and none if the job is gone or the database away: the stream ends, and the client must reconnect.
-    """
-    try:
-        with sessions.read() as session:
-            found = events.read(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
-            return events.read_newest_numbers(session, [job_id]).get(job_id, math.inf), found
-    except DatabaseUnavailable:
-        return math.inf, []

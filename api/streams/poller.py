@@ -12,7 +12,7 @@ from db.events import Newest
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 
 Found = Mapping[str, Newest]
 """Where each job stands; a job that is missing is gone."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import to_json
@@ -33,6 +32,7 @@ from api.streams.frames import (
 )
 from api.streams.poller import Told
 from api.streams.positions import Position
+from api.streams.reader import read_in_turn
 from db import session as database
 from db import sweep_events, sweeps
 from db.models import Epoch, Event
@@ -176,7 +176,7 @@ async def stream(
     """
     told: Told = {}
     while True:
-        batch = await run_in_threadpool(read_next_batch, sessions, streams)
+        batch = await read_in_turn(read_next_batch, sessions, streams)
         if batch is None:
             return
         for step in batch.steps:

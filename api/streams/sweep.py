@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -31,6 +30,7 @@ from api.streams.frames import (
 )
 from api.streams.poller import Told
 from api.streams.positions import Position
+from api.streams.reader import read_in_turn
 from api.sweeps.parameters import SweepId
 from db import session as database
 from db import sweep_events, sweeps
@@ -103,7 +103,7 @@ async def stream(
     """
     told: Told = {}
     while True:
-        batch = await run_in_threadpool(read_next_batch, sessions, sweep_id, seen)
+        batch = await read_in_turn(read_next_batch, sessions, sweep_id, seen)
         if batch is None or not batch.members:
             return
         if seen.unknown or positions.is_beyond(batch.members, seen):

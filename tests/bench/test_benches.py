@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import clients, histories, latency, page, propagation, resume, scale, startup, training
+from bench import clients, histories, latency, page, propagation, resume, scale, startup, streams, training
 from bench.postgres import is_installed
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
@@ -18,6 +18,7 @@ SMALLEST = {
     "page": (partial(page.main, loads=1), "page"),
     "histories": (partial(histories.main, jobs=2, epochs=2), "parquet  4 at once"),
     "propagation": (partial(propagation.main, rounds=1), "largest propagation"),
+    "streams": (partial(streams.main, clients=4, jobs=2, seconds=1), "4 clients on   2 jobs"),
     "latency": (partial(latency.main, jobs=2), "POST to first batch, p95"),
     "training": (partial(training.main, rounds=1, images=256), "training, ours, bfloat16"),
 }

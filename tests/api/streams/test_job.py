@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from api.streams import job
+from api.streams import job, reader
 from jobs.metrics import LayerMetrics
 from tests.support.fake_worker import FakeWorker
 from tests.support.sse import parse_events
@@ -88,7 +88,7 @@ def test_an_older_state_of_the_database_resets_a_stream_that_is_open(
     lease = worker.claim(job_id)
     worker.record(lease, 1)
     told, reset = Event(), Event()
-    monkeypatch.setattr(job, "make_frame", noting(job.make_frame, told))
+    monkeypatch.setattr(reader, "make_frame", noting(reader.make_frame, told))
     monkeypatch.setattr(job, "make_reset", noting(job.make_reset, reset))
 
     def restore() -> None:

@@ -1,0 +1,55 @@
+"""Reading events for streams: by a few connections, and once for all clients of a job."""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi.sse import ServerSentEvent
+
+from api.streams.frames import EVENTS_AT_ONCE, make_frame
+from db import events
+from db.session import Sessions
+from jobs.errors import DatabaseUnavailable
+
+T = TypeVar("T")
+
+READERS = CapacityLimiter(4)
+"""Threads, and so connections to the database, of all streams together, however many clients listen."""
+
+Batch = tuple[float, Sequence[ServerSentEvent]]
+"""The number of a job's newest event, and the frames of the next ones."""
+
+
+async def read_in_turn(read: Callable[..., T], *arguments: object) -> T:
+    """Read in one of the streams' threads."""
+    return await to_thread.run_sync(read, *arguments, limiter=READERS)
+
+
+class EventReader:
+    """Reads and encodes a job's events once for all clients that have seen the same ones, and read them together."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._reads: dict[tuple[str, int], asyncio.Task[Batch]] = {}
+
+    async def read_next(self, job_id: str, seen: int) -> Batch:
+        """Read the events after `seen`. Infinity and none if the job is gone or the database away."""
+        asked = job_id, seen
+        if asked not in self._reads:  # in an empty context: it serves all clients and belongs to none
+            reading = read_in_turn(read_next_frames, self._sessions, job_id, seen)
+            task = self._reads[asked] = asyncio.create_task(reading, context=Context())
+            task.add_done_callback(lambda _: self._reads.pop(asked))
+        return await asyncio.shield(self._reads[asked])  # one client that leaves cancels no other's read
+
+
+def read_next_frames(sessions: Sessions, job_id: str, seen: int) -> Batch:
+    try:
+        with sessions.read() as session:
+            found = events.read(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
+            newest = events.read_newest_numbers(session, [job_id]).get(job_id, math.inf)
+            return newest, [make_frame(event, epoch) for event, epoch in found]
+    except DatabaseUnavailable:
+        return math.inf, []
