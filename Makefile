@@ -33,8 +33,16 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The service beside its peers, into docs/performance.md; QUICK=1 for a rough look in under five minutes.
 bench: install
-	$(BIN)/python -m bench
+	-@$(MAKE) --no-print-directory .bench/installed
+	$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+# A line of the file at a time: a peer that cannot be installed is not measured, and the others are.
+.bench/installed: bench/peers.txt
+	$(PYTHON) -m venv .bench/venv
+	xargs -L 1 .bench/venv/bin/pip install --quiet --disable-pip-version-check < $<
+	touch $@
 
 # Screenshots of the page for the README: needs chromium.
 pictures: install

@@ -1,14 +1,18 @@
-"""Time from POST to the first training batch on a warm worker: the real API, a real Valkey, a real worker."""
+"""Time from POST to the first training batch on a warm worker, beside Ray Jobs' time to a job's first line."""
 
 import os
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 
 import httpx
 
+from bench.contestants import Peer
+from bench.figures import Figures, Measure
 from db import schema
 from runtime.settings import sqlite_url
 from stack.listening import find_free_port
@@ -16,20 +20,28 @@ from stack.processes import Child
 from stack.up import answers
 from stack.valkey import make_valkey
 
-JOBS = 30
 TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {"kind": "holdout", "fraction": 0.001}}
 WORKER = "from worker.main import main; from runtime import settings; main(settings.read(), tasks='bench.first_batch')"
+RAY = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
-def main(*, jobs: int = JOBS) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        latencies = measure(Path(folder), jobs=jobs)
-    print(f"POST to first batch, p50  {median(latencies) * 1000:7.0f} ms   ({jobs} jobs, warm worker)")
-    print(f"POST to first batch, p95  {quantiles(latencies, n=20)[-1] * 1000:7.0f} ms")
+def measure(figures: Figures, *, jobs: int) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        run_parts(Path(folder)) as client,
+        Peer("-m", "bench.peers.ray_jobs", environment=RAY) as ray,
+    ):
+        submit(client, Path(folder))  # the first reads MNIST
+        contestants: dict[str, Measure] = {
+            "POST to first batch": partial(submit, client, Path(folder)),
+            "submit to first line, Ray Jobs": ray.measure,
+        }
+        figures.alternate(contestants, rounds=jobs)
 
 
-def measure(folder: Path, *, jobs: int) -> list[float]:
-    """Seconds for each job, one after the other; the first, which reads MNIST, is not counted."""
+@contextmanager
+def run_parts(folder: Path) -> Iterator[httpx.Client]:
+    """Run the parts of `up`, with a worker that notes when a job's first batch begins."""
     port = find_free_port()
     with (folder / "log").open("w") as log:
         broker = make_valkey(folder, log)
@@ -47,11 +59,10 @@ def measure(folder: Path, *, jobs: int) -> list[float]:
             part.start()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             wait_for_worker(client)
-            latencies = [measure_job(client, folder, number) for number in range(jobs + 1)][1:]
+            yield client
         for part in (*parts, broker):
             part.ask_to_stop()
             part.stop_by(time.monotonic() + 10)
-    return latencies
 
 
 def wait_for_worker(client: httpx.Client) -> None:
@@ -59,13 +70,14 @@ def wait_for_worker(client: httpx.Client) -> None:
         time.sleep(0.1)
 
 
-def measure_job(client: httpx.Client, folder: Path, number: int) -> float:
-    noted = folder / str(number)
+def submit(client: httpx.Client, folder: Path) -> Iterator[float]:
+    number = str(len(list(folder.glob("[0-9]*"))))
+    noted = folder / number
     posted = time.time()
-    job = client.post("/v1/jobs", json={**TINY, "metadata": {"number": str(number)}}).raise_for_status().json()
+    job = client.post("/v1/jobs", json={**TINY, "metadata": {"number": number}}).raise_for_status().json()
     while not noted.exists():
         time.sleep(0.02)
     client.post(job["links"]["cancel"])
     while client.get(job["links"]["self"]).json()["finished_at"] is None:
         time.sleep(0.02)
-    return float(noted.read_text()) - posted
+    yield float(noted.read_text()) - posted

@@ -1,29 +1,31 @@
-"""Time of the largest propagations that the API allows: the slowest activation, drawn, over HTTP."""
+"""Time of large gradient propagations: the slowest activation, drawn, over HTTP."""
 
-from statistics import median
-from time import monotonic
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import httpx
+from bench.contestants import Connection, run_up
+from bench.figures import Figures, NotMeasured, time_call
 
-from api.gradients.models import MAX_NUMBERS
-from bench.startup import run_api
-
-ROUNDS = 5
-LIMIT_SECONDS = 2
 ACTIVATION = "mish"
-SHAPES = [(200, 32), (200, 128), (50, 256), (20, 200), (7, 1024), (2, 1024)]  # depth, width; then all samples allowed
+SHAPES = {"200 x 1024 x 8": (200, 1024, 8), "200 x 256 x 1024": (200, 256, 1024), "50 x 256 x 256": (50, 256, 256)}
+"""Layers, their width, samples."""
 
 
-def main(*, rounds: int = ROUNDS) -> None:
-    with run_api() as api, httpx.Client(base_url=api.url, trust_env=False, timeout=60) as client:
-        time_propagation(client, 1, 1)  # imports matplotlib
-        slowest = max(median(time_propagation(client, *shape) for _ in range(rounds)) for shape in SHAPES)
-    print(f"largest propagation, PNG  {slowest:7.2f} s    (limit {LIMIT_SECONDS}; slowest shape, median of {rounds})")
+def measure(figures: Figures, *, rounds: int) -> None:
+    with TemporaryDirectory() as folder, run_up(Path(folder)) as up:
+        http = Connection(up.url)
+        list(propagate(http, (1, 1, 1)))  # imports matplotlib
+        contestants = {f"propagation, {name}": partial(propagate, http, shape) for name, shape in SHAPES.items()}
+        figures.alternate(contestants, rounds=rounds)
 
 
-def time_propagation(client: httpx.Client, depth: int, width: int) -> float:
-    samples = min(1024, (MAX_NUMBERS // (depth * width) - width) // 2)
-    body = {"activation": ACTIVATION, "depth": depth, "width": width, "samples": samples}
-    started = monotonic()
-    client.post("/v1/gradients/propagation?format=png", json=body).raise_for_status()
-    return monotonic() - started
+def propagate(http: Connection, shape: tuple[int, int, int]) -> Iterator[float]:
+    depth, width, samples = shape
+    body = json.dumps({"activation": ACTIVATION, "depth": depth, "width": width, "samples": samples}).encode()
+    try:
+        yield time_call(lambda: http.request("POST", "/v1/gradients/propagation?format=png", body))
+    except RuntimeError as error:
+        raise NotMeasured("refused") from error

@@ -6,12 +6,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from statistics import median
 from time import monotonic, sleep
 
 import psutil
 
+from bench.figures import Figures
 from broker.hints import CeleryHintQueue
 from broker.reconciler import dispatch
 from db import jobs, schema, workers
@@ -23,7 +24,6 @@ from stack.processes import Child
 from stack.supervision import MIN_PAUSE_SECONDS
 from stack.valkey import Valkey, make_valkey
 
-RUNS = 3
 LONG = JobSpec.model_validate({"activation": "relu", "epochs": 1000, "train_samples": 256})
 
 
@@ -54,7 +54,7 @@ class Scene:
         with self.sessions.read() as session:
             return len(workers.list_live(session))
 
-    def seconds_to_resume(self, interrupt: Callable[[Child, psutil.Process], None]) -> float:
+    def resume(self, interrupt: Callable[[Child, psutil.Process], None]) -> Iterator[float]:
         """Time from the interruption of the worker, or of the process, that trains a job to the job's next attempt."""
         with self.sessions.begin() as session:
             job_id = jobs.create(session, LONG, max_unfinished=10)[0].id
@@ -69,7 +69,7 @@ class Scene:
         with self.sessions.begin() as session:
             jobs.request_cancel(session, job_id)
         self.wait_until(lambda: self.find_job(job_id).finished_at is not None)
-        return seconds
+        yield seconds
 
     def find_job(self, job_id: str) -> Job:
         with self.sessions.read() as session:
@@ -117,21 +117,15 @@ def run_scene(folder: Path) -> Iterator[Scene]:
     sessions.close()
 
 
-def main(*, runs: int = RUNS) -> None:
+def measure(figures: Figures, *, rounds: int, lease_expires: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, run_scene(Path(folder)) as scene:
         scene.add_worker()
-        print_seconds(scene, "child killed, the only one", kill_child, runs)
-        print_seconds(scene, "worker killed, as `up` restarts it", kill_and_restart, runs)
+        alone = {"child killed": kill_child, "worker restarted": kill_and_restart}
+        figures.alternate({name: partial(scene.resume, fault) for name, fault in alone.items()}, rounds=rounds)
         scene.add_worker()
-        print_seconds(scene, "child killed, another worker idle", kill_child, runs)
-        print_seconds(scene, "SIGTERM, another worker idle", tell_to_stop_and_restart, runs)
-        print_seconds(scene, "worker killed for good, another idle", kill, 1)
-
-
-def print_seconds(scene: Scene, what: str, interrupt: Callable[[Child, psutil.Process], None], runs: int) -> None:
-    seconds = [scene.seconds_to_resume(interrupt) for _ in range(runs)]
-    print(f"{what:38} {median(seconds):6.2f} s    (median of {runs}, worst {max(seconds):.2f} s)", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+        beside = {"child killed, another idle": kill_child, "worker stopped, another idle": tell_to_stop_and_restart}
+        figures.alternate({name: partial(scene.resume, fault) for name, fault in beside.items()}, rounds=rounds)
+        if lease_expires:
+            figures.measure("worker gone, another idle", partial(scene.resume, kill))
+        else:
+            figures.reasons["worker gone, another idle"] = "its lease lasts a minute"

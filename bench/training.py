@@ -1,82 +1,95 @@
-"""Images a second beside a plain PyTorch loop of the same network: a DataLoader, ToTensor, eager modules."""
+"""Images a second of a job on the service beside plain PyTorch loops, Keras and the processor's limit."""
 
-from concurrent.futures import ProcessPoolExecutor
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
-from time import perf_counter
+from tempfile import TemporaryDirectory
 
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, Subset
-from torchvision.datasets import MNIST
-from torchvision.transforms import ToTensor
+import psutil
 
-from jobs.spec import JobSpec
+from bench.contestants import Peer, run_up
+from bench.figures import Figures, Measure, NotMeasured
+from cli.client import JSON, Client
 from runtime.settings import Settings
-from worker.training import data
-from worker.training.train import Training
 
-ROUNDS = 5
-IMAGES = 6000
-SPEC = {"activation": "relu", "epochs": 1, "validation": {"fraction": 0.001}, "diagnostics": False}
+PYTHON = Path(sys.executable)
+SPEC: JSON = {"activation": "relu", "epochs": 2, "validation": {"fraction": 0.001}, "diagnostics": False}
 
 
-def main(*, rounds: int = ROUNDS, images: int = IMAGES) -> None:
-    mnist_dir = Settings().mnist_dir
-    data.load(mnist_dir)  # decodes the archives, the first time
-    contestants = {
-        "plain PyTorch, float32": partial(train_plain, mnist_dir, images),
-        "ours, float32": partial(train_ours, mnist_dir, images, "float32"),
-        "ours, bfloat16": partial(train_ours, mnist_dir, images, "bfloat16"),
-    }
-    # A process each: ours changes how the C library keeps memory, which must not help the peer.
-    processes = {name: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for name in contestants}
-    speeds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):  # in turn, so that a change of the machine's speed affects all
-        for name, train in contestants.items():
-            speeds[name].append(processes[name].submit(train).result())
-    for process in processes.values():
-        process.shutdown()
-    report(speeds)
+def measure(figures: Figures, *, rounds: int, images: int) -> None:
+    mnist_dir = str(Settings().mnist_dir.resolve())
+    with ExitStack() as stack:
+        two, one = (open_service(stack, **settings) for settings in ({}, {"worker_threads": "1"}))
+        spinner = stack.enter_context(run_spinner())
+
+        def loop(name: str) -> Measure:
+            peer = Peer("-m", "bench.peers.torch_loops", name, mnist_dir, str(images), python=PYTHON)
+            return stack.enter_context(peer).measure
+
+        def train_beside_spinner() -> Iterator[float]:
+            spinner.resume()
+            yield from train(two, images)
+            spinner.suspend()
+
+        keras = Peer("-m", "bench.peers.keras_fit", f"{mnist_dir}/MNIST/raw", str(images), environment=KERAS)
+        contestants: dict[str, Measure] = {
+            "float32": partial(train, two, images),
+            "PyTorch example": loop("example"),
+            "PyTorch in memory": loop("memory"),
+            "Keras fit": stack.enter_context(keras).measure,
+            "float32 limit": loop("float32"),
+            "bfloat16": partial(train_bfloat16, two, images),
+            "bfloat16 limit": loop("bfloat16") if has_bfloat16() else refuse_bfloat16,
+            "one core busy": train_beside_spinner,
+            "one thread": partial(train, one, images),
+        }
+        for service in (two, one):
+            list(train(service, images))  # the first reads MNIST
+        figures.alternate(contestants, rounds=rounds)
 
 
-def report(speeds: dict[str, list[float]]) -> None:
-    peer = median(speeds["plain PyTorch, float32"])
-    for name, values in speeds.items():
-        ratio = median(values) / peer
-        print(f"training, {name:<24} {median(values):6.0f} images/s, x {ratio:.2f}  (median of {len(values)})")
+KERAS = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
-def train_ours(mnist_dir: Path, images: int, precision: str) -> float:
-    spec = JobSpec.model_validate({**SPEC, "train_samples": images, "precision": precision})
-    training = Training(spec, data.load(mnist_dir), device=torch.device("cpu"))
-    return next(iter(training.epochs())).images_per_second
+def open_service(stack: ExitStack, **settings: str) -> Client:
+    folder = stack.enter_context(TemporaryDirectory())
+    up = stack.enter_context(run_up(Path(folder), **settings))
+    client = Client(up.url)
+    stack.callback(client.close)
+    return client
 
 
-def train_plain(mnist_dir: Path, images: int) -> float:
-    archive = MNIST(mnist_dir, transform=ToTensor(), download=True)  # unpacks it, without a network
-    examples = Subset(archive, range(images))
-    network = nn.Sequential(
-        nn.Conv2d(1, 32, 3),
-        nn.ReLU(),
-        nn.Conv2d(32, 64, 3),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Dropout(0.25),
-        nn.Flatten(),
-        nn.Linear(9216, 128),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(128, 10),
-        nn.Softmax(1),
-    )
-    optimizer = torch.optim.Adam(network.parameters(), eps=1e-7)
-    started = perf_counter()
-    for batch, digits in DataLoader(examples, batch_size=128, shuffle=True):
-        optimizer.zero_grad()
-        nn.functional.binary_cross_entropy(network(batch), nn.functional.one_hot(digits, 10).float()).backward()  # type: ignore[no-untyped-call]  # torch's own
-        nn.utils.clip_grad_value_(network.parameters(), 0.5)
-        optimizer.step()
-    return images / (perf_counter() - started)
+def train(client: Client, images: int, precision: str = "float32") -> Iterator[float]:
+    """Train a job for one epoch and cancel it. The rate is the service's own, without reading and validation."""
+    job = client.submit({**SPEC, "train_samples": images, "precision": precision})
+    for event in client.read_events(job["id"]):
+        if event.kind == "epoch":
+            client.cancel(job["id"])
+            yield float(event.data["images_per_second"])
+
+
+def train_bfloat16(client: Client, images: int) -> Iterator[float]:
+    return train(client, images, "bfloat16") if has_bfloat16() else refuse_bfloat16()
+
+
+def refuse_bfloat16() -> Iterator[float]:
+    raise NotMeasured("this processor has no bfloat16")
+
+
+def has_bfloat16() -> bool:
+    flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags"))
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+
+
+@contextmanager
+def run_spinner() -> Iterator[psutil.Popen]:
+    """A process that keeps one core busy whenever it is not suspended, as it is at first."""
+    spinner = psutil.Popen([PYTHON, "-c", "while True: pass"])
+    spinner.suspend()
+    try:
+        yield spinner
+    finally:
+        spinner.kill()
+        spinner.wait()

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import clients, histories, latency, page, propagation, resume, scale, startup, streams, training
+from bench import clients, contestants, histories, page, scale, startup, streams
+from bench.__main__ import GROUPS
+from bench.figures import Figures
 from bench.postgres import is_installed
+from bench.rows import SECTIONS
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
 SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
@@ -17,11 +20,19 @@ SMALLEST = {
     "startup": (partial(startup.main, runs=1), "API start to ready"),
     "page": (partial(page.main, loads=1), "page"),
     "histories": (partial(histories.main, jobs=2, epochs=2), "parquet  4 at once"),
-    "propagation": (partial(propagation.main, rounds=1), "largest propagation"),
     "streams": (partial(streams.main, clients=4, jobs=2, seconds=1), "4 clients on   2 jobs"),
-    "latency": (partial(latency.main, jobs=2), "POST to first batch, p95"),
-    "training": (partial(training.main, rounds=1, images=256), "training, ours, bfloat16"),
 }
+SMALLEST_OF_SECTION = {
+    "requests": {"rounds": 1, "batch": 2, "points": 10},
+    "growth": {"rounds": 1, "batch": 1, "epochs": 20, "times": 2},
+    "latency": {"jobs": 1},
+    "training": {"rounds": 1, "images": 256},
+    "starts": {"rounds": 1, "demo": ["--epochs=1", "--samples=128"], "whole_demo": True},
+    "propagation": {"rounds": 1},
+    "resume": {"rounds": 1, "lease_expires": False},
+}
+OF_THIS_PROCESSOR = {"bfloat16", "bfloat16 limit"}
+NOT_MEASURED = {"worker gone, another idle"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -38,11 +49,16 @@ def test_the_smallest_round_of_a_bench_ends_with_its_figure(name: str, capsys: p
 
 
 @pytest.mark.timeout(300)
-def test_the_time_until_a_killed_trainers_job_resumes_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    with resume.run_scene(tmp_path) as scene:
-        scene.add_worker()
-        resume.print_seconds(scene, "child killed", resume.kill_child, 1)
-    assert "child killed" in capsys.readouterr().out
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_section_measures_ours_without_any_peer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(contestants, "PEERS", tmp_path)
+    measure, full, quick = GROUPS[name]
+    figures, smallest = Figures(), SMALLEST_OF_SECTION[name]
+    measure(figures, **smallest)
+    ours = {row.ours for row in SECTIONS[name].rows}
+    assert ours <= figures.samples.keys() | OF_THIS_PROCESSOR | NOT_MEASURED
+    assert {row.beside for row in SECTIONS[name].rows if row.beside} <= figures.samples.keys() | figures.reasons.keys()
+    assert full.keys() == quick.keys() <= smallest.keys()
 
 
 @pytest.mark.timeout(300)
