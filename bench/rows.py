@@ -86,6 +86,23 @@ SECTIONS: Mapping[str, Section] = {
             Row("float32, one core busy; one thread alone", "one core busy", "one thread", "rate", 1, None, "images/s"),
         ],
     ),
+    "gpu": Section(
+        "Training on a GPU",
+        "The same on a GPU, which `make bench` leaves to a machine that has one.",
+        [
+            Row("float32, batch 128; PyTorch's example", "gpu float32 128", "gpu example 128", "rate", unit="images/s"),
+            Row(
+                "float32, batch 1024; PyTorch's example",
+                "gpu float32 1024",
+                "gpu example 1024",
+                "rate",
+                unit="images/s",
+            ),
+            Row("bfloat16, batch 128; in memory", "gpu bfloat16 128", "gpu memory 128", "rate", unit="images/s"),
+            Row("bfloat16, batch 1024; in memory", "gpu bfloat16 1024", "gpu memory 1024", "rate", unit="images/s"),
+            Row("POST to the first batch", "gpu first batch"),
+        ],
+    ),
     "starts": Section(
         "First use",
         "From the start of the process, in a new folder; the demo trains its default sweep.",
