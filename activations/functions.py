@@ -195,27 +195,33 @@ def silu_derivative(x: Array) -> Array:
 
 @elementwise
 def mish(x: Array) -> Array:
-    gate, _ = mish_gate(x)
-    return x * gate
+    return x * mish_gate(x, np.exp(-np.abs(x)))
 
 
 @elementwise
 def mish_derivative(x: Array) -> Array:
-    gate, slope = mish_gate(x)
-    return gate + x * slope
-
-
-def mish_gate(x: Array) -> tuple[Array, Array]:
-    """tanh(log(1 + e^x)) and its derivative, as quotients in e^-|x|, which neither cancel nor overflow.
-
-    With q = e^x they are q (q + 2) / (q^2 + 2q + 2) and 4q (q + 1) / (q^2 + 2q + 2)^2; for x > 0 both sides of each
-    quotient are divided by the highest power of q.
-    """
     decay = np.exp(-np.abs(x))
-    left, right = 2 + decay * (2 + decay), 1 + 2 * decay * (1 + decay)
-    gate = np.where(x < 0, decay * (2 + decay) / left, (1 + 2 * decay) / right)
-    slope = 4 * decay * (1 + decay) * np.where(x < 0, 1 / left**2, decay / right**2)
-    return gate, slope
+    return mish_gate(x, decay) + x * mish_slope(x, decay)
+
+
+def mish_gate(x: Array, decay: Array) -> Array:
+    """tanh(log(1 + e^x)) as a quotient in e^-|x|, the decay, which neither cancels nor overflows.
+
+    With q = e^x it is q (q + 2) / (q^2 + 2q + 2), and its derivative 4q (q + 1) / (q^2 + 2q + 2)^2; for x > 0 both
+    sides of each quotient are divided by the highest power of q.
+    """
+    left, right = mish_denominators(decay)
+    return np.where(x < 0, decay * (2 + decay) / left, (1 + 2 * decay) / right)
+
+
+def mish_slope(x: Array, decay: Array) -> Array:
+    left, right = mish_denominators(decay)
+    return np.asarray(4 * decay * (1 + decay) * np.where(x < 0, 1 / left**2, decay / right**2))
+
+
+def mish_denominators(decay: Array) -> tuple[Array, Array]:
+    """The denominator q^2 + 2q + 2, for x < 0, and for x > 0, where it is divided by q^2."""
+    return 2 + decay * (2 + decay), 1 + 2 * decay * (1 + decay)
 
 
 @elementwise

@@ -1,8 +1,12 @@
 """Propagation of signals and gradients through random dense layers: the effect of depth and initial weights."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +17,12 @@ from activations.gradients import normalized, scaled
 
 SATURATED = 1e-3
 """An activation whose |derivative| is below this passes almost no gradient."""
+BLOCK = 32_768
+"""Numbers of a block: with what a function makes of it, it stays in a core's cache."""
+
+Step = tuple[Array, Array, Array]
+"""Of one layer: W_l, a_(l-1) and f'(z_l)."""
+Multiply = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,44 +71,127 @@ def propagate(
         seed: of the generator.
     """
     weights_source, input_source, cost_source = np.random.default_rng(seed).spawn(3)
-    weights = [INITIALIZERS[initializer](weights_source, width) for _ in range(depth)]
-    activations, slopes = [input_source.standard_normal((samples, width))], []
-    with np.errstate(
-        over="ignore", under="ignore", invalid="ignore"
-    ):  # figures that are not finite are returned as such
-        for weight in weights:
-            z = activations[-1] @ weight
-            activations.append(activation.value(z, **parameters))
-            slopes.append(activation.derivative(z, **parameters))
-        norms = gradient_norms(weights, activations, slopes, cost_source.standard_normal((samples, width)))
-        return [
-            Layer(
-                layer=layer,
-                activation_mean=float(value.mean()),
-                activation_variance=float(value.var()),
-                gradient_norm=norm,
-                dead_fraction=float((slope.astype(np.float32) == 0).all(axis=0).mean()),
-                saturated_fraction=float((np.abs(slope) < SATURATED).mean()),
-            )
-            for layer, (value, slope, norm) in enumerate(zip(activations[1:], slopes, norms, strict=True), start=1)
-        ]
+    weights = Weights(weights_source, lambda random: INITIALIZERS[initializer](random, width), depth)
+    entering = a_0 = input_source.standard_normal((samples, width))
+    v = cost_source.standard_normal((samples, width))
+    value, derivative = partial(activation.value, **parameters), partial(activation.derivative, **parameters)
+    inputs: list[Array] = []  # z_1 .. z_depth: all that is held
+    forward, backward = [], []
+    with Threads() as threads, ignore_what_is_not_finite():
+        for weight in weights.forward():
+            inputs.append(threads.multiply(entering, weight))
+            entering = threads.apply(value, inputs[-1])
+            forward.append((float(entering.mean()), float(entering.var())))
+
+        def step_back() -> Iterator[Step]:
+            for at, weight in zip(range(depth)[::-1], weights.backward(), strict=True):
+                slope = threads.apply(derivative, inputs.pop())
+                backward.append((find_dead(slope), float((np.abs(slope) < SATURATED).mean())))
+                yield weight, threads.apply(value, inputs[-1]) if at else a_0, slope
+
+        norms = gradient_norms(step_back(), v, multiply=threads.multiply)
+    return [
+        Layer(
+            layer=layer,
+            activation_mean=mean,
+            activation_variance=variance,
+            gradient_norm=norm,
+            dead_fraction=dead,
+            saturated_fraction=saturated,
+        )
+        for layer, ((mean, variance), norm, (dead, saturated)) in enumerate(
+            zip(forward, norms, reversed(backward), strict=True), start=1
+        )
+    ]
 
 
-def gradient_norms(
-    weights: Sequence[Array], activations: Sequence[Array], slopes: Sequence[Array], v: Array
-) -> list[float]:
-    """Compute the L2 norm of [dC/dW_l, dC/db_l] for l = 1..depth; ``activations`` are a_0 .. a_depth.
+def find_dead(slope: Array) -> float:
+    """Find the fraction of units whose slope is 0 in float32 at every sample."""
+    return float((slope.astype(np.float32) == 0).all(axis=0).mean())
+
+
+def gradient_norms(steps: Iterable[Step], v: Array, *, multiply: Multiply = np.matmul) -> list[float]:
+    """Compute the L2 norm of [dC/dW_l, dC/db_l] for l = 1..depth; the steps are those of l = depth..1.
 
     Each step back is linear, so its power of two can be kept apart: no norm within float64 is lost.
     """
     norms, arriving, exponent = [], v / len(v), 0
-    for weight, entering, slope in zip(*map(reversed, (weights, activations[:-1], slopes)), strict=True):
+    for weight, entering, slope in steps:
         delta, shift = normalized(arriving * slope)  # dC/dz
         exponent += shift
-        norm = math.hypot(np.linalg.norm(entering.T @ delta), np.linalg.norm(delta.sum(axis=0)))
+        norm = math.hypot(np.linalg.norm(multiply(entering.T, delta)), np.linalg.norm(delta.sum(axis=0)))
         norms.append(scaled(norm, exponent))
-        arriving = delta @ weight.T
+        arriving = multiply(delta, weight.T)
     return norms[::-1]
+
+
+class Weights:
+    """W_1 .. W_depth, drawn again for the way back: they would take 1.7 GB. Each is drawn while the last is used."""
+
+    def __init__(self, random: Generator, draw: Callable[[Generator], Array], depth: int) -> None:
+        self._random, self._draw, self._depth = random, draw, depth
+        self._states: list[Any] = []  # of the generator, before each
+
+    def forward(self) -> Iterator[Array]:
+        return draw_ahead(self._draw_next for _ in range(self._depth))
+
+    def backward(self) -> Iterator[Array]:
+        return draw_ahead(partial(self._draw_at, state) for state in reversed(self._states))
+
+    def _draw_next(self) -> Array:
+        self._states.append(self._random.bit_generator.state)
+        return self._draw(self._random)
+
+    def _draw_at(self, state: Any) -> Array:  # noqa: ANN401  # as the generator describes it
+        self._random.bit_generator.state = state
+        return self._draw(self._random)
+
+
+def draw_ahead(draws: Iterable[Callable[[], Array]]) -> Iterator[Array]:
+    """Draw one in another thread while the one before is used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[Future[Array]] = deque()
+        for draw in draws:
+            waiting.append(thread.submit(draw))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads for large arrays, by blocks of rows."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=2)
+
+    def apply(self, function: Callable[[Array], Array], array: Array) -> Array:
+        """Apply a function of each number, to blocks that stay in a core's cache."""
+        result = np.empty_like(array)
+
+        def apply_to(rows: slice) -> None:
+            with ignore_what_is_not_finite():
+                result[rows] = function(array[rows])
+
+        self._over_rows(apply_to, len(array), -(-BLOCK // array.shape[1]))
+        return result
+
+    def multiply(self, left: Array, right: Array) -> Array:
+        result = np.empty((len(left), right.shape[1]))
+
+        def multiply_by(rows: slice) -> None:
+            with ignore_what_is_not_finite():
+                np.matmul(left[rows], right, out=result[rows])
+
+        self._over_rows(multiply_by, len(left), max(64, -(-len(left) // 2)))
+        return result
+
+    def _over_rows(self, step: Callable[[slice], None], length: int, size: int) -> None:
+        deque(self.map(step, [slice(at, at + size) for at in range(0, length, size)]), maxlen=0)
+
+
+def ignore_what_is_not_finite() -> np.errstate:
+    """Return figures that are not finite as such, in this thread."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def uniform(random: Generator, width: int, *, bound: float) -> Array:
@@ -107,10 +200,14 @@ def uniform(random: Generator, width: int, *, bound: float) -> Array:
 
 def truncated_normal(random: Generator, width: int, *, variance: float) -> Array:
     """Draw from a normal cut off at two standard deviations, as Keras does, widened to have ``variance``."""
-    weights = random.standard_normal((width, width))
-    while (beyond := np.abs(weights) > 2).any():
-        weights[beyond] = random.standard_normal(np.count_nonzero(beyond))
-    return weights * (math.sqrt(variance) / 0.87962566103423978)
+    weights = random.standard_normal(width * width)
+    beyond = np.flatnonzero(np.abs(weights) > 2)
+    while len(beyond):
+        again = random.standard_normal(len(beyond))
+        weights[beyond] = again
+        beyond = beyond[np.abs(again) > 2]
+    weights *= math.sqrt(variance) / 0.87962566103423978
+    return weights.reshape(width, width)
 
 
 # As worker/training/model.py draws them, for a layer of as many inputs as outputs.

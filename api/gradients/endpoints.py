@@ -61,7 +61,7 @@ PROPAGATION_FILES = declare_files(
 REFUSED = declare_errors(400, 406, 413, 415, 422)
 
 ONE_AT_A_TIME = CapacityLimiter(1)
-"""For propagations, each of which holds up to 64 MB for up to a second; the next waits without a thread."""
+"""For propagations, each of which holds up to 0.5 GB for seconds; the next waits without a thread."""
 
 router = APIRouter(prefix="/gradients", tags=["gradients"], route_class=Route)
 WantedFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]

@@ -168,19 +168,15 @@ def test_the_smallest_gradients_are_not_lost():
 @pytest.mark.parametrize(("slope", "limit"), [(1e30, math.inf), (1e-30, 0.0)])
 def test_a_norm_beyond_float64_is_infinite_or_zero_and_the_others_are_exact(slope: float, limit: float):
     depth, width = 20, 3
-    norms = gradient_norms(
-        [np.eye(width)] * depth,
-        [np.zeros((1, width))] * (depth + 1),
-        [np.full((1, width), slope)] * depth,
-        np.ones((1, 3)),
-    )
+    step = np.eye(width), np.zeros((1, width)), np.full((1, width), slope)
+    norms = gradient_norms([step] * depth, np.ones((1, 3)))
     expected = [slope ** (depth - layer) if (depth - layer) * 30 <= 300 else limit for layer in range(depth)]
     assert norms == pytest.approx([math.sqrt(3) * norm for norm in expected], rel=1e-12)
 
 
 def test_a_gradient_that_leaves_float64_and_comes_back_is_exact():
     slopes = [np.full((1, 1), slope) for slope in (1e-200, 1e-200, 1e200, 1e200)]
-    norms = gradient_norms([np.eye(1)] * 4, [np.zeros((1, 1))] * 5, slopes, np.ones((1, 1)))
+    norms = gradient_norms([(np.eye(1), np.zeros((1, 1)), slope) for slope in reversed(slopes)], np.ones((1, 1)))
     assert norms == pytest.approx([1, 1e200, math.inf, 1e200], rel=1e-12)
 
 

@@ -13,7 +13,7 @@ import { number, superscript } from "../format.js";
 import { loadLineStyles } from "../line_styles.js";
 import { abortPrevious, debounce } from "../timing.js";
 
-const MAX_NUMBERS = 8_000_000; // depth * width * (width + 2 * samples), the limit of the API's PropagationSpec
+const MAX_WORK = 200 * 256 * 256 * 1024; // depth * width * width * samples, the limit of the API's PropagationSpec
 const PRESETS = [
   { title: "Vanishing", activations: ["sigmoid"], depth: 20, initializer: "glorot_uniform" },
   { title: "Exploding", activations: ["elu"], parameters: { elu: { alpha: 5 } }, depth: 60, initializer: "he_normal" },
@@ -161,7 +161,7 @@ export async function view({ root, query, signal, title }) {
     });
     const mine = next();
     update();
-    const fits = Math.floor((MAX_NUMBERS / (state.depth * state.width) - state.width) / 2);
+    const fits = Math.floor(MAX_WORK / (state.depth * state.width ** 2));
     const samples = Math.max(1, Math.min(properties.samples.default, fits));
     try {
       state.networks = await Promise.all(

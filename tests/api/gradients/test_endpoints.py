@@ -13,7 +13,7 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from activations import catalog
-from api.gradients.models import MAX_NUMBERS
+from api.gradients.models import MAX_WORK
 from api.http.formats import Format
 from api.main import create_app
 from api.plots.drawings import Drawing
@@ -315,10 +315,10 @@ def test_what_is_wrong_with_a_propagation_is_pointed_at(changes: dict[str, Any],
 
 
 def test_more_work_than_the_bound_is_refused_with_the_bound():
-    response = post("/propagation", SMALL | {"depth": 200, "width": 1024, "samples": 1})
+    response = post("/propagation", SMALL | {"depth": 200, "width": 1024, "samples": 65})
     assert refused(response) == ["/depth"]
     assert response.json()["errors"][0]["message"] == (
-        f"depth * width * (width + 2 * samples) is 210,124,800; at most {MAX_NUMBERS:,}"
+        f"depth * width * width * samples is 13,631,488,000; at most {MAX_WORK:,}"
     )
     assert answered("/propagation", SMALL | {"depth": 1, "width": 1024, "samples": 1024})["depth"] == 1
 
