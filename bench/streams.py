@@ -144,6 +144,7 @@ async def listen(
     ]
     for listener in listeners:
         await listener.connected.wait()
+    await asyncio.sleep(1)  # for the events of the past
     writer.start()
     before, connections = sum(api.cpu_times()[:2]), 0
     while writer.is_alive():

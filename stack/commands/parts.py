@@ -1,5 +1,6 @@
 """The commands that run one part of the service, or prepare its database."""
 
+import gc
 import os
 from typing import Annotated
 
@@ -24,8 +25,10 @@ def run_api(
 
     from api.main import create_app
 
+    service = create_app(configure(root_path=root_path))
+    gc.freeze()  # what is here lives as long as the process; to search it again and again stops all streams for 0.3 s
     uvicorn.run(
-        create_app(configure(root_path=root_path)),
+        service,
         host=host,
         port=port,
         fd=fd,
