@@ -30,6 +30,31 @@ def test_a_sweep_of_the_form_trains_and_its_table_fills(tab: Tab, stack: Service
     tab.expect_live("ended")
 
 
+SLOW_EPOCH = re.compile(r"[Ee]poch 1 of 2: [\d\u202f]+ of 20\u202f000 images, [\d\u202f]+ images/s$")
+
+
+def test_a_slow_epoch_moves_in_the_views_of_its_sweep_and_of_its_job(tab: Tab, stack: Service) -> None:
+    body = {"base": {"epochs": 2, "train_samples": 20_000}, "activations": ["elu"]}
+    sweep = stack.http.post("/v1/sweeps", json=body).raise_for_status().json()
+    job_id = sweep["configurations"][0]["job_ids"][0]
+    tab.open(f"#/sweeps/{sweep['id']}")
+    expect_movement(tab, "Epochs of all jobs")
+    tab.open(f"#/jobs/{job_id}")
+    expect_movement(tab, "Epochs")
+    stack.http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
+    stack.ended(job_id)
+    expect(tab.page.get_by_text("Epoch 1 of 2")).to_have_count(0)
+
+
+def expect_movement(tab: Tab, label: str) -> None:
+    """Of the text and of the bar, and no screen reader is told of each step."""
+    line, bar = tab.page.get_by_text(SLOW_EPOCH), tab.page.get_by_label(label, exact=True)
+    expect(line).to_be_visible()
+    text, value = line.inner_text(), bar.evaluate("bar => bar.value")
+    tab.until(lambda: line.inner_text() != text and bar.evaluate("bar => bar.value") > value)
+    assert line.evaluate("line => line.closest('[aria-live], [role=status], [role=alert]')") is None
+
+
 def row_of(tab: Tab, name: str) -> Locator:
     """The configuration's in the table."""
     return tab.page.get_by_role("row").filter(has=tab.page.get_by_role("rowheader", name=name, exact=True))

@@ -5,8 +5,9 @@ import { createRandomKey, get, post, remove } from "../api.js";
 import { badge, connectionBadge, hasCheckpoint, heading, problem, progress, tiles } from "../components.js";
 import { confirmAction, rename } from "../dialogs.js";
 import { html, render, repeat } from "../dom.js";
+import { describeEpoch } from "../epoch_progress.js";
 import { drawingFiles, fileLink, tableFiles } from "../file_links.js";
-import { bytes, humanize, shortId } from "../format.js";
+import { bytes, capitalize, humanize, shortId } from "../format.js";
 import { diagnosisDetails, environment, listJobFacts, panel, specification, timeline } from "../job_details.js";
 import { nameOf, noteOf } from "../labels.js";
 import { createLayerMaps } from "../layer_maps.js";
@@ -63,6 +64,7 @@ export async function view({ root, id, signal, title }) {
         ${failure ? problem(failure) : job.error && jobError(job.error)}
         <section class="panel stack" aria-label="Progress">
           ${progress(job.progress, "Epochs", { wide: true })}
+          ${job.state === "running" && html`<p class="hint number">${capitalize(describeEpoch(job.progress))}</p>`}
           ${tiles(listJobFacts(job))}
         </section>
         ${job.diagnoses.length > 0 && diagnosisList(job.diagnoses)}
@@ -160,6 +162,11 @@ export async function view({ root, id, signal, title }) {
     if (job.finished_at) loadCheckpoints();
   }
 
+  function move({ eta_seconds: eta, ...progress }) {
+    job = { ...job, progress, eta_seconds: eta };
+    update();
+  }
+
   async function loadCheckpoints() {
     ({ checkpoints } = await get(`${path}/checkpoints`, signal).catch(() => ({ checkpoints: [] })));
     if (!signal.aborted) update();
@@ -176,6 +183,7 @@ export async function view({ root, id, signal, title }) {
       if (state !== "reconnecting") renew();
     },
     onEvent: ({ kind, data }) => {
+      if (kind === "progress") return move(data);
       if (kind === "reset") epochs.clear();
       if (kind === "epoch") epochs.set(data.epoch, data);
       if (kind === "reset" || kind === "epoch") {

@@ -6,6 +6,7 @@ import { chart } from "../charts.js";
 import { badge, connectionBadge, heading, problem, progress, tiles } from "../components.js";
 import { exclusionChips, selectField } from "../controls.js";
 import { html, render, repeat } from "../dom.js";
+import { createEpochTracker } from "../epoch_progress.js";
 import { labelOf } from "../field_labels.js";
 import { drawingFiles, tableFiles } from "../file_links.js";
 import { shortId } from "../format.js";
@@ -22,6 +23,7 @@ import { table } from "../table.js";
 import { abortPrevious, createTimer, throttle } from "../timing.js";
 
 const AGAIN_MS = 1200;
+const SLOWLY_MS = 10_000; // for the time left while an epoch progresses
 const DEFAULT_METRIC = "val_accuracy";
 const MAX_SHOWN = 24; // lines and rows before "all" is chosen: as many lines as the server draws
 const POINTS = { few: 200, all: 60 }; // per line
@@ -41,6 +43,7 @@ export async function view({ root, id, query, signal, title }) {
   const orders = Object.keys(grid).length ? [...SORTED, ...GRID_SORTED] : SORTED;
   const next = abortPrevious(signal);
   const timer = createTimer(signal, poll);
+  const running = createEpochTracker();
   let metric = query.get("metric") in TITLES ? query.get("metric") : DEFAULT_METRIC;
   let sweep = first;
   let means = { total: 0, configurations: [] };
@@ -74,7 +77,8 @@ export async function view({ root, id, query, signal, title }) {
         </div>
         ${failure && problem(failure)}
         <section class="panel stack" aria-label="Progress">
-          ${progress(sweep.progress, "Epochs of all jobs", { wide: true })}
+          ${progress(running.addTo(sweep.progress), "Epochs of all jobs", { wide: true })}
+          ${running.lines()}
           ${tiles(listSweepFacts(sweep))}
         </section>
         <section class="panel stack" aria-label="Curves">
@@ -220,6 +224,8 @@ export async function view({ root, id, query, signal, title }) {
     }
   });
 
+  const renewSlowly = throttle(SLOWLY_MS, signal, renew);
+
   /** Other errors pass: the next event or the stream's own error follows. */
   function showIfDeleted(error) {
     if (error.status === 404) fail(error);
@@ -274,7 +280,13 @@ export async function view({ root, id, query, signal, title }) {
       connect(state);
       if (state !== "reconnecting") renew();
     },
-    onEvent: ({ kind }) => {
+    onEvent: (event) => {
+      const { kind } = event;
+      running.note(event);
+      if (kind === "progress") {
+        update();
+        return renewSlowly();
+      }
       if (kind === "epoch" || kind === "reset") load();
       renew();
     },
