@@ -18,6 +18,7 @@ from celery.signals import setup_logging, worker_process_init
 from broker.app import PREDICT, TRAIN
 from db.session import connect
 from runtime import logs, settings, tracing
+from runtime.garbage import postpone_collection
 from worker.attempt import work_on
 from worker.predictor import Predictor
 from worker.registration import Registration
@@ -68,10 +69,11 @@ def warm_up(sender: str, **_: Any) -> None:  # noqa: ANN401  # Celery's signals 
 def prepare_process(hostname: str) -> ChildProcess:
     """Import torch here, in the child, and never in its parent; once a process."""
     wait_passively()
-    from worker.checkpoint import Checkpoints  # noqa: PLC0415
-    from worker.prepare import describe_device, prepare, select_gpu, set_threads  # noqa: PLC0415
-    from worker.training.classifier import build_classifier  # noqa: PLC0415
-    from worker.training.train import choose_device  # noqa: PLC0415
+    with postpone_collection():
+        from worker.checkpoint import Checkpoints  # noqa: PLC0415
+        from worker.prepare import describe_device, prepare, select_gpu, set_threads  # noqa: PLC0415
+        from worker.training.classifier import build_classifier  # noqa: PLC0415
+        from worker.training.train import choose_device  # noqa: PLC0415
 
     configured = settings.read()
     tracing.start(configured, "activation-lab-worker")

@@ -1,11 +1,11 @@
 """The commands that run one part of the service, or prepare its database."""
 
-import gc
 import os
 from typing import Annotated
 
 import typer
 
+from runtime.garbage import postpone_collection
 from stack.configuration import RootPath, configure
 
 app = typer.Typer()
@@ -21,12 +21,12 @@ def run_api(
     """Run the API alone."""
     # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    import uvicorn
+    with postpone_collection():
+        import uvicorn
 
-    from api.main import create_app
+        from api.main import create_app
 
-    service = create_app(configure(root_path=root_path))
-    gc.freeze()  # what is here lives as long as the process; to search it again and again stops all streams for 0.3 s
+        service = create_app(configure(root_path=root_path))
     uvicorn.run(
         service,
         host=host,
@@ -42,7 +42,8 @@ def run_api(
 @app.command("worker")
 def run_worker() -> None:
     """Run a worker alone."""
-    from worker.main import main
+    with postpone_collection():
+        from worker.main import main
 
     main(configure())
 
