@@ -17,7 +17,6 @@ from db import schema
 from runtime.settings import sqlite_url
 from stack.listening import find_free_port
 from stack.processes import Child
-from stack.up import answers
 from stack.valkey import make_valkey
 
 TINY = {"activation": "relu", "epochs": 1, "train_samples": 128, "validation": {"kind": "holdout", "fraction": 0.001}}
@@ -66,8 +65,15 @@ def run_parts(folder: Path) -> Iterator[httpx.Client]:
 
 
 def wait_for_worker(client: httpx.Client) -> None:
-    while not (answers(f"{client.base_url}/readyz") and client.get("/v1/workers").json()["data"]):
+    while not has_worker(client):
         time.sleep(0.1)
+
+
+def has_worker(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").is_success and bool(client.get("/v1/workers").json()["data"])
+    except httpx.TransportError:  # it does not listen yet
+        return False
 
 
 def submit(client: httpx.Client, folder: Path) -> Iterator[float]:

@@ -1,6 +1,5 @@
 """Outages of the database by name: it does not answer, its disk is full, or its disk fails."""
 
-import shutil
 import sqlite3
 from pathlib import Path
 from time import monotonic
@@ -8,6 +7,7 @@ from time import monotonic
 from sqlalchemy import Engine, ExceptionContext, event
 
 from jobs.errors import DatabaseUnavailable, DiskFailed, DiskFull
+from storage.disk import is_full
 
 PRIMARY_CODE = 0xFF
 """A mask for SQLite's extended result codes, which subdivide its primary codes."""
@@ -15,7 +15,6 @@ BY_SQLITE_CODE = {sqlite3.SQLITE_FULL: DiskFull, sqlite3.SQLITE_IOERR: DiskFaile
 BY_SQLSTATE = {"53100": DiskFull, "58030": DiskFailed}
 """PostgreSQL's disk_full and io_error."""
 
-LEAST_FREE_BYTES = 1_000_000
 RECENT_REFUSAL_SECONDS = 30.0
 
 
@@ -48,11 +47,3 @@ class Disk:
     def _note(self, context: ExceptionContext) -> None:
         if classify(context.original_exception) is DiskFull:
             self._refused_at = monotonic()
-
-
-def is_full(folder: Path) -> bool:
-    """Whether there is no room for a job; False if that cannot be measured."""
-    try:
-        return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
-    except OSError:
-        return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
-from db.session import Sessions, ensure_folder, translate_outages
+from db.session import Sessions, connect, ensure_folder, translate_outages
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -23,11 +23,21 @@ def migrate(url: str) -> None:
         InvalidDatabaseUrl: the URL names no database that this service supports.
         DatabaseUnavailable: it does not answer.
     """
+    ensure_folder(url)
+    if is_current(url):
+        return
     from alembic import command  # noqa: PLC0415  # only a migration needs Alembic
 
-    ensure_folder(url)
     with translate_outages():
         command.upgrade(make_config(url), "head")
+
+
+def is_current(url: str) -> bool:
+    sessions = connect(url)
+    try:
+        return read_version(sessions) == VERSION
+    finally:
+        sessions.close()
 
 
 def make_config(url: str) -> "Config":

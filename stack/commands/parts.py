@@ -7,6 +7,7 @@ import typer
 
 from runtime.garbage import postpone_collection
 from stack.configuration import RootPath, configure
+from stack.gate import wait_for_gate
 
 app = typer.Typer()
 
@@ -17,6 +18,7 @@ def run_api(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     fd: Annotated[int | None, typer.Option(help="An inherited listening socket, in place of both.")] = None,
     root_path: RootPath = None,
+    gate: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the API alone."""
     # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
@@ -27,6 +29,8 @@ def run_api(
         from api.main import create_app
 
         service = create_app(configure(root_path=root_path))
+    if gate is not None:
+        wait_for_gate(gate)
     uvicorn.run(
         service,
         host=host,

@@ -1,11 +1,8 @@
 """Names of a database's errors. Where nothing can be mounted, the databases say themselves that a disk is full."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 
-from db.outages import is_full
 from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable, DiskFailed, DiskFull
 
@@ -41,8 +38,3 @@ def test_a_full_disk_of_sqlite_has_its_name(sqlite_url: str) -> None:
         fill(sessions)
     assert not sessions.disk.is_full(), "there is room on this machine's"
     sessions.close()
-
-
-def test_a_folder_that_is_not_there_is_not_full(tmp_path: Path) -> None:
-    assert not is_full(tmp_path)
-    assert not is_full(tmp_path / "none")

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from runtime.settings import Settings
+from stack import up
 from stack.errors import Interrupted
-from stack.up import Stack, catch_signals
+from stack.gate import Gate
+from stack.processes import Child
+from stack.up import Stack, catch_signals, run_stack
 
 
 @pytest.fixture
@@ -33,6 +37,18 @@ def test_a_signal_does_not_wait_for_the_work(stack: Stack):
     with pytest.raises(Interrupted):
         stack.supervise_during(never.wait)
     never.set()
+
+
+def test_the_api_starts_while_the_database_is_migrated_and_the_worker_when_it_is_ready(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    steps: list[str] = []
+    monkeypatch.setattr(Child, "start", lambda child: steps.append(f"start {child.name}"))
+    monkeypatch.setattr(up, "prepare_data", lambda _: steps.append("migrate"))
+    monkeypatch.setattr(Gate, "open", lambda _: steps.append("open the gate"))
+    monkeypatch.setattr(up, "wait_until_ready", lambda *_, **__: steps.append("wait"))
+    with Path(os.devnull).open("w") as log, run_stack(Settings(data_dir=tmp_path), host="", port=0, log_to=log):
+        assert steps == ["start api", "start valkey", "migrate", "open the gate", "wait", "start worker"]
 
 
 def test_signals_are_given_back():

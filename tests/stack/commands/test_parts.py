@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stack.commands import parts
 from tests.support.command_line import run_program
 
 AWAY = "postgresql+psycopg://nobody:secret@127.0.0.1:1/none"
@@ -46,6 +47,18 @@ main()
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "1 1\n"
+
+
+def test_the_api_serves_once_its_gate_is_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    steps: list[object] = []
+    monkeypatch.setenv("ACTIVATION_LAB_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("api.main.create_app", lambda _: steps.append("created"))
+    monkeypatch.setattr(parts, "wait_for_gate", steps.append)
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: steps.append("serves"))
+    monkeypatch.setattr(parts, "configure", lambda **_: None)
+    parts.run_api(gate=7)
+    parts.run_api()
+    assert steps == ["created", 7, "serves", "created", "serves"]
 
 
 def test_a_path_below_which_nothing_can_be_is_refused() -> None:
