@@ -1,7 +1,7 @@
 """Display the progress of jobs from their events: bars on a terminal, plain lines elsewhere."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from math import ceil
@@ -21,6 +21,16 @@ MAX_NAME_WIDTH = 40  # columns beside a bar
 
 Show = Callable[[JSON, Event], None]
 """Displays an event of a job."""
+
+
+def show_sweep(events: Iterable[Event], jobs: Mapping[str, JSON], show: Show) -> None:
+    """Display the events of a sweep's jobs, by their ids."""
+    for event in events:
+        if event.kind == RESET:  # it is about all jobs
+            for every in jobs.values():
+                show(every, event)
+        elif job := jobs.get(event.data.get("job_id", "")):  # `sweep_end` has no job, and a job may be deleted
+            show(job, event)
 
 
 def open_display(

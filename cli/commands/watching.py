@@ -64,19 +64,13 @@ def show_job_progress(client: "Client", job: "JSON") -> None:
 def show_sweep_progress(client: "Client", sweep: "JSON") -> None:
     from rich.console import Console
 
-    from cli.events import RESET
-    from cli.progress import open_display
+    from cli.progress import open_display, show_sweep
 
     filters = {"sweep_id": sweep["id"], "sort": "created_at"}
     jobs = {job["id"]: job for job in client.list_jobs(filters=filters)}
     names = {job_id: make_label(job["spec"], sweep["spec"]) for job_id, job in jobs.items()}
     with open_display([*jobs.values()], Console(), names) as show:
-        for event in client.read_events(sweep["id"], of="sweeps"):
-            if event.kind == RESET:  # it is about all jobs
-                for every in jobs.values():
-                    show(every, event)
-            elif job := jobs.get(event.data.get("job_id", "")):  # `sweep_end` has no job, and a job may be deleted
-                show(job, event)
+        show_sweep(client.read_events(sweep["id"], of="sweeps"), jobs, show)
 
 
 def make_label(job: Mapping[str, Any], sweep: Mapping[str, Any]) -> str:

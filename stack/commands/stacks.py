@@ -53,7 +53,7 @@ def up(
 @app.command()
 def demo(
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="Epochs for each activation.")] = 3,
-    samples: Annotated[int, typer.Option(min=128, max=54_000, help="Images to train on.")] = 6000,
+    samples: Annotated[int, typer.Option(min=128, max=59_400, help="Images to train on.")] = 1000,
     output: Annotated[Path, typer.Option(help="Folder for the drawings, the history and the log.")] = Path(
         "demo-output"
     ),

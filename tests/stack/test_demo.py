@@ -27,7 +27,16 @@ def test_the_demo_uses_no_database_or_broker_of_others(monkeypatch: pytest.Monke
     assert (own.worker_threads, own.auth) == (3, "none")
 
 
-@pytest.mark.parametrize("samples", [128, 54_000])
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 2), (6, 6), (None, 1)])
+def test_as_many_jobs_train_at_once_as_use_all_cores_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, cores: int | None, processes: int
+):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert demo.choose_processes(Settings()) == processes
+    assert demo.choose_processes(Settings(worker_processes=4)) == 4
+
+
+@pytest.mark.parametrize("samples", [128, 59_400])
 def test_the_bounds_of_the_samples_are_those_of_a_job(samples: int):
     asked = {"activation": "gelu", **demo.make_base(epochs=1, samples=samples)}
     assert JobSpec.model_validate_json(json.dumps(asked)).train_samples == samples
