@@ -146,7 +146,8 @@ class JobOut(Out):
     finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])
     progress: JobProgress = Field(description="The epochs trained so far.")
     eta_seconds: float | None = Field(
-        description="Seconds its epochs still need; null before the first.", examples=[219.8]
+        description="Seconds its epochs still need; null before the first has ended, or has lasted 2 s.",
+        examples=[219.8],
     )
     queue_position: int | None = Field(description="1 = next; null unless queued.", examples=[None])
     best: Best | None = Field(description="The epoch with the lowest validation loss; null before the first.")
