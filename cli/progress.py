@@ -17,6 +17,7 @@ from cli.tables.sweeps import format_unsuccessful
 from jobs.text import escape_controls, shorten
 
 WIDE = 100  # columns; with fewer, the bar takes the rest of the line
+TESTING = "  testing"  # after the last epoch
 MAX_NAME_WIDTH = 40  # columns beside a bar
 
 Show = Callable[[JSON, Event], None]
@@ -171,15 +172,19 @@ def format_time_left(seconds: float) -> str:
 
 
 def update_bar(progress: Progress, bar: TaskID, event: Event) -> None:
+    task = progress.tasks[bar]
     if event.kind == "epoch":
-        progress.update(bar, completed=event.data["epoch"], note=format_figures(event.data))
+        testing = TESTING if event.data["epoch"] == task.total else ""
+        progress.update(bar, completed=event.data["epoch"], note=format_figures(event.data) + testing)
     elif event.kind == "end":
         progress.stop_task(bar)
     elif event.data["state"] == "running":
         progress.start_task(bar)
         progress.update(bar, note="running")
-    elif event.data["state"] != "succeeded":  # the figures of the last epoch stay
-        recorded = int(progress.tasks[bar].completed)  # of the epoch in training nothing is kept
+    elif event.data["state"] == "succeeded":  # the figures of the last epoch stay
+        progress.update(bar, note=task.fields["note"].removesuffix(TESTING))
+    else:
+        recorded = int(task.completed)  # of the epoch in training nothing is kept
         progress.update(bar, completed=recorded, note=escape_controls(format_state(event.data)))
 
 

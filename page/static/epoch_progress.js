@@ -3,9 +3,13 @@
 import { html } from "./dom.js";
 import { count, fixed } from "./format.js";
 
-/** "epoch 3 of 10: 4 200 of 6 000 images, 650 images/s"; the epoch alone where it is too short to be measured. */
+/**
+ * "epoch 3 of 10: 4 200 of 6 000 images, 650 images/s"; the epoch alone where it is too short to be measured; "testing"
+ * after the last.
+ */
 export function describeEpoch({ epoch, epochs, images, images_total: total, images_per_second: rate }) {
-  const title = `epoch ${Math.min(epoch + 1, epochs)} of ${epochs}`;
+  if (epoch === epochs) return "testing";
+  const title = `epoch ${epoch + 1} of ${epochs}`;
   if (!total) return title;
   const done = images < total ? `${count(images)} of ${count(total)} images` : `${count(total)} images, validating`;
   return `${title}: ${done}, ${fixed(rate, 0)} images/s`;

@@ -62,6 +62,7 @@ def test_elsewhere_every_event_but_the_end_is_a_plain_line():
         (4, "1/2", "queued: its worker was lost"),
         (5, "1/2", "running"),
         (6, "1/2", "running"),
+        (7, "2/2", "val loss 0.04000  val accuracy 96.00 %  2.2 s  testing"),
         (None, "2/2", "val loss 0.04000  val accuracy 96.00 %  2.2 s"),
     ],
 )
