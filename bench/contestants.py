@@ -50,6 +50,9 @@ class Connection:
         self.http.request(method, path, body, JSON_BODY)
         return self.http.getresponse()
 
+    def close(self) -> None:
+        self.http.close()
+
     def get(self, path: str) -> bytes:
         return self.request("GET", path)
 
@@ -124,6 +127,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._connection.close()
         if hasattr(self, "process"):
             stop(self.process)
         self.errors.close()
@@ -140,7 +144,7 @@ class Server:
         try:
             self._connection.get(self.ready)
         except (OSError, RuntimeError):
-            self._connection.http.close()
+            self._connection.close()
             return False
         return True
 

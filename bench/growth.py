@@ -1,6 +1,7 @@
 """History and lists of the service with few and with many epochs stored, side by side."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,8 +36,7 @@ def measure(figures: Figures, *, rounds: int, batch: int, epochs: int, times: in
     with TemporaryDirectory() as small, TemporaryDirectory() as large:
         for folder, stored in ((small, epochs), (large, epochs * times)):
             store_jobs(sqlite_url(Path(folder) / "activation-lab.db"), stored // EPOCHS_A_JOB)
-        with run_up(Path(small)) as few, run_up(Path(large)) as many, few.suspend_worker(), many.suspend_worker():
-            services = {"few": Connection(few.url), "many": Connection(many.url)}
+        with open_api(small) as few, open_api(large) as many:
             paths = {
                 "history": f"/v1/jobs/{FIRST}/history",
                 "newest": f"/v1/jobs?limit={LISTED}",
@@ -45,9 +45,15 @@ def measure(figures: Figures, *, rounds: int, batch: int, epochs: int, times: in
             for name, path in paths.items():
                 contestants = {
                     f"{name}, {size}": partial(time_warm, partial(http.get, path), batch)
-                    for size, http in services.items()
+                    for size, http in (("few", few), ("many", many))
                 }
                 figures.alternate(contestants, rounds=rounds)
+
+
+@contextmanager
+def open_api(folder: str) -> Iterator[Connection]:
+    with run_up(Path(folder)) as up, up.suspend_worker(), closing(Connection(up.url)) as http:
+        yield http
 
 
 def store_jobs(url: str, copies: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,13 +11,12 @@ from bench.contestants import Connection, run_up
 from bench.figures import Figures, NotMeasured, time_call
 
 ACTIVATION = "mish"
-SHAPES = {"200 x 1024 x 8": (200, 1024, 8), "200 x 256 x 1024": (200, 256, 1024), "50 x 256 x 256": (50, 256, 256)}
+SHAPES = {"200 x 1024 x 64": (200, 1024, 64), "200 x 256 x 1024": (200, 256, 1024), "50 x 256 x 256": (50, 256, 256)}
 """Layers, their width, samples."""
 
 
 def measure(figures: Figures, *, rounds: int) -> None:
-    with TemporaryDirectory() as folder, run_up(Path(folder)) as up:
-        http = Connection(up.url)
+    with TemporaryDirectory() as folder, run_up(Path(folder)) as up, closing(Connection(up.url)) as http:
         list(propagate(http, (1, 1, 1)))  # imports matplotlib
         contestants = {f"propagation, {name}": partial(propagate, http, shape) for name, shape in SHAPES.items()}
         figures.alternate(contestants, rounds=rounds)

@@ -37,9 +37,10 @@ def measure(figures: Figures, *, rounds: int, batch: int, points: int) -> None:
         up.suspend_worker(),
         make_bare_app() as bare,
         MLflow(Path(theirs)) as mlflow,
+        closing(Connection(up.url)) as http,
         closing(connect(sqlite_url(Path(ours) / "activation-lab.db"), pool_size=4, goes_first=True)) as sessions,
     ):
-        service = Service(Connection(up.url), sessions)
+        service = Service(http, sessions)
         measure_writes(figures, service, mlflow, rounds=rounds, batch=batch)
         record_one_epoch_each(service, mlflow)
         measure_reads(figures, service, mlflow, rounds=rounds, batch=batch)

@@ -1,7 +1,4 @@
-"""Time from the commit of an epoch to each client that listens to its job, for many clients of one API process.
-
-`python -m bench.streams`
-"""
+"""Time from the commit of an epoch to each client that listens to its job, for many clients of one API process."""
 
 import asyncio
 import multiprocessing
@@ -11,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
+from bench.figures import Figures
 from bench.simulated_workers import NO_LIMIT, metrics
 from bench.startup import run_api
 from db import jobs as stored_jobs
@@ -36,11 +34,19 @@ Commits = Mapping[tuple[str, int], float]
 """Job id and epoch -> the moment after its commit; one clock serves all processes of a machine."""
 
 
-def main(*, clients: int = 500, jobs: int = 50, seconds: float = 20.0) -> None:
-    print(f"commit of an epoch to client, {EPOCHS_PER_SECOND:.0f} epochs a second, SQLite")
-    for listeners, jobs_of_them in ((1, 1), (clients, jobs)):
-        found = measure(clients=listeners, jobs=jobs_of_them, seconds=seconds)
-        print(f"{listeners:4} clients on {jobs_of_them:3} jobs, {format_row(found)}")
+def measure(figures: Figures, *, clients: int, jobs: int, seconds: float, rounds: int) -> None:
+    contestants = {
+        "streams": partial(find_p99, clients=clients, jobs=jobs, seconds=seconds),
+        "streams, one client": partial(find_p99, clients=1, jobs=1, seconds=seconds),
+    }
+    figures.alternate(contestants, rounds=rounds)
+
+
+def find_p99(*, clients: int, jobs: int, seconds: float) -> list[float]:
+    found = listen_while_recording(clients=clients, jobs=jobs, seconds=seconds)
+    connections, load = f"{found.connections} connections to the database", f"{found.cpu_seconds:.0%} of a core"
+    print(f"{clients} clients on {jobs} jobs: {found.missed} epochs missed, {connections}, {load}")
+    return [quantiles(found.seconds, n=100)[-1] if len(found.seconds) > 1 else max(found.seconds)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,7 @@ class Measured:
     """Of the API, a second."""
 
 
-def format_row(found: Measured) -> str:
-    p99 = quantiles(found.seconds, n=100)[-1] if len(found.seconds) > 1 else max(found.seconds)
-    times = f"median {median(found.seconds) * 1000:4.0f} ms, p99 {p99 * 1000:4.0f} ms"
-    received = f"{len(found.seconds)} received, {found.missed} missed"
-    return f"{times}, {received}, {found.connections} connections, {found.cpu_seconds:.0%} of a core"
-
-
-def measure(*, clients: int, jobs: int, seconds: float) -> Measured:
+def listen_while_recording(*, clients: int, jobs: int, seconds: float) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         url = sqlite_url(Path(folder) / "activation-lab.db")
         schema.migrate(url)
@@ -174,7 +173,3 @@ def compare(commits: Commits, listeners: Sequence[Listener], connections: int, c
                 missed += came_at is None
                 seconds += [] if came_at is None else [came_at - committed_at]
     return Measured(seconds, missed, connections, cpu_seconds)
-
-
-if __name__ == "__main__":
-    main()
