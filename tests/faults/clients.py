@@ -88,7 +88,8 @@ class Clients:
             cut_at = monotonic() + CUT_AFTER_SECONDS
             with suppress(*UNANSWERED):
                 for event in self.ground.service.events(job_id, after=heard[-1] if heard else 0):
-                    if not event.data:  # a comment, which this library passes on with the last event's number
+                    # Without a number of their own: progress, and comments, which this library passes on.
+                    if not event.data or event.event == "progress":
                         continue
                     heard.append(int(event.id))
                     ended = event.event == "end"
