@@ -126,34 +126,35 @@ def gradient_norms(steps: Iterable[Step], v: Array, *, multiply: Multiply = np.m
 
 
 class Weights:
-    """W_1 .. W_depth, drawn again for the way back: they would take 1.7 GB. Each is drawn while the last is used."""
+    """W_1 .. W_depth, drawn again for the way back: they would take 1.7 GB. Each is drawn ahead."""
 
     def __init__(self, random: Generator, draw: Callable[[Generator], Array], depth: int) -> None:
         self._random, self._draw, self._depth = random, draw, depth
         self._states: list[Any] = []  # of the generator, before each
 
     def forward(self) -> Iterator[Array]:
-        return draw_ahead(self._draw_next for _ in range(self._depth))
+        return draw_ahead(1, (self._draw_next for _ in range(self._depth)))
 
     def backward(self) -> Iterator[Array]:
-        return draw_ahead(partial(self._draw_at, state) for state in reversed(self._states))
+        return draw_ahead(2, (partial(self._draw_at, state) for state in reversed(self._states)))
 
     def _draw_next(self) -> Array:
         self._states.append(self._random.bit_generator.state)
         return self._draw(self._random)
 
     def _draw_at(self, state: Any) -> Array:  # noqa: ANN401  # as the generator describes it
-        self._random.bit_generator.state = state
-        return self._draw(self._random)
+        bits = type(self._random.bit_generator)()
+        bits.state = state
+        return self._draw(Generator(bits))
 
 
-def draw_ahead(draws: Iterable[Callable[[], Array]]) -> Iterator[Array]:
-    """Draw one in another thread while the one before is used."""
-    with ThreadPoolExecutor(1) as thread:
+def draw_ahead(count: int, draws: Iterable[Callable[[], Array]]) -> Iterator[Array]:
+    """Draw so many in other threads while the one before is used."""
+    with ThreadPoolExecutor(count) as threads:
         waiting: deque[Future[Array]] = deque()
         for draw in draws:
-            waiting.append(thread.submit(draw))
-            if len(waiting) > 1:
+            waiting.append(threads.submit(draw))
+            if len(waiting) > count:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)
 
@@ -195,13 +196,22 @@ def ignore_what_is_not_finite() -> np.errstate:
 
 
 def uniform(random: Generator, width: int, *, bound: float) -> Array:
-    return random.uniform(-bound, bound, (width, width))
+    """Draw as random.uniform does, a third faster."""
+    weights = random.random((width, width))
+    weights *= 2 * bound
+    weights -= bound
+    return weights
 
 
 def truncated_normal(random: Generator, width: int, *, variance: float) -> Array:
     """Draw from a normal cut off at two standard deviations, as Keras does, widened to have ``variance``."""
-    weights = random.standard_normal(width * width)
-    beyond = np.flatnonzero(np.abs(weights) > 2)
+    weights = np.empty(width * width)
+    found = []
+    for at in range(0, len(weights), BLOCK):
+        block = weights[at : at + BLOCK]
+        random.standard_normal(out=block)
+        found.append(at + np.flatnonzero(np.abs(block) > 2))
+    beyond = np.concatenate(found)
     while len(beyond):
         again = random.standard_normal(len(beyond))
         weights[beyond] = again
