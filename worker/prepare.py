@@ -1,5 +1,6 @@
 """The preparation of a training on this machine: its device, its data and their description."""
 
+import logging
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,6 +12,8 @@ from jobs.metrics import Environment
 from jobs.spec import JobSpec
 from worker.training import data
 from worker.training.train import Training, choose_device
+
+log = logging.getLogger(__name__)
 
 
 def set_threads(threads: int) -> None:
@@ -33,9 +36,16 @@ def prepare(mnist_dir: Path, spec: JobSpec, between_batches: Callable[[], None])
         DataMissing, DataDamaged: MNIST cannot be read.
     """
     device = choose_device(spec.device)
+    if spec.precision == "bfloat16" and device.type == "cpu" and not has_bfloat16():
+        log.warning("this processor has no bfloat16: the job will train many times slower than in float32")
     mnist = data.load(mnist_dir)
     training = Training(spec, mnist, device=device, between_batches=between_batches)
     return training, describe_environment(device, mnist.data_sha256)
+
+
+def has_bfloat16() -> bool:
+    """Whether oneDNN has kernels for it on this processor (AVX-512, AMX); elsewhere torch's own are used."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001  # torch has no public name for it
 
 
 def describe_environment(device: torch.device, data_sha256: str) -> Environment:
