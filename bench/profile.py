@@ -1,13 +1,13 @@
 """`python -m bench.profile`: the parts of a training step on the CPU, beside the limit of its matrix products.
 
-Steps of 128 images of the article's network. A part's time is the median over the steps, so that a pause of one step
-does not count.
+Steps of 128 images of the article's network; the mean of the fastest tenth, so that other work on the machine counts
+as little as it can.
 """
 
 import argparse
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import pairwise
-from statistics import median
+from statistics import fmean
 from time import perf_counter
 
 import torch
@@ -64,14 +64,14 @@ def main(*, steps: int = 40) -> None:
 
 
 def measure_matrix_rate(dtype: torch.dtype = torch.float32, size: int = 2048) -> float:
-    """Measure the FLOP a second of square products; the median of nine."""
+    """Measure the FLOP a second of square products, in the fastest of nine."""
     a, b = (torch.randn(size, size).to(dtype) for _ in range(2))
     seconds = []
     for _ in range(9):
         began = perf_counter()
         a @ b
         seconds.append(perf_counter() - began)
-    return 2 * size**3 / median(seconds)
+    return 2 * size**3 / min(seconds)
 
 
 def measure_parts(precision: str, steps: int) -> Counter[str]:
@@ -97,16 +97,17 @@ def mark_batch() -> None:
 
 
 def summarize(events: list[torch.autograd.profiler_util.FunctionEvent]) -> Counter[str]:
-    """Sum the events between two marks by part, then take each part's median over the steps."""
+    """Sum the events between two marks by part; return the mean of the fastest tenth of the steps."""
     marks = [number for number, event in enumerate(events) if event.key == MARK]
-    by_part: defaultdict[str, list[float]] = defaultdict(list)
+    steps = []
     for start, end in pairwise(marks):
         wall = (events[end].time_range.start - events[start].time_range.start) / 1000
         parts = sum_by_part(events[start + 1 : end])
         parts[REST] = wall - parts.total()
-        for part in {*PARTS.values(), *KINDS.values(), REST}:
-            by_part[part].append(parts[part])
-    return Counter({part: median(milliseconds) for part, milliseconds in by_part.items()})
+        steps.append((wall, parts))
+    fastest = sorted(steps, key=lambda step: step[0])[: max(1, len(steps) // 10)]
+    names = {*PARTS.values(), *KINDS.values(), REST}
+    return Counter({name: fmean(parts[name] for _, parts in fastest) for name in names})
 
 
 def sum_by_part(events: list[torch.autograd.profiler_util.FunctionEvent]) -> Counter[str]:
