@@ -107,7 +107,7 @@ SECTIONS: Mapping[str, Section] = {
         "First use",
         "From the start of the process, in a new folder; the demo trains its default sweep.",
         [
-            Row("`up` until it is ready", "up", at_least=2.5, aim=1.5, unit="s"),
+            Row("`up` until a job can be posted", "up", at_least=2.5, aim=1.5, unit="s"),
             Row("`make demo`, installed", "demo", at_least=90, aim=60, unit="s"),
             Row("the demo's first epoch", "demo, first epoch", at_least=15, unit="s"),
         ],
