@@ -73,9 +73,11 @@ def matches(condition: str, etag: str | None, *, weakly: bool) -> bool:
 
 def parse_date(text: str | None) -> datetime | None:
     """Parse an HTTP-date (5.6.7); None for anything else."""
+    if text is None:
+        return None
     for form in DATE_FORMATS:
         with suppress(ValueError):
-            return datetime.strptime(text or "", form).replace(tzinfo=UTC)
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
     return None
 
 
