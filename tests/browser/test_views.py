@@ -161,7 +161,7 @@ def test_a_late_answer_to_an_earlier_choice_is_not_shown(tab: Tab, trained: str)
 
 def test_a_page_without_a_worker_says_so_until_one_comes(tab: Tab) -> None:
     stop = tab.answer("**/v1/workers", lambda route: route.fulfill(json={"data": []}))
-    notice = tab.page.get_by_text("No worker is connected")
+    notice = tab.page.get_by_text("No worker is connected.")
     for view in ("train", "jobs", "sweeps", "draw"):
         tab.open(f"#/{view}")
         expect(notice).to_be_visible()

@@ -360,6 +360,7 @@ for package in {API_PACKAGES!r}:
     for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + "."):
         if not module.name.startswith(("stack.__main__", "cli.exports.")):
             importlib.import_module(module.name)
+from scipy import special  # which functions import when they are called
 import io
 from matplotlib.figure import Figure
 for format in ("png", "svg"):
@@ -367,7 +368,7 @@ for format in ("png", "svg"):
 """
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, timeout=60)
     imports = [
-        line.strip()
+        line.partition("#")[0].strip()
         for package in API_PACKAGES
         for file in (PROJECT / package).rglob("*.py")
         for line in file.read_text().splitlines()
