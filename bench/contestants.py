@@ -39,9 +39,7 @@ class Connection:
     def request(self, method: str, path: str, body: bytes | None = None) -> bytes:
         try:
             answer = self.send(method, path, body)
-        except (ConnectionError, TimeoutError) as error:  # closed while it was idle; MLflow answers some GETs never
-            if isinstance(error, TimeoutError) and method != "GET":
-                raise
+        except ConnectionError:  # the server closed it while it was idle
             self.http.close()
             answer = self.send(method, path, body)
         content = answer.read()
@@ -120,9 +118,9 @@ class Server:
     def __enter__(self) -> Self:
         self.errors = TemporaryFile("w+")  # closed below
         try:
-            self.process = start(
-                [str(find_peers_python()), *self.command], {**os.environ, **self.environment}, self.errors
-            )
+            command = [str(find_peers_python()), *self.command]
+            # A line a request goes to its output; in a pipe that nobody reads, it would end by waiting.
+            self.process = start(command, {**os.environ, **self.environment}, self.errors, output=self.errors)
         except NotMeasured as error:
             self.reason = str(error)
         else:
@@ -207,13 +205,15 @@ def find_peers_python() -> Path:
 # --- processes ---
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], errors: IO[str]) -> subprocess.Popen[str]:
+def start(
+    command: Sequence[str], environment: Mapping[str, str], errors: IO[str], *, output: IO[str] | int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Start a process that dies with this one."""
     return subprocess.Popen(
         command,
         env={**environment, "PYTHONPATH": str(PROJECT)},
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=errors,
         text=True,
         preexec_fn=die_with(os.getpid()),  # noqa: PLW1509  # it only calls prctl
