@@ -1,5 +1,6 @@
 """Images a second of a job on the service beside plain PyTorch loops, Keras and the processor's limit."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from bench.contestants import Peer, run_up
 from bench.figures import Figures, Measure, NotMeasured
 from cli.client import JSON, Client
 from runtime.settings import Settings
+from stack.processes import die_with
 
 PYTHON = Path(sys.executable)
 SPEC: JSON = {"activation": "relu", "epochs": 2, "validation": {"fraction": 0.001}, "diagnostics": False}
@@ -86,7 +88,7 @@ def has_bfloat16() -> bool:
 @contextmanager
 def run_spinner() -> Iterator[psutil.Popen]:
     """A process that keeps one core busy whenever it is not suspended, as it is at first."""
-    spinner = psutil.Popen([PYTHON, "-c", "while True: pass"])
+    spinner = psutil.Popen([PYTHON, "-c", "while True: pass"], preexec_fn=die_with(os.getpid()))
     spinner.suspend()
     try:
         yield spinner
