@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
-from starlette.background import BackgroundTask
 
 from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional
@@ -86,13 +85,11 @@ def retry(job_id: JobId, sessions: Sessions, hints: Hints, terms: SubmissionTerm
 
 
 def answer_accepted(record: JobRecord, sessions: Sessions, hints: Hints, *, replayed: bool) -> Response:
-    """Answer that the job is stored; its hint is sent after that, because a client need not wait for the broker."""
-    response = answer(record, 202, make_headers(locate(record.id), replayed=replayed))
     if not replayed:
         again = {"retry_of": record.job.retry_of} if record.job.retry_of else {}
         log.info("job accepted", extra={"job_id": record.id, **again})
-        response.background = BackgroundTask(dispatch, sessions, hints, [record.id])
-    return response
+        dispatch(sessions, hints, [record.id])
+    return answer(record, 202, make_headers(locate(record.id), replayed=replayed))
 
 
 def answer(record: JobRecord, status: int, headers: Mapping[str, str] | None = None) -> Response:

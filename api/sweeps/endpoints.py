@@ -4,7 +4,6 @@ import logging
 
 from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.background import BackgroundTask
 
 from api.dependencies import Hints, Sessions
 from api.http.numbers import ExactJSON
@@ -48,9 +47,8 @@ def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionT
     out = read_detail(sessions, sweep.id)  # after the commit: meanwhile others can write
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
-    response = ExactJSON(out.model_dump(), 202, make_headers(out.links.self, replayed=replayed))
-    response.background = BackgroundTask(dispatch, sessions, hints, [*job_ids])  # as of one job
-    return response
+    dispatch(sessions, hints, [*job_ids])
+    return ExactJSON(out.model_dump(), 202, make_headers(out.links.self, replayed=replayed))
 
 
 @router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
