@@ -1,4 +1,4 @@
-"""What the benches measure: the service as `up` starts it, and its peers, which have an environment of their own."""
+"""The contestants of the benches: the service as `up` starts it, and peers in an environment of their own."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from stack.processes import die_with
 
 PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / ".bench"
-"""What `make bench` installs, and what it writes."""
+"""The folder of what `make bench` installs and writes."""
 READY_WITHIN_SECONDS = 90.0
 STOP_WITHIN_SECONDS = 20.0
 ANSWER_WITHIN_SECONDS = 20.0

@@ -1,4 +1,4 @@
-"""What of the GPU's bench a CPU can show."""
+"""Tests the parts of the GPU's bench that a CPU can show."""
 
 from pathlib import Path
 

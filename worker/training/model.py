@@ -50,7 +50,7 @@ FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 
 
 IN_PLACE: Mapping[str, Function] = {"relu": torch.relu_, "sigmoid": torch.sigmoid_, "tanh": torch.tanh_}
-"""Those whose gradient is computed from their value, to the same bits: a convolution's output need not be kept."""
+"""Activations whose gradient is computed from their value, to the same bits: a convolution's output is not kept."""
 
 
 def build_activation(name: str, parameters: Mapping[str, float | str]) -> Function:
