@@ -41,10 +41,11 @@ class Service:
         return job
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[ServerSentEvent]:
+        """Yield a job's stored events. `progress` is none of them: it has no number, and only a slow epoch sends it."""
         headers = {"Last-Event-ID": str(after)} if after else {}
         with connect_sse(self.http, "GET", f"/v1/jobs/{job_id}/stream", headers=headers) as source:
             # httpx-sse makes an empty event of the comment that keeps a quiet connection open.
-            yield from (event for event in source.iter_sse() if event.data)
+            yield from (event for event in source.iter_sse() if event.data and event.event != "progress")
 
     def ended(self, job_id: str, *, seconds: float = 100) -> dict[str, Any]:
         return self.until(job_id, lambda job: job["finished_at"] is not None, seconds=seconds)
