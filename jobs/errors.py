@@ -10,6 +10,7 @@ JobsError
 ├── InvalidCursor
 ├── IdempotencyConflict
 ├── TooManyJobs
+├── Busy
 ├── DatabaseUnavailable
 │   ├── DatabaseBusy
 │   ├── DiskFull
@@ -108,6 +109,12 @@ class TooManyJobs(JobsError):
     """The quota of unfinished jobs is used up."""
 
     code = "too_many_jobs"
+
+
+class Busy(JobsError):
+    """The service has more such work than it can do now; try again soon."""
+
+    code = "busy"
 
 
 class DatabaseUnavailable(JobsError):

@@ -1,7 +1,7 @@
 """Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
 
 from collections import defaultdict
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
-from api.activations.endpoints import COLUMNS, KnownActivation, compute_columns
+from api.activations.endpoints import COLUMNS, FEW, KnownActivation, compute_columns
 from api.activations.models import MAX_ABSCISSA, MAX_POINTS, Evaluation
 from api.http.answers import answer, draw
 from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
@@ -22,11 +22,13 @@ from api.http.out import Out
 from api.http.responses import declare_drawing, declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import Table
+from api.http.threads import draws_or_packs, heavy
 from api.http.validation import make_refusal, split_names
 from api.plots import styles
 from api.plots.drawings import Drawing
 from api.plots.endpoints import Kind
 from api.plots.panels import Line, Panel
+from jobs.errors import Busy, DatabaseUnavailable
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
@@ -54,7 +56,29 @@ class Curve(Evaluation):
     )
 
 
-def make_grid(
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Evenly spaced, ascending numbers."""
+
+    start: float
+    stop: float
+    points: int
+
+    def list_numbers(self) -> Array:
+        """List them, both ends exact.
+
+        Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past
+        an end or a neighbour, between ends a few ulps apart, order is restored.
+        """
+        last = self.points - 1
+        steps = np.arange(self.points)
+        weighted = (self.start * (last - steps) + self.stop * steps) / last
+        x: Array = np.sort(np.clip(weighted, self.start, self.stop))
+        x[0], x[-1] = self.start, self.stop
+        return x
+
+
+async def read_grid(
     start: Annotated[
         float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The first x.", examples=[-5])
     ] = -5,
@@ -62,22 +86,13 @@ def make_grid(
         float, Query(ge=-MAX_ABSCISSA, le=MAX_ABSCISSA, allow_inf_nan=False, description="The last x.", examples=[5])
     ] = 5,
     points: Annotated[int, Query(ge=2, le=MAX_POINTS, description="How many, ends included.", examples=[201])] = 201,
-) -> Array:
-    """Make evenly spaced, ascending numbers, both ends exact.
-
-    Both ends are weighted, so that -5 to 5 passes through 0.05 and not 0.04999999999999982; where that rounds past an
-    end or a neighbour, between ends a few ulps apart, order is restored.
-    """
+) -> Grid:
     if not start < stop:
         raise RequestValidationError([make_refusal(("query", "stop"), "stop is greater than start", stop)])
-    last = points - 1
-    steps = np.arange(points)
-    x = np.sort(np.clip((start * (last - steps) + stop * steps) / last, start, stop))
-    x[0], x[-1] = start, stop
-    return x
+    return Grid(start, stop, points)
 
 
-def read_parameters(activation: KnownActivation, given: Undeclared) -> dict[str, float | str]:
+async def read_parameters(activation: KnownActivation, given: Undeclared) -> dict[str, float | str]:
     """Read the activation's parameters: the query parameters that are not the curve's own."""
     unknown = [name for name in given if name not in activation.parameter_names]
     if unknown:
@@ -116,7 +131,7 @@ def document_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> 
     }
 
 
-def parse_names(
+async def parse_names(
     names: Annotated[
         list[str],
         Query(description="Names of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
@@ -135,14 +150,24 @@ def parse_names(
     return found
 
 
-@router.get("/plot.{kind}", response_class=Response, responses=declare_drawing() | declare_errors(422))
+def is_drawn_or_long(*, grid: Grid, kind: Format, **_: object) -> bool:
+    return grid.points > FEW or draws_or_packs(kind=kind)
+
+
+@router.get(
+    "/plot.{kind}",
+    response_class=Response,
+    responses=declare_drawing() | declare_errors(422, Busy, DatabaseUnavailable),
+)
+@heavy()
 def plot(
     kind: Kind,
     names: Annotated[list[Activation], Depends(parse_names)],
-    x: Annotated[Array, Depends(make_grid)],
+    grid: Annotated[Grid, Depends(read_grid)],
     of: Annotated[Literal["value", "derivative"], Query(description="The function to draw.")] = "value",
 ) -> Response:
     """Draw several activations in one: values or derivatives, each with its default parameters."""
+    x = grid.list_numbers()
     lines = [
         Line(
             activation.name,
@@ -162,16 +187,18 @@ def plot(
     "/{name}/curve",  # noqa: FAST003  # the name is the dependency's
     name="curve",
     response_model=Curve,
-    responses=FILES | declare_errors(404, 406, 422),
+    responses=FILES | declare_errors(404, 406, 422, Busy, DatabaseUnavailable),
     openapi_extra={"parameters": document_parameters()},
 )
+@heavy(is_drawn_or_long)
 def compute_curve(
     activation: KnownActivation,
     parameters: Annotated[dict[str, float | str], Depends(read_parameters)],
-    x: Annotated[Array, Depends(make_grid)],
+    grid: Annotated[Grid, Depends(read_grid)],
     kind: CurveFormat,
 ) -> Response:
     """Compute value and derivative at evenly spaced numbers; as JSON, CSV, SVG or PNG."""
+    x = grid.list_numbers()
     return answer(
         kind,
         f"{activation.name}-curve",

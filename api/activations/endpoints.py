@@ -19,22 +19,32 @@ from api.http.negotiation import offer
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
+from api.http.threads import heavy
 from api.http.validation import make_refusal
+from jobs.errors import Busy, DatabaseUnavailable
 
 NOT_FOUND = declare_errors(404, 422)
 FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n")
-REFUSED = declare_errors(400, 404, 406, 413, 415, 422)
+REFUSED = declare_errors(400, 404, 406, 413, 415, 422, Busy, DatabaseUnavailable)
+FEW = 1000
+"""Numbers whose values are computed and written within a few milliseconds."""
 COLUMNS: Types = {"x": "float64", "value": "float64", "derivative": "float64"}
 
 router = APIRouter(prefix="/activations", tags=["activations"], route_class=Route)
 WantedFormat = Annotated[Format, Depends(offer(Format.JSON, Format.CSV))]
 
 
-def find_activation(name: Annotated[str, Path(description="A name of the catalog.", examples=["gelu"])]) -> Activation:
+async def find_activation(
+    name: Annotated[str, Path(description="A name of the catalog.", examples=["gelu"])],
+) -> Activation:
     try:
         return catalog.find(name)
     except catalog.UnknownActivation as error:
         raise HTTPException(404, str(error)) from error
+
+
+def is_long(*, request: Evaluate, **_: object) -> bool:
+    return len(request.x) > FEW
 
 
 KnownActivation = Annotated[Activation, Depends(find_activation)]
@@ -53,6 +63,7 @@ def get_activation(activation: KnownActivation) -> ActivationOut:
 
 
 @router.post("/{name}/evaluate", response_model=Evaluation, responses=FILES | REFUSED)
+@heavy(is_long)
 def evaluate(activation: KnownActivation, request: Evaluate, kind: WantedFormat) -> Response:
     """Evaluate an activation: its value and derivative at the given numbers."""
     try:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, HTTPException, Path
 from starlette.responses import Response
 
@@ -30,7 +30,9 @@ from api.http.numbers import ExactJSON
 from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.tables import Table, Types
+from api.http.threads import draws_or_packs, heavy
 from article.examples import EXAMPLES, Example
+from jobs.errors import Busy, DatabaseUnavailable
 from jobs.spec import resolve_initializer
 
 CHAIN_COLUMNS: Types = {
@@ -58,16 +60,19 @@ PROPAGATION_FILES = declare_files(
     "1,0.001,0.998,1.37,0.0,0.0\r\n",
     *DRAWINGS,
 )
-REFUSED = declare_errors(400, 406, 413, 415, 422)
+REFUSED = declare_errors(400, 406, 413, 415, 422, Busy, DatabaseUnavailable)
 
 ONE_AT_A_TIME = CapacityLimiter(1)
-"""For propagations, each of which holds up to 0.5 GB for seconds; the next waits without a thread."""
+"""For propagations, each of which holds up to 0.5 GB for seconds and has threads of its own."""
+FEW = 1000
+"""Elements of a gradient that are clipped and written within a few milliseconds."""
 
 router = APIRouter(prefix="/gradients", tags=["gradients"], route_class=Route)
 WantedFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]
 
 
 @router.post("/chain", name="chain", response_model=Chain, responses=CHAIN_FILES | REFUSED)
+@heavy(draws_or_packs)
 def compute_chain(spec: ChainSpec, kind: WantedFormat) -> Response:
     """Compute the gradient of a chain of layers, factor by factor, and the step of gradient descent that it makes."""
     solution = solve(spec)
@@ -86,13 +91,18 @@ def list_examples() -> Response:
     return ExactJSON({"data": [*map(compute_example, EXAMPLES.values())]})
 
 
-def find_example(name: Annotated[str, Path(description="Of an example.", examples=["exploding"])]) -> Example:
+async def find_example(name: Annotated[str, Path(description="Of an example.", examples=["exploding"])]) -> Example:
     if name not in EXAMPLES:
         raise HTTPException(404, f"unknown example {name!r}; known: {', '.join(EXAMPLES)}")
     return EXAMPLES[name]
 
 
-@router.get("/examples/{name}", response_model=ExampleOut, responses=EXAMPLE_FILES | declare_errors(404, 406, 422))
+@router.get(
+    "/examples/{name}",
+    response_model=ExampleOut,
+    responses=EXAMPLE_FILES | declare_errors(404, 406, 422, Busy, DatabaseUnavailable),
+)
+@heavy(draws_or_packs)
 def get_example(example: Annotated[Example, Depends(find_example)], kind: WantedFormat) -> Response:
     """Get one worked example: requests for a chain, and their answers."""
     document = compute_example(example)
@@ -107,7 +117,12 @@ def get_example(example: Annotated[Example, Depends(find_example)], kind: Wanted
     )
 
 
+def is_drawn_or_long(*, spec: ClipSpec, kind: Format, **_: object) -> bool:
+    return len(spec.gradient) > FEW or draws_or_packs(kind=kind)
+
+
 @router.post("/clip", response_model=Clipped, responses=CLIP_FILES | REFUSED)
+@heavy(is_drawn_or_long)
 def clip(spec: ClipSpec, kind: WantedFormat) -> Response:
     """Clip a gradient by value or by norm, as an optimizer would get it."""
     gradient = np.array(spec.gradient)
@@ -123,12 +138,9 @@ def clip(spec: ClipSpec, kind: WantedFormat) -> Response:
 
 
 @router.post("/propagation", response_model=Propagation, responses=PROPAGATION_FILES | REFUSED)
-async def propagate(spec: PropagationSpec, kind: WantedFormat) -> Response:
+@heavy(limiter=ONE_AT_A_TIME)
+def propagate(spec: PropagationSpec, kind: WantedFormat) -> Response:
     """Propagate signal and gradient, layer by layer, through a deep random network: vanishing, exploding, or kept."""
-    return await to_thread.run_sync(answer_propagation, spec, kind, limiter=ONE_AT_A_TIME)
-
-
-def answer_propagation(spec: PropagationSpec, kind: Format) -> Response:
     network = spec.model_dump() | {"initializer": resolve_initializer(spec.initializer, spec.activation)}
     activation = catalog.find(network["activation"])
     layers = [*map(asdict, propagation.propagate(**network | {"activation": activation}))]

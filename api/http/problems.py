@@ -31,6 +31,7 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
     errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,

@@ -21,6 +21,7 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
 from api.http.tables import ColumnType, Table
+from api.http.threads import draws_or_packs, heavy
 from api.http.validation import make_refusal, split_names
 from api.jobs.figures import MetricName
 from api.plots import axes, styles
@@ -28,7 +29,7 @@ from api.plots.drawings import Drawing
 from api.plots.panels import MAX_LINES, Line, Panel
 from db import history, jobs
 from db.models import Job
-from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.errors import Busy, DatabaseUnavailable, JobNotFound
 from jobs.labels import find_differences, find_name, label_specs
 from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
@@ -88,9 +89,10 @@ def parse_ids(
 
 @router.get(
     "/compare",
-    responses={**FILES, **declare_errors(JobNotFound, 406, 422, DatabaseUnavailable)},
+    responses={**FILES, **declare_errors(JobNotFound, 406, 422, Busy, DatabaseUnavailable)},
     response_model=Comparison,
 )
+@heavy(draws_or_packs)
 def compare(
     ids: Annotated[list[str], Depends(parse_ids)],
     sessions: Sessions,

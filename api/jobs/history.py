@@ -17,12 +17,13 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
 from api.http.tables import Table, Types
+from api.http.threads import draws_or_packs, heavy
 from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_csv
 from api.jobs.models import EpochOut
 from api.jobs.parameters import MAX_NUMBER, AfterEpoch, JobId
 from db import history
 from db.history import FigureRow
-from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.errors import Busy, DatabaseUnavailable, JobNotFound
 from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
@@ -60,9 +61,10 @@ class Layers(Out):
 @router.get(
     "/{job_id}/history",
     name="history",
-    responses=EPOCH_FILES | declare_errors(JobNotFound, 406, 422, DatabaseUnavailable),
+    responses=EPOCH_FILES | declare_errors(JobNotFound, 406, 422, Busy, DatabaseUnavailable),
     response_model=History,
 )
+@heavy(draws_or_packs)
 def get_history(
     job_id: JobId,
     sessions: Sessions,
@@ -78,9 +80,10 @@ def get_history(
 @router.get(
     "/{job_id}/layers",
     name="layers",
-    responses=LAYER_FILES | declare_errors(JobNotFound, 406, 422, DatabaseUnavailable),
+    responses=LAYER_FILES | declare_errors(JobNotFound, 406, 422, Busy, DatabaseUnavailable),
     response_model=Layers,
 )
+@heavy(draws_or_packs)
 def get_layers(
     job_id: JobId,
     sessions: Sessions,

@@ -10,6 +10,7 @@ from api.http.answers import draw
 from api.http.formats import Format
 from api.http.responses import declare_drawing, declare_errors
 from api.http.routing import Route
+from api.http.threads import heavy
 from api.http.validation import make_refusal
 from api.jobs.figures import MetricName
 from api.jobs.parameters import JobId
@@ -20,7 +21,7 @@ from api.sweeps.parameters import SweepId
 from api.sweeps.selection import Excluded, select
 from article import published
 from db import history, jobs
-from jobs.errors import DatabaseUnavailable, JobNotFound, SweepNotFound
+from jobs.errors import Busy, DatabaseUnavailable, JobNotFound, SweepNotFound
 
 router = APIRouter(route_class=Route)
 
@@ -31,8 +32,9 @@ Kind = Annotated[Literal["svg", "png"], Path(description="The file's format.", e
     "/jobs/{job_id}/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(JobNotFound, 422, Busy, DatabaseUnavailable),
 )
+@heavy()
 def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Draw a job's loss and accuracy by epoch, in training and in validation."""
     with sessions.read() as session:
@@ -44,8 +46,9 @@ def plot_job(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     "/jobs/{job_id}/layers/plot.{kind}",
     tags=["jobs"],
     response_class=Response,
-    responses=declare_drawing() | declare_errors(JobNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(JobNotFound, 422, Busy, DatabaseUnavailable),
 )
+@heavy()
 def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     """Draw each layer by epoch, on the probe batch: gradients, updates, outputs; what is dead, saturated or clipped."""
     with sessions.read() as session:
@@ -57,8 +60,9 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     "/sweeps/{sweep_id}/plot.{kind}",
     tags=["sweeps"],
     response_class=Response,
-    responses=declare_drawing() | declare_errors(SweepNotFound, 422, DatabaseUnavailable),
+    responses=declare_drawing() | declare_errors(SweepNotFound, 422, Busy, DatabaseUnavailable),
 )
+@heavy()
 def plot_sweep(
     sweep_id: SweepId,
     kind: Kind,

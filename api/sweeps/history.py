@@ -16,6 +16,7 @@ from api.http.responses import declare_errors, declare_files
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
 from api.http.tables import Types
+from api.http.threads import draws_or_packs, heavy
 from api.jobs.figures import EPOCH_COLUMNS, show_csv
 from api.jobs.history import HistoryFormat
 from api.jobs.models import EpochOut
@@ -25,7 +26,7 @@ from api.sweeps.models import GridValues
 from api.sweeps.parameters import SweepId
 from db import sweep_histories, sweep_results, sweeps
 from db.sweep_histories import Epochs
-from jobs.errors import DatabaseUnavailable, SweepNotFound
+from jobs.errors import Busy, DatabaseUnavailable, SweepNotFound
 from jobs.metrics import EPOCH_FIGURES
 from jobs.sweep import SweepSpec
 
@@ -61,9 +62,10 @@ class SweepHistory(Out):
 @router.get(
     "/{sweep_id}/history",
     name="history",
-    responses=HISTORY_FILES | declare_errors(SweepNotFound, 406, 422, DatabaseUnavailable),
+    responses=HISTORY_FILES | declare_errors(SweepNotFound, 406, 422, Busy, DatabaseUnavailable),
     response_model=SweepHistory,
 )
+@heavy(draws_or_packs)
 def get_history(
     sweep_id: SweepId,
     sessions: Sessions,

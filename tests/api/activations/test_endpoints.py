@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from activations import catalog
 from api.activations import curves
-from api.activations.curves import make_grid
+from api.activations.curves import Grid
 from api.main import create_app
 from api.plots import drawings, plotting
 from runtime.settings import Settings
@@ -183,7 +183,7 @@ def test_a_curve_is_evenly_spaced_and_passes_through_zero():
     ],
 )
 def test_a_curve_ascends_from_exactly_start_to_exactly_stop(start: float, stop: float, points: int):
-    x = make_grid(start, stop, points)
+    x = Grid(start, stop, points).list_numbers()
     assert (x[0], x[-1], len(x)) == (start, stop, points)
     assert (np.diff(x) >= 0).all()
     np.testing.assert_allclose(x, np.linspace(start, stop, points), rtol=0, atol=1e-15 * max(abs(start), abs(stop)))
@@ -199,7 +199,7 @@ def test_a_curve_says_where_its_derivative_jumps():
 @pytest.mark.parametrize("points", [4, 201])
 def test_a_drawn_derivative_breaks_off_at_its_jump_and_goes_on_at_the_other_limit(points: int):
     activation = catalog.find("hardswish")
-    drawing = curves.draw_curve(activation, {}, make_grid(-5, 5, points))
+    drawing = curves.draw_curve(activation, {}, Grid(-5, 5, points).list_numbers())
     panel = drawing.panels[0]
     x, y = plotting.break_at(*np.array([panel.lines[1].x, panel.lines[1].y]), panel.lines[1].jumps)
     gaps = np.flatnonzero(np.isnan(y))
