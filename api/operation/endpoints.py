@@ -11,6 +11,7 @@ from api.http.out import Out
 from api.http.problems import answer_problem
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.http.threads import probe
 from api.http.times import Time
 from db import schema, workers
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
@@ -43,6 +44,7 @@ async def check_alive() -> Response:
 
 
 @router.get("/readyz", name="readyz", responses=declare_errors(503), response_model=Alive)
+@probe
 def check_ready(request: Request, sessions: Sessions, hints: Hints) -> Response:
     """Check that SQL and the broker answer and have room, and the schema is current; else 503 names the problem."""
     wrong = [*find_database_problems(sessions), *find_broker_problems(hints)]

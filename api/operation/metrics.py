@@ -14,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from api.dependencies import Hints, Sessions
+from api.http.threads import probe
 from api.operation.http_metrics import HttpMetrics
 from api.operation.job_metrics import JobMetrics
 from broker.hints import HintQueue
@@ -53,6 +54,7 @@ EXPOSITION = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="
 @router.get(
     "/metrics", name="metrics", response_class=Response, responses={200: {"content": {"text/plain": EXPOSITION}}}
 )
+@probe
 def scrape(request: Request, sessions: Sessions, hints: Hints) -> Response:
     """Get metrics in Prometheus's text format, or as OpenMetrics if the client accepts that; needs no key.
 
