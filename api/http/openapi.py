@@ -39,9 +39,18 @@ def install(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = complete(generate())
+            if app.state.settings.auth == "none":
+                drop_security(app.openapi_schema)
         return {**app.openapi_schema, "servers": [{"url": add_prefix("") or "/", "description": "This service."}]}
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
+
+
+def drop_security(document: dict[str, Any]) -> None:
+    """Demand no key: a generated client would not send a request without one."""
+    document["components"].pop("securitySchemes", None)
+    for _, operation in list_operations(document):
+        operation.pop("security", None)
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:

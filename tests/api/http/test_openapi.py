@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from time import monotonic, sleep
 from typing import Any
 
@@ -100,6 +101,14 @@ def test_every_operation_has_a_tag_a_summary_and_a_description() -> None:
         assert operation["description"], path
     assert {tag for _, operation in OPERATIONS for tag in operation["tags"]} == known
     assert all(tag["description"] for tag in DOCUMENT["tags"])
+
+
+def test_a_key_is_demanded_where_the_service_requires_one_and_only_there() -> None:
+    assert not {"security"} & {*chain(*(operation for _, operation in OPERATIONS))}
+    assert "securitySchemes" not in DOCUMENT["components"]
+    with_keys = create_app(Settings(database_url="sqlite://", auth="keys")).openapi()
+    for path, operation in list_operations(with_keys):
+        assert ("security" in operation) == path.startswith("/v1/"), path
 
 
 def test_every_operation_keeps_its_id() -> None:
