@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import clients, contestants, histories, page, scale, startup
+from bench import clients, contestants, histories, load, page, scale, startup
 from bench.__main__ import GROUPS
 from bench.figures import Figures
 from bench.postgres import is_installed
@@ -15,10 +15,12 @@ from bench.rows import SECTIONS
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
 SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
+SMALLEST_LOAD = {"database": "sqlite", "minutes": 0.1, "alone_seconds": 1, "clients": 2, "rate": 10, "streams": 2}
 SMALLEST = {
     "clients": (partial(clients.main, clients=2, seconds=1), "lease kept: True"),
     "startup": (partial(startup.main, runs=1), "API start to ready"),
     "page": (partial(page.main, loads=1), "page"),
+    "load": (partial(load.main, **SMALLEST_LOAD), "Failures: 0."),
     "histories": (partial(histories.main, jobs=2, epochs=2), "parquet  4 at once"),
 }
 SMALLEST_OF_SECTION = {

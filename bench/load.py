@@ -1,0 +1,134 @@
+"""Mixed traffic on a full service while a job trains and streams are open; writes docs/load.md.
+
+It counts the answers by status, and measures the memory of each process and the duration of each epoch, alone and
+under load.
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from bench.contestants import run_up
+from bench.load_page import PAGE, format_page
+from bench.load_traffic import Load, Measured, Plan, Usage
+from bench.postgres import run_server
+
+MAX_UNFINISHED_JOBS = 100
+TRAINED = {
+    "activation": "relu",
+    "epochs": 1000,
+    "train_samples": 1500,
+    "validation": {"kind": "holdout", "fraction": 0.001},
+}
+WAITING = {"activations": ["relu", "gelu"], "seeds": [*range(49)]}
+"""A sweep that fills the queue but for one place, so that some of the jobs that are posted are refused."""
+SETTLING_EPOCHS = 3
+SAMPLE_SECONDS = 2.0
+
+
+def main(**chosen: Any) -> None:
+    plan = Plan(**(chosen or parse_arguments()))
+    measured = measure(plan)
+    page = format_page(plan, measured)
+    print(page)
+    if not chosen:
+        PAGE.write_text(page)
+
+
+def parse_arguments() -> dict[str, Any]:
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
+    parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgres"])
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--alone-seconds", type=float, default=120, help="of training without any load, before it")
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=40, help="requests a second of all clients together, at most")
+    parser.add_argument("--streams", type=int, default=20)
+    return vars(parser.parse_args())
+
+
+def measure(plan: Plan) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="activation-lab-load-") as folder, run_database(plan.database) as database:
+        settings = {"max_unfinished_jobs": str(MAX_UNFINISHED_JOBS), "worker_threads": "1", **database}
+        with run_up(Path(folder), **settings) as up, httpx.Client(base_url=up.url, trust_env=False, timeout=60) as http:
+            job = start_training(http)
+            before = len(read_epochs(http, job))
+            time.sleep(plan.alone_seconds)
+            began = len(read_epochs(http, job))
+            sweep = http.post("/v1/sweeps", json=WAITING).raise_for_status().json()["id"]
+            load, usage = Load({"job": job, "sweep": sweep}, time.monotonic() + plan.minutes * 60), Usage()
+            asyncio.run(apply(load, plan, up.url, usage, psutil.Process(up.process.pid)))
+            epochs = read_epochs(http, job)
+            return Measured(load, usage, epochs[before:began], epochs[began + 1 :])  # one is half of each
+
+
+@contextmanager
+def run_database(kind: str) -> Iterator[dict[str, str]]:
+    """Run PostgreSQL, or nothing where `up` uses SQLite; yields the settings for it."""
+    if kind == "sqlite":
+        yield {}
+        return
+    with run_server() as server:
+        yield {"database_url": server.url("postgres")}
+
+
+def start_training(http: httpx.Client) -> str:
+    """Submit the job that trains all the time, and wait until its first epochs are done."""
+    job = str(http.post("/v1/jobs", json=TRAINED).raise_for_status().json()["id"])
+    while len(read_epochs(http, job)) < SETTLING_EPOCHS:
+        time.sleep(0.5)
+    return job
+
+
+def read_epochs(http: httpx.Client, job: str) -> list[float]:
+    """Read how long each epoch took."""
+    epochs = http.get(f"/v1/jobs/{job}/history").raise_for_status().json()["epochs"]
+    return [epoch["epoch_seconds"] for epoch in epochs]
+
+
+async def apply(load: Load, plan: Plan, url: str, usage: Usage, up: psutil.Process) -> None:
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=plan.clients)
+    paths = [f"/v1/jobs/{load.ids['job']}/stream", f"/v1/sweeps/{load.ids['sweep']}/stream"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60, limits=limits) as http:
+        await asyncio.gather(
+            *(load.keep_asking(http, interval_seconds=plan.clients / plan.rate) for _ in range(plan.clients)),
+            *(load.listen(http, paths[number % 2]) for number in range(plan.streams)),
+            sample(load, usage, up),
+        )
+
+
+async def sample(load: Load, usage: Usage, up: psutil.Process) -> None:
+    before, began = read_cpu_seconds(up), time.monotonic()
+    while not load.is_over():
+        for name, process in name_processes(up).items():
+            usage.mebibytes[name].append(process.memory_info().rss / 2**20)
+        await asyncio.sleep(SAMPLE_SECONDS)
+    seconds = time.monotonic() - began
+    usage.cores = {name: (spent - before.get(name, 0.0)) / seconds for name, spent in read_cpu_seconds(up).items()}
+
+
+def read_cpu_seconds(up: psutil.Process) -> dict[str, float]:
+    return {name: sum(process.cpu_times()[:2]) for name, process in name_processes(up).items()}
+
+
+def name_processes(up: psutil.Process) -> dict[str, psutil.Process]:
+    """Name the processes of the service: its parts, and the worker's process that trains."""
+    named = {"up": up}
+    for part in up.children():
+        words = " ".join(part.cmdline())
+        name = next((name for name in ("valkey", "worker", "api") if name in words), part.name())
+        named[name] = part
+        if name == "worker":
+            named["training"] = next(child for child in part.children() if "spawn_main" in " ".join(child.cmdline()))
+    return named
+
+
+if __name__ == "__main__":
+    main()
