@@ -89,8 +89,7 @@ def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> I
     """
     with ExitStack() as cleanup:
         cleanup.enter_context(lock_folder(settings.data_dir))
-        if is_full(settings.data_dir):
-            raise CannotStart(f"the disk of {settings.data_dir} is full")
+        refuse_full_disk(settings.data_dir)
         listener = cleanup.enter_context(open_listener(host, port))
         stopping = cleanup.enter_context(catch_signals())
         gate = cleanup.enter_context(make_gate())
@@ -127,6 +126,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise CannotStart(f"another stack is running on {folder}; stop it, or choose another --data-dir") from error
         yield
+
+
+def refuse_full_disk(folder: Path) -> None:
+    if is_full(folder):
+        raise CannotStart(f"the disk of {folder} is full: make room on it, or choose another --data-dir")
 
 
 @contextmanager
@@ -194,10 +198,11 @@ def check_start(stack: Stack, deadline: float, *, log_name: str) -> None:
 
     Raises:
         Stopped: it came.
-        CannotStart: a part ended, or it takes too long.
+        CannotStart: a part ended, the start itself filled the disk, or it takes too long.
     """
     if stack.stopping.wait(READY_POLL_SECONDS):
         raise Stopped
+    refuse_full_disk(stack.data_dir)
     for child in stack.children:
         if child.process is not None and not child.alive:
             raise CannotStart(f"{child.name} ended with status {child.exit_status}; {log_name} says why")

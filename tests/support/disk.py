@@ -17,8 +17,8 @@ class Disk:
         self.folder = folder
         self._filling = folder / "filling"
 
-    def fill(self) -> None:
-        """Fill the disk to the last byte."""
+    def fill(self, *, but: int = 0) -> None:
+        """Fill the disk to the last byte, or leave so many bytes."""
         with self._filling.open("ab", buffering=0) as file:
             for size in (64 * 1024, 1):
                 try:
@@ -26,6 +26,7 @@ class Disk:
                         pass
                 except OSError:
                     continue
+            file.truncate(max(0, file.tell() - but))
 
     def make_room(self) -> None:
         self._filling.unlink(missing_ok=True)
