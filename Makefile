@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose settings
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose settings env pins
 
 install: .venv/installed
 
@@ -64,6 +64,14 @@ faults: install
 	$(TEST) -m hypothesis --hypothesis-profile=deep
 	$(BIN)/python -m tests.faults.controls
 	$(BIN)/python -m tests.faults.campaign
+
+# .env for docker compose, with random passwords.
+env:
+	$(PYTHON) docker/write_env.py
+
+# The digests of the base images in docker-compose.yml and Dockerfile, as their tags stand today: needs docker and a registry.
+pins:
+	$(PYTHON) docker/pin_images.py
 
 compose:
 	tests/compose/run

