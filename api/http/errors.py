@@ -1,7 +1,7 @@
 """Translates every exception into a problem, here and nowhere else."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import STATUS, FieldProblem, answer_problem, make_http_error
+from api.http.problems import STATUS, FieldProblem, answer_problem, cut, encode, make_http_error
 from api.http.validation import REFUSED
 from jobs.errors import JobsError
 from jobs.pointers import resolve, to_pointer
@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 
 BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length")
 """The names of a rule's bound in the context of a pydantic error."""
+MAX_FIELDS = 20
+MAX_FIELDS_BYTES = 4500
+"""Of all fields in an answer, which has at most 8 kB: a client repairs a few faults at a time."""
+MAX_POINTER = 200
+MAX_MESSAGE = 300
 
 
 def install(app: FastAPI) -> None:
@@ -79,12 +84,7 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
     found = error.errors()
     if any(entry["loc"] == ("body",) for entry in found) and "json" not in request.headers.get("Content-Type", ""):
         return on_http_exception(request, make_http_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE))
-    fields = [
-        FieldProblem(
-            pointer=find_pointer(entry, error.body), message=entry["msg"], rule=entry["type"], limit=find_limit(entry)
-        )
-        for entry in found
-    ]
+    fields = fit_fields(describe_field(entry, error.body) for entry in found[:MAX_FIELDS])
     detail = "; ".join(": ".join(filter(None, (field.pointer, field.message))) for field in fields[:3])
     return answer_problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
 
@@ -99,6 +99,26 @@ def on_http_exception(request: Request, error: Exception) -> Response:
 def on_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s failed with a bug", request.method, request.url.path, exc_info=error)
     return on_http_exception(request, make_http_error(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+
+def describe_field(entry: Mapping[str, Any], body: Any) -> FieldProblem:  # noqa: ANN401  # whatever a client sent
+    return FieldProblem(
+        pointer=cut(find_pointer(entry, body), MAX_POINTER),
+        message=cut(entry["msg"], MAX_MESSAGE),
+        rule=entry["type"],
+        limit=find_limit(entry),
+    )
+
+
+def fit_fields(fields: Iterable[FieldProblem]) -> list[FieldProblem]:
+    """Take the first of them, as many as MAX_FIELDS_BYTES hold."""
+    taken, size = [], 0
+    for field in fields:
+        size += len(encode(field.model_dump()))
+        if size > MAX_FIELDS_BYTES:
+            break
+        taken.append(field)
+    return taken
 
 
 def find_limit(entry: Mapping[str, Any]) -> float | int | None:

@@ -16,6 +16,8 @@ from jobs import errors
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+MAX_DETAIL = 500
+MAX_INSTANCE = 250
 TEMPORARY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses of errors that pass, which say when to try again."""
 
@@ -115,16 +117,24 @@ class Problem(BaseModel):
         description="Of this request, as in the header X-Request-ID and in the service's log.",
         examples=["a1b2"],
     )
-    errors: list[FieldProblem] | None = Field(None, description="Field by field, where fields are at fault.")
+    errors: list[FieldProblem] | None = Field(None, description="The faults, field by field, at most 20.")
 
 
 class ProblemJSON(JSONResponse):
-    """Renders whatever text it holds: half of a surrogate pair becomes a question mark."""
-
     media_type = MEDIA_TYPE
 
     def render(self, content: Mapping[str, Any]) -> bytes:
-        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+        return encode(content)
+
+
+def encode(content: Mapping[str, Any]) -> bytes:
+    """Encode whatever text it holds: half of a surrogate pair becomes a question mark."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def cut(text: str, most: int) -> str:
+    """Cut text that may be as long as the request that caused it."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def make_http_error(status: int, *, headers: Mapping[str, str] | None = None, **values: object) -> HTTPException:
@@ -147,8 +157,8 @@ def answer_problem(
         type="about:blank",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
-        instance=quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="replace"),
+        detail=cut(detail, MAX_DETAIL),
+        instance=quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")[:MAX_INSTANCE],
         code=code or HTTP_ERRORS.get(status, HttpError("error")).code,
         request_id=request_id,
         errors=fields,

@@ -17,6 +17,10 @@ from api.http.problems import make_http_error
 from api.http.validation import make_refusal
 
 MAX_DEPTH = 64
+MAX_MEMBERS = 256
+"""Of one object; the largest that an endpoint takes has 64."""
+MAX_VALUES = 120_000
+"""Of a document; the longest list that an endpoint takes has 100,000."""
 LONGEST_INTEGER = 308  # digits: any such number is a float64 too
 MOST_FAULTS = 10
 LONG = 32_768
@@ -37,11 +41,19 @@ def parse(body: bytes) -> Any:  # noqa: ANN401  # any JSON
 
     Raises:
         HTTPException: 400, the body is not JSON (RFC 8259), not UTF-8, or nested more than MAX_DEPTH deep.
-        RequestValidationError: it holds a key twice, text that is no Unicode text or has a NUL, or a number that is
-            not finite in float64.
+        RequestValidationError: it holds a key twice, text that is no Unicode text or has a NUL, a number that is not
+            finite in float64, an object with more than MAX_MEMBERS, or more than MAX_VALUES in all.
     """
+    if len(body) > MAX_VALUES:  # the bytes of shorter ones do not suffice
+        refuse_too_many_values(body)
     document = parse_lists(body) if len(body) >= LONG else None
     return parse_closely(body) if document is None else document
+
+
+def refuse_too_many_values(body: bytes) -> None:
+    """Count before anything is parsed: each value follows a comma, a bracket or a colon."""
+    if sum(count(body, sign) for sign in ",[{") > MAX_VALUES:
+        raise RequestValidationError([make_refusal(("body",), f"has more than {MAX_VALUES:,} values", None)])
 
 
 def parse_lists(body: bytes) -> Any | None:  # noqa: ANN401  # any JSON
@@ -58,7 +70,7 @@ def parse_lists(body: bytes) -> Any | None:  # noqa: ANN401  # any JSON
         return None
     members, containers = count_parts(document)
     flat = containers == count(body, "[") + count(body, "{") <= MAX_DEPTH
-    return document if flat and members == count(body, ":") else None
+    return document if flat and members == count(body, ":") <= MAX_MEMBERS else None
 
 
 def count(body: bytes, sign: str) -> int:
@@ -123,6 +135,9 @@ def find_faults(document: Any) -> Iterator[tuple[Parts, str]]:  # noqa: ANN401  
         parts, container = waiting.pop()
         if len(parts) > MAX_DEPTH:
             raise make_error(f"it is nested more than {MAX_DEPTH} levels deep")
+        if isinstance(container, dict) and len(container) > MAX_MEMBERS:
+            yield parts[1:], f"has {len(container)} fields; the maximum is {MAX_MEMBERS}"
+            continue
         if isinstance(container, RepeatedKeys):
             yield locate(parts, container.key), "is given twice"
         if are_finite(container):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -82,6 +83,34 @@ WHERE_IT_IS: list[tuple[str, str, Any, str]] = [
 def test_a_refusal_points_at_what_is_wrong(client: TestClient) -> None:
     for method, url, body, pointer in WHERE_IT_IS:
         assert {*refused_pointers(client.request(method, url, json=body))} == {pointer}, (url, body)
+
+
+MANY = [f"field {number}" for number in range(256)]
+LONG_ANSWERS: list[tuple[str, str, Any]] = [
+    ("POST", "/v1/jobs", {"activation": "relu", **dict.fromkeys(MANY, 1)}),
+    ("POST", "/v1/jobs", {"activation": "relu", "metadata": dict.fromkeys(MANY, 1)}),
+    ("POST", "/v1/jobs", {"activation": "relu", "\x01" * 1500: 1}),
+    ("POST", "/v1/jobs", {"activation": "\N{GRINNING FACE}" * 800}),
+    ("POST", "/v1/jobs", {"activation": "relu", **{"\x01" * number: 1 for number in range(1, 40)}}),
+    ("POST", "/v1/sweeps", {"base": dict.fromkeys(MANY, 1)}),
+    ("POST", "/v1/sweeps", {"activations": ["relu"], "grid": {"epochs": [*range(0, -512, -1)]}}),
+    ("POST", "/v1/sweeps", {"grid": {"metadata.note": ["\x01" * 500, "\x01" * 500]}}),
+    ("POST", "/v1/activations/relu/evaluate", {"x": [1], "parameters": {"a" * 9000: 1}}),
+    ("GET", "/v1/jobs?" + "&".join(f"{number}=1" for number in range(1000)), None),
+    ("GET", "/v1/jobs/" + "a" * 9000, None),
+    ("GET", "/v1/" + "a" * 9000, None),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "body"), LONG_ANSWERS)
+def test_a_refusal_is_short_whatever_the_request_holds(
+    client: TestClient, method: str, url: str, body: dict[str, Any] | None
+) -> None:
+    answer = client.request(method, url, json=body)
+    assert answer.status_code in {404, 422}
+    assert len(answer.content) <= 8000
+    fields = answer.json().get("errors")
+    assert fields is None or 1 <= len(fields) <= 20
 
 
 def test_an_answer_echoes_what_cannot_be_encoded_without_failing(app: FastAPI) -> None:

@@ -89,6 +89,23 @@ def test_no_more_faults_are_told_than_a_person_reads() -> None:
     assert len(refused("[" + ",".join(["NaN"] * 50_000) + "]")) == strict_json.MOST_FAULTS
 
 
+@pytest.mark.parametrize("padding", ["", " " * strict_json.LONG])
+def test_an_object_has_no_more_members_than_any_endpoint_takes(padding: str) -> None:
+    members = {f"name {number}": number for number in range(strict_json.MAX_MEMBERS)}
+    assert strict_json.parse((json.dumps(members) + padding).encode()) == members
+    document = {"base": members | {"one more": 1}}
+    assert refused(json.dumps(document) + padding) == {"/base": "has 257 fields; the maximum is 256"}
+
+
+@pytest.mark.parametrize("part", ["0", "{}", "[]", '""', r'"\n"'])
+def test_a_document_has_no_more_values_than_any_endpoint_takes(part: str) -> None:
+    assert [*refused(f"[{','.join([part] * (strict_json.MAX_VALUES + 1))}]")] == [""]
+
+
+def test_the_longest_list_that_an_endpoint_takes_is_no_document_of_too_many_values() -> None:
+    assert len(strict_json.parse(json.dumps({"x": [0.5] * 100_000}).encode())["x"]) == 100_000
+
+
 @pytest.mark.parametrize(
     "body",
     [
