@@ -1,7 +1,5 @@
 """Many clients on one SQLite stack: each POSTs a job and cancels it, over and over, while one job trains."""
 
-import os
-import sys
 import tempfile
 import threading
 import time
@@ -14,8 +12,7 @@ from typing import Any
 
 import httpx
 
-from stack.listening import find_free_port
-from stack.processes import Child
+from bench.contestants import run_up
 
 SWEEP = {"seeds": list(range(512)), "activations": ["relu"]}
 TRAINED = {
@@ -94,21 +91,12 @@ def format_row(what: str, answers: Sequence[Answer]) -> str:
 
 
 def measure(folder: Path, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
-    port = find_free_port()
-    command = [sys.executable, "-m", "stack", "up", "--port", str(port), "--data-dir", str(folder)]
-    with (folder / "log").open("w") as log:
-        up = Child("up", command, {**os.environ, "ACTIVATION_LAB_WORKER_THREADS": "1"}, log)
-        up.start()
-        try:
-            return load_stack(f"http://127.0.0.1:{port}", clients=clients, seconds=seconds)
-        finally:
-            up.ask_to_stop()
-            up.stop_by(time.monotonic() + 15)
+    with run_up(folder, worker_threads="1") as up:
+        return load_stack(up.url, clients=clients, seconds=seconds)
 
 
 def load_stack(url: str, *, clients: int, seconds: float) -> tuple[list[Answer], dict[str, Any]]:
     with open_client(url) as client:
-        wait_until_up(client)
         job = client.post("/v1/jobs", json=TRAINED).raise_for_status().json()
         while not client.get(job["links"]["self"]).json()["progress"]["epoch"]:
             time.sleep(0.2)
@@ -121,16 +109,6 @@ def load_stack(url: str, *, clients: int, seconds: float) -> tuple[list[Answer],
         for thread in others:
             thread.join()
         return load.answers, client.get(job["links"]["self"]).raise_for_status().json()
-
-
-def wait_until_up(client: httpx.Client) -> None:
-    while True:
-        try:
-            if client.get("/readyz").is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":
