@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -5,9 +7,10 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Inspector, create_engine, inspect, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Engine, Inspector, NullPool, create_engine, inspect, make_url, select, text
+from sqlalchemy.exc import DatabaseError, OperationalError
 
+from bench.postgres import PostgresServer
 from db import jobs, schema, sweeps
 from db.models import Base, Checkpoint
 from db.session import Sessions, connect
@@ -132,6 +135,53 @@ def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, data
     assert described(sessions.engine) == before
     schema.migrate(database_url)
     assert schema.read_version(sessions) == schema.VERSION
+
+
+def test_of_several_migrations_either_all_are_done_or_none(sessions: Sessions, database_url: str) -> None:
+    command.downgrade(schema.make_config(database_url), "base")
+    with sessions.begin() as session:
+        session.execute(text("CREATE TABLE lost_leases (id INTEGER)"))  # in the way of the seventh
+    with pytest.raises((DatabaseError, DatabaseUnavailable)):
+        schema.migrate(database_url)
+    assert set(described(sessions.engine)) == {"lost_leases"}
+    assert schema.read_version(sessions) is None
+
+
+PAUSING_MIGRATION = """
+import sys, time
+from sqlalchemy import Engine, event
+from db import schema
+
+@event.listens_for(Engine, "commit")
+def pause(connection):
+    connection.connection.dbapi_connection.commit()
+    time.sleep(0.2)  # for another caller to go on in
+
+schema.migrate(sys.argv[1])
+"""
+
+
+def test_callers_that_migrate_at_once_take_turns(database_url: str, sessions: Sessions) -> None:
+    command.downgrade(schema.make_config(database_url), "base")
+    arguments = [sys.executable, "-c", PAUSING_MIGRATION, database_url]
+    callers = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [caller.communicate()[1] for caller in callers] == [""] * 3
+    assert schema.read_version(sessions) == schema.VERSION
+
+
+def test_a_migration_may_take_longer_than_the_server_allows_a_statement(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    command.downgrade(schema.make_config(postgres_url), "base")
+    name = make_url(postgres_url).database
+    postgres.execute(f"ALTER DATABASE {name} SET statement_timeout = 1")  # ms
+    engine = create_engine(postgres_url, poolclass=NullPool)
+    with pytest.raises(OperationalError), engine.connect() as connection:
+        connection.execute(text("SELECT pg_sleep(1)"))
+    schema.migrate(postgres_url)
+    sessions = connect(postgres_url)
+    assert schema.read_version(sessions) == schema.VERSION
+    sessions.close()
 
 
 def test_a_database_that_does_not_answer_is_named_so() -> None:
