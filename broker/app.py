@@ -61,5 +61,10 @@ def create_publisher(broker_url: str) -> Celery:
 def create_consumer(broker_url: str, *, include: list[str]) -> Celery:
     """Create the app of a worker, which never gives up on the broker. `include` names the modules of its tasks."""
     return Celery(
-        "activation-lab", broker=broker_url, include=include, broker_transport_options=WORKER_TRANSPORT, **SETTINGS
+        "activation-lab",
+        broker=broker_url,
+        broker_transport="broker.transport:Transport",
+        include=include,
+        broker_transport_options=WORKER_TRANSPORT,
+        **SETTINGS,
     )
