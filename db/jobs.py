@@ -17,6 +17,7 @@ from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
 from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound
 from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
+from jobs.stored import parse_spec
 
 
 def find(session: Session, job_id: str) -> Job:
@@ -63,6 +64,7 @@ def retry(
         IdempotencyConflict: the key was used for another request.
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
+        UnsupportedSpec: its spec is of another version.
         TooManyJobs: `max_unfinished` jobs are already queued or running.
     """
     request = Request(key_holder, idempotency_key, f"retry job {job_id}") if idempotency_key else None
@@ -71,7 +73,7 @@ def retry(
 
 
 def copy_to_retry(session: Session, job_id: str) -> NewJob:
-    return NewJob(JobSpec.model_validate(lock_ended(session, job_id).spec), retry_of=job_id)
+    return NewJob(parse_spec(lock_ended(session, job_id).spec), retry_of=job_id)
 
 
 def create_once(

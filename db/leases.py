@@ -4,6 +4,7 @@ The caller owns the transaction. Every function updates the job row first, which
 only then does it insert. A write under a lost lease raises Fenced.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -18,11 +19,14 @@ from db.models import Checkpoint, Epoch, Job, Layer, LostLease, NullableJson, ge
 from db.text import make_storable
 from db.transitions import CANCELLED_BY_REQUEST
 from jobs import diagnosis
-from jobs.errors import Fenced, TrainingError
+from jobs.errors import Fenced, TrainingError, UnsupportedSpec
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
+from jobs.stored import parse_spec
+
+log = logging.getLogger(__name__)
 
 JOBS, EPOCHS = get_table(Job), get_table(Epoch)
 
@@ -54,7 +58,10 @@ class Claim:
 
 
 def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) -> Claim | None:
-    """Claim a queued job; None if the hint was stale, duplicated or early."""
+    """Claim a queued job; None if the hint was stale, duplicated or early.
+
+    A job whose spec is of another version fails at once, or it would stay queued for ever.
+    """
     row = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == JobState.QUEUED, queue.is_due(), Job.cancel_requested_at.is_(None))
@@ -78,7 +85,13 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) ->
         "state",
         transitions.make_state_data(JobState.RUNNING, f"claimed by {owner}", row.attempt),
     )
-    return Claim(Lease(job_id, owner, row.attempt), JobSpec.model_validate(row.spec), row.epochs_done)
+    lease = Lease(job_id, owner, row.attempt)
+    try:
+        return Claim(lease, parse_spec(row.spec), row.epochs_done)
+    except UnsupportedSpec as error:
+        log.warning("job %s: %s", job_id, error)
+        fail(session, lease, error)
+        return None
 
 
 def record_environment(session: Session, lease: Lease, environment: Environment) -> None:
@@ -176,9 +189,7 @@ def record_epoch(
     if checkpoint is not None:
         session.execute(INSERT_CHECKPOINT, {**of_job, **asdict(checkpoint)})
     events.emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
-    seen = history.read_for_diagnosis(
-        session, lease.job_id, JobSpec.model_validate(row.spec), first_epoch=row.best_epoch
-    )
+    seen = history.read_for_diagnosis(session, lease.job_id, parse_spec(row.spec), first_epoch=row.best_epoch)
     record_diagnoses(session, lease.job_id, row.diagnoses or [], seen)
 
 

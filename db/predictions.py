@@ -3,9 +3,10 @@
 A row lives as long as a client waits for it. Idle processes receive a hint; those that train poll.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -15,7 +16,6 @@ from db import checkpoints, jobs
 from db.clock import after, now
 from db.models import Checkpoint, Job, Prediction
 from jobs.errors import JobNotFound, NoCheckpoint
-from jobs.spec import JobSpec
 
 RETAKE_AFTER_SECONDS = 3.0
 """A process that took a request and has not answered it by then may be dead."""
@@ -34,7 +34,8 @@ class PredictionRequest:
 
     id: str
     job_id: str
-    spec: JobSpec
+    spec: Mapping[str, Any]
+    """As it is stored."""
     image: Image
     checkpoints: Sequence[Checkpoint]
     """Newest first."""
@@ -101,7 +102,7 @@ def take(session: Session, prediction_id: str | None = None) -> list[PredictionR
 
 
 def build_request(session: Session, row: Prediction) -> PredictionRequest:
-    spec = JobSpec.model_validate(jobs.find(session, row.job_id).spec)
+    spec = jobs.find(session, row.job_id).spec
     return PredictionRequest(row.id, row.job_id, spec, row.image, checkpoints.list_kept(session, row.job_id))
 
 

@@ -14,6 +14,7 @@ from db.sweeps import SweepRecord
 from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
 from jobs.state import JobState
+from jobs.stored import parse_spec
 from jobs.sweep import Configuration, SweepSpec
 
 
@@ -132,7 +133,7 @@ def read_configuration_specs(session: Session, sweep_id: str) -> list[JobSpec]:
     """Read the spec of one job of each configuration."""
     first = select(func.min(Job.sweep_position)).where(Job.sweep_id == sweep_id).group_by(Job.sweep_configuration)
     statement = select(Job.spec).where(Job.sweep_id == sweep_id, Job.sweep_position.in_(first))
-    return [JobSpec.model_validate(spec) for spec in session.scalars(statement.order_by(Job.sweep_configuration))]
+    return [parse_spec(spec) for spec in session.scalars(statement.order_by(Job.sweep_configuration))]
 
 
 def read_figures(

@@ -130,13 +130,17 @@ def find_spec(session: Session, sweep_id: str) -> SweepSpec:
 
 
 def parse_spec(sweep: Sweep) -> SweepSpec:
-    """Parse the stored request: the base's fields in the order of JobSpec, the grid's in the order of the request."""
+    """Parse the stored request: the base's fields in the order of JobSpec, the grid's in the order of the request.
+
+    Fields of a newer version are left out: only their jobs say what they are trained with.
+    """
+    known = {name: value for name, value in sweep.spec.items() if name in SweepSpec.model_fields}
     base, grid = sweep.spec["base"], sweep.spec["grid"]
     ordered = {
         "base": {name: base[name] for name in JobSpec.model_fields if name in base},
         "grid": {path: grid[path] for path in sweep.grid_paths},
     }
-    return SweepSpec.model_validate({**sweep.spec, **ordered})
+    return SweepSpec.model_validate({**known, **ordered})
 
 
 def read_record(session: Session, sweep_id: str) -> SweepRecord:

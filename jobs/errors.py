@@ -28,6 +28,7 @@ JobsError
     ├── DataMissing, DataDamaged
     ├── RepeatedCrash
     └── InternalError
+    ├── UnsupportedSpec
 
 The docstring of a class is its default message; `code` is the stable word that clients see. The HTTP status of each
 is in api/http/problems.py.
@@ -221,3 +222,9 @@ class InternalError(TrainingError):
     """The worker met an unexpected error."""
 
     code = "internal_error"
+class UnsupportedSpec(TrainingError):
+    """The job's spec is of another version of this service."""
+
+    code = "unsupported_spec"
+
+

@@ -9,8 +9,16 @@ from db import predictions
 from db.models import Checkpoint
 from db.predictions import Answer, Image, PredictionRequest
 from db.session import Sessions
-from jobs.errors import CheckpointDamaged, DatabaseUnavailable, InternalError, NoCheckpoint, StorageUnavailable
+from jobs.errors import (
+    CheckpointDamaged,
+    DatabaseUnavailable,
+    InternalError,
+    NoCheckpoint,
+    StorageUnavailable,
+    UnsupportedSpec,
+)
 from jobs.spec import JobSpec
+from jobs.stored import parse_spec
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ class Predictor:
     def make_answer(self, request: PredictionRequest) -> Answer:
         try:
             return self.classify(request)
-        except NoCheckpoint as error:
+        except (NoCheckpoint, UnsupportedSpec) as error:
             return Answer(error_code=error.code)
         except OSError as error:
             log.warning("job %s: its checkpoints cannot be read: %s", request.job_id, error)
@@ -70,10 +78,16 @@ class Predictor:
             return Answer(error_code=InternalError.code)
 
     def classify(self, request: PredictionRequest) -> Answer:
-        """Classify the image with the newest undamaged checkpoint. Raises NoCheckpoint where there is none."""
+        """Classify the image with the newest undamaged checkpoint.
+
+        Raises:
+            NoCheckpoint: there is none.
+            UnsupportedSpec: the job is of another version.
+        """
+        spec = parse_spec(request.spec)
         for checkpoint in request.checkpoints:
             try:
-                classifier = self.load_classifier(request.spec, checkpoint)
+                classifier = self.load_classifier(spec, checkpoint)
             except CheckpointDamaged as error:
                 log.warning("job %s: %s; trying the one before it", request.job_id, error)
             else:

@@ -30,6 +30,7 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.NoCheckpoint: HTTPStatus.CONFLICT,
     errors.NoWorkerAnswered: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.UnsupportedSpec: HTTPStatus.CONFLICT,
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
     errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,

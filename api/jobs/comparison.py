@@ -29,10 +29,11 @@ from api.plots.drawings import Drawing
 from api.plots.panels import MAX_LINES, Line, Panel
 from db import history, jobs
 from db.models import Job
-from jobs.errors import Busy, DatabaseUnavailable, JobNotFound
+from jobs.errors import Busy, DatabaseUnavailable, JobNotFound, UnsupportedSpec
 from jobs.labels import find_differences, find_name, label_specs
 from jobs.metrics import EPOCH_FIGURES
 from jobs.spec import JobSpec
+from jobs.stored import parse_spec
 
 router = APIRouter(tags=["jobs"], route_class=Route)
 
@@ -89,7 +90,7 @@ def parse_ids(
 
 @router.get(
     "/compare",
-    responses={**FILES, **declare_errors(JobNotFound, 406, 422, Busy, DatabaseUnavailable)},
+    responses={**FILES, **declare_errors(JobNotFound, 406, UnsupportedSpec, 422, Busy, DatabaseUnavailable)},
     response_model=Comparison,
 )
 @heavy(draws_or_packs)
@@ -104,7 +105,7 @@ def compare(
     with sessions.read() as session:
         found = [jobs.find(session, job_id) for job_id in ids]
         histories = [history.read_metric(session, job_id, metric) for job_id in ids]
-    specs = [JobSpec.model_validate(job.spec) for job in found]
+    specs = [parse_spec(job.spec) for job in found]
     curves = [
         JobCurve.model_construct(
             job_id=job.id,

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from orjson import Fragment
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from api.http.prefix import add_prefix
 from api.http.times import to_rfc3339
@@ -65,8 +65,11 @@ def describe(record: JobRecord) -> dict[str, Any]:
 
 @lru_cache(maxsize=2048)
 def complete_spec(stored: str) -> Fragment:
-    """Complete a spec by the fields that it is older than."""
-    return Fragment(JobSpec.model_validate_json(stored).model_dump_json())
+    """Complete a spec by the fields that it is older than; one of a newer version stays as it is, and whole."""
+    try:
+        return Fragment(JobSpec.model_validate_json(stored).model_dump_json())
+    except ValidationError:
+        return Fragment(stored)
 
 
 @lru_cache(maxsize=512)

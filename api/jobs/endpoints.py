@@ -24,6 +24,7 @@ from jobs.errors import (
     JobNotFound,
     StorageUnavailable,
     TooManyJobs,
+    UnsupportedSpec,
 )
 from jobs.spec import JobSpec
 from storage import files
@@ -74,7 +75,9 @@ def cancel(job_id: JobId, sessions: Sessions) -> Response:
     "/{job_id}/retry",
     status_code=202,
     responses=ACCEPTED
-    | declare_errors(JobNotFound, JobNotFinished, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable),
+    | declare_errors(
+        JobNotFound, JobNotFinished, UnsupportedSpec, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable
+    ),
     response_model=JobOut,
 )
 def retry(job_id: JobId, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:

@@ -24,6 +24,7 @@ from jobs.errors import (
     NoCheckpoint,
     NoWorkerAnswered,
     StorageUnavailable,
+    UnsupportedSpec,
 )
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 SIDE = 28
 FIRST_POLL_SECONDS = 0.02
 LAST_POLL_SECONDS = 0.25
-REFUSALS: dict[str, type[JobsError]] = {error.code: error for error in (NoCheckpoint, StorageUnavailable)}
+REFUSALS: dict[str, type[JobsError]] = {
+    error.code: error for error in (NoCheckpoint, StorageUnavailable, UnsupportedSpec)
+}
 
 Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
 Row = Annotated[list[Pixel], FailFast(), Field(min_length=SIDE, max_length=SIDE)]
@@ -73,7 +76,16 @@ class PredictionOut(Out):
 @router.post(
     "/{job_id}/predict",
     responses=declare_errors(
-        400, JobNotFound, NoCheckpoint, 413, 415, 422, NoWorkerAnswered, DatabaseUnavailable, StorageUnavailable
+        400,
+        JobNotFound,
+        NoCheckpoint,
+        UnsupportedSpec,
+        413,
+        415,
+        422,
+        NoWorkerAnswered,
+        DatabaseUnavailable,
+        StorageUnavailable,
     ),
 )
 async def predict(

@@ -38,7 +38,6 @@ from db import sweep_events, sweeps
 from db.models import Epoch, Event
 from db.sweep_events import Member
 from jobs.errors import DatabaseUnavailable
-from jobs.sweep import SweepSpec
 
 router = APIRouter(tags=["jobs"], route_class=Route)
 
@@ -142,8 +141,8 @@ def find_starts(sessions: Sessions, streams: Annotated[list[Followed], Depends(p
     with sessions.read() as session:
         members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams])
         for each, jobs in zip(streams, members, strict=True):
-            sweep = sweeps.find(session, each.id).spec if jobs and each.field == "sweep_id" else None
-            places = 1 if sweep is None else SweepSpec.model_validate(sweep).jobs
+            sweep = sweeps.find(session, each.id) if jobs and each.field == "sweep_id" else None
+            places = 1 if sweep is None else sweeps.parse_spec(sweep).jobs
             each.unknown = len(each.seen.numbers) not in {0, places}
             if each.unknown or not each.seen.numbers:
                 each.seen = Position([0] * places)

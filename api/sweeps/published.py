@@ -22,7 +22,7 @@ from article import published
 from article.published import Comparison, Metric
 from db import sweep_results, sweeps
 from db.sweep_results import SweepJob
-from jobs.errors import DatabaseUnavailable, SweepNotFound
+from jobs.errors import DatabaseUnavailable, SweepNotFound, UnsupportedSpec
 from jobs.sweep import ARTICLE_ACTIVATIONS, Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)
@@ -82,7 +82,7 @@ def tabulate_points() -> Table:
     "/sweeps/{sweep_id}/published",
     name="get_sweep_beside_published",
     tags=["sweeps", "published"],
-    responses=COMPARISON_FILES | declare_errors(SweepNotFound, 406, 422, DatabaseUnavailable),
+    responses=COMPARISON_FILES | declare_errors(SweepNotFound, UnsupportedSpec, 406, 422, DatabaseUnavailable),
     response_model=SweepBesidePublished,
 )
 def compare_with_published(sweep_id: SweepId, sessions: Sessions, kind: PublishedFormat) -> Response:

@@ -52,7 +52,7 @@ def find(sessions: Sessions, prediction_id: str) -> Prediction | None:
 
 def test_a_request_holds_all_that_a_worker_needs(sessions: Sessions, job_id: str) -> None:
     (request,) = take(sessions, ask(sessions, job_id))
-    assert (request.job_id, request.spec.activation, request.image) == (job_id, "relu", IMAGE)
+    assert (request.job_id, request.spec["activation"], request.image) == (job_id, "relu", IMAGE)
     assert [checkpoint.epoch for checkpoint in request.checkpoints] == [2, 1]
 
 

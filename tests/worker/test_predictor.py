@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import update
 
 from db.models import Job, Prediction
 from tests.support.outage import Outage
@@ -64,6 +65,15 @@ def test_an_idle_worker_answers_from_the_newest_checkpoint_that_is_whole(
     worker.predictor.answer(prediction_id)
     prediction = worker.find_prediction(prediction_id)
     assert (prediction.epoch, prediction.error_code) == (epoch, code)
+
+
+def test_a_prediction_of_a_job_of_a_newer_version_is_refused_by_name(worker: ScriptedWorker) -> None:
+    job = worker.work_on(worker.submit(epochs=1))
+    with worker.sessions.begin() as session:
+        session.execute(update(Job).values(spec={**job.spec, "lookahead": {"steps": 5}}))
+    prediction_id = worker.request_prediction(job.id)
+    worker.predictor.answer(prediction_id)
+    assert worker.find_prediction(prediction_id).error_code == "unsupported_spec"
 
 
 def test_the_next_request_for_the_same_job_reads_no_file(worker: ScriptedWorker) -> None:
