@@ -20,6 +20,7 @@ from db.checkpoints import CheckpointFile
 from db.session import Sessions
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.spec import JobSpec
+from storage.checkpoints import Listed
 from worker.attempt import work_on
 from worker.predictor import Predictor
 from worker.registration import Registration
@@ -198,10 +199,10 @@ class Checkpoints:
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Mapping[str, Any]) -> CheckpointFile:  # noqa: ARG002
         return CheckpointFile(epoch, attempt, f"{job_id}/{epoch}", sha256="0" * 64, size_bytes=14_000_000)
 
-    def load(self, url: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002
-        return {"epoch": int(url.rpartition("/")[2])}
+    def load(self, checkpoint: Listed) -> Mapping[str, Any]:
+        return {"epoch": int(checkpoint.path.rpartition("/")[2])}
 
-    def delete(self, url: str) -> None:
+    def delete(self, job_id: str, path: str) -> None:
         pass
 
 

@@ -19,7 +19,7 @@ JobsError
 ├── BrokerUnavailable               only /readyz reports it: SQL alone accepts a job
 ├── StorageUnavailable              an error of the API only: a worker goes on training
 ├── Fenced                          a worker learns that it no longer holds its job
-├── CheckpointDamaged               training resumes from an older one
+├── CheckpointDamaged               is not sent; training resumes from an older one
 └── TrainingError                   ends a job as failed; its code and message are stored with the job
     ├── Diverged
     ├── DeviceUnavailable
@@ -165,7 +165,7 @@ class Fenced(JobsError):
 
 
 class CheckpointDamaged(JobsError):
-    """A checkpoint is missing or not what was written."""
+    """The file of this checkpoint does not hold the bytes that were saved."""
 
     code = "checkpoint_damaged"
 

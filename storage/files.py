@@ -1,10 +1,11 @@
 """Checkpoint files, on this machine or in an object store; SQL lists them."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
 import fsspec
@@ -12,6 +13,10 @@ from fsspec.asyn import AsyncFileSystem
 
 LOCAL = "file://"
 TRANSFER_SECONDS = 30.0  # a checkpoint of 15 MB over 4 Mbit/s
+CHUNK_BYTES = 2**17
+"""Of a local file: a client that does not read keeps as much waiting."""
+REMOTE_CHUNK_BYTES = 2**20
+"""Each is a request to the object store."""
 REQUEST_SECONDS = 10.0  # the API holds a transaction while it deletes
 
 
@@ -48,6 +53,37 @@ def read(url: str, *, start: int | None = None, end: int | None = None) -> bytes
     """
     content: bytes = call("cat_file", url, start=start, end=end, seconds=TRANSFER_SECONDS)
     return content
+
+
+def stat(url: str) -> tuple[int, str]:
+    """Return the size of the file, and a text that changes whenever it is written.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the storage did not answer.
+    """
+    info = call("info", url, seconds=REQUEST_SECONDS)
+    version = [info.get(name) for name in ("ino", "mtime", "created", "ETag", "VersionId", "LastModified")]
+    return int(info["size"]), str(version)
+
+
+def open_chunks(url: str, start: int, end: int) -> Iterator[bytes]:
+    """Open the file, and yield the bytes from `start` to before `end`; a local one may be deleted meanwhile.
+
+    Raises:
+        OSError: as `read`; later, the file is shorter, or the storage no longer answers.
+    """
+    if url.startswith(LOCAL):
+        return read_chunks(to_path(url).open("rb"), start, end)
+    parts = range(start, end, REMOTE_CHUNK_BYTES)
+    return (read(url, start=at, end=min(at + REMOTE_CHUNK_BYTES, end)) for at in parts)
+
+
+def read_chunks(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        for at in range(start, end, CHUNK_BYTES):
+            yield file.read(min(CHUNK_BYTES, end - at))
 
 
 def delete(url: str) -> None:

@@ -12,6 +12,7 @@ from db.leases import Claim
 from jobs.errors import CheckpointDamaged, DatabaseUnavailable, Fenced, InternalError, TrainingError
 from jobs.metrics import EpochMetrics, Evaluation
 from runtime import tracing
+from storage.checkpoints import Listed
 from worker.heartbeat import Cancelled, Draining, Heartbeat
 from worker.journal import Entry, Journal
 from worker.retries import retry_database, retry_storage
@@ -125,7 +126,7 @@ class Attempt:
         """Load the newest undamaged checkpoint; without one, training from the seed leads to the same history."""
         for checkpoint in self.write_fenced(leases.list_checkpoints):
             try:
-                training.load_state_dict(self.load_checkpoint(checkpoint.path, checkpoint.sha256))
+                training.load_state_dict(self.load_checkpoint(checkpoint))
             except CheckpointDamaged as error:
                 log.warning("job %s: %s; trying the one before it", self.claim.lease.job_id, error)
             except OSError:
@@ -134,11 +135,11 @@ class Attempt:
             else:
                 return
 
-    def load_checkpoint(self, path: str, sha256: str) -> Tensors:
+    def load_checkpoint(self, checkpoint: Listed) -> Tensors:
         for retry in retry_storage():
             with retry:
                 self.heartbeat.check()
-                tensors = self.trainer.checkpoints.load(path, sha256)
+                tensors = self.trainer.checkpoints.load(checkpoint)
         return tensors
 
     def between_batches(self) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from db.checkpoints import CheckpointFile
 from jobs.errors import CheckpointDamaged
-from storage import files
+from storage import checkpoints, files
+from storage.checkpoints import Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +33,19 @@ class Checkpoints:
         files.write(files.join(self.url, path), content)
         return CheckpointFile(epoch, attempt, path, hashlib.sha256(content).hexdigest(), len(content))
 
-    def load(self, path: str, sha256: str) -> dict[str, Tensor]:
+    def load(self, checkpoint: Listed) -> dict[str, Tensor]:
         """Load the tensors of a checkpoint.
 
         Raises:
-            CheckpointDamaged: it is missing or does not have this digest.
+            CheckpointDamaged: it is missing, or does not have the size and the digest that it was saved with.
             OSError: the storage did not answer.
         """
         try:
-            content = files.read(files.join(self.url, path))
+            return safetensors.torch.load(checkpoints.read(self.url, checkpoint))
         except FileNotFoundError as error:
-            raise CheckpointDamaged(f"{path} is missing below {self.url}") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise CheckpointDamaged(f"{path} does not hold the bytes that were saved")
-        return safetensors.torch.load(content)
+            raise CheckpointDamaged(f"{checkpoint.path} is missing below {self.url}") from error
 
-    def delete(self, path: str) -> None:
-        """Delete a checkpoint; a missing file is not an error."""
-        with suppress(FileNotFoundError):  # of a path that leads out of the folder
-            files.delete(files.join(self.url, path))
+    def delete(self, job_id: str, path: str) -> None:
+        """Delete a checkpoint of the job; a missing file is not an error."""
+        with suppress(FileNotFoundError):  # of a path that leads out of the job's folder
+            files.delete(checkpoints.locate(self.url, job_id, path))

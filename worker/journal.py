@@ -31,7 +31,9 @@ class Journal:
     After an outage the heartbeat renews the lease first; nothing is written before that, or when the lease was lost.
     """
 
-    def __init__(self, sessions: Sessions, lease: Lease, heartbeat: Heartbeat, delete: Callable[[str], None]) -> None:
+    def __init__(
+        self, sessions: Sessions, lease: Lease, heartbeat: Heartbeat, delete: Callable[[str, str], None]
+    ) -> None:
         self._sessions = sessions
         self._lease = lease
         self._heartbeat = heartbeat
@@ -77,7 +79,7 @@ class Journal:
 
     def delete_file(self, path: str) -> None:
         try:
-            self._delete(path)
+            self._delete(self._lease.job_id, path)
         except OSError:
             # The file goes with the job's folder when the job is deleted.
             log.exception("job %s: %s could not be deleted", self._lease.job_id, path)

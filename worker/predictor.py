@@ -19,6 +19,7 @@ from jobs.errors import (
 )
 from jobs.spec import JobSpec
 from jobs.stored import parse_spec
+from storage.checkpoints import Listed
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ BuildClassifier = Callable[[JobSpec, Any], Classifier]
 class Checkpoints(Protocol):
     """The part of worker/checkpoint.py that a predictor needs."""
 
-    def load(self, path: str, sha256: str) -> Any: ...  # noqa: ANN401  # of torch, which this module does not know
+    def load(self, checkpoint: Listed) -> Any: ...  # noqa: ANN401  # of torch, which this module does not know
 
 
 class Predictor:
@@ -96,7 +97,7 @@ class Predictor:
 
     def load_classifier(self, spec: JobSpec, checkpoint: Checkpoint) -> Classifier:
         if self._last is None or self._last[0] != checkpoint.path:
-            tensors = self._checkpoints.load(checkpoint.path, checkpoint.sha256)
+            tensors = self._checkpoints.load(checkpoint)
             self._last = checkpoint.path, self._build_classifier(spec, tensors)
         return self._last[1]
 

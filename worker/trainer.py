@@ -11,6 +11,7 @@ from db.session import Sessions
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
+from storage.checkpoints import Listed
 from worker.heartbeat import Heartbeat
 from worker.predictor import Predictor
 
@@ -33,8 +34,8 @@ class Checkpoints(Protocol):
     """The interface of worker/checkpoint.py."""
 
     def save(self, job_id: str, epoch: int, attempt: int, tensors: Tensors) -> CheckpointFile: ...
-    def load(self, path: str, sha256: str) -> Tensors: ...
-    def delete(self, path: str) -> None: ...
+    def load(self, checkpoint: Listed) -> Tensors: ...
+    def delete(self, job_id: str, path: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

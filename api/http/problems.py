@@ -24,6 +24,7 @@ TEMPORARY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILA
 STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.JobNotFound: HTTPStatus.NOT_FOUND,
     errors.CheckpointNotFound: HTTPStatus.NOT_FOUND,
+    errors.CheckpointDamaged: HTTPStatus.CONFLICT,
     errors.JobFinished: HTTPStatus.CONFLICT,
     errors.SweepNotFound: HTTPStatus.NOT_FOUND,
     errors.SweepFinished: HTTPStatus.CONFLICT,

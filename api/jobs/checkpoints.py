@@ -1,10 +1,12 @@
 """A job's checkpoints: their list, and their files, whole or in part."""
 
 import base64
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import Field
+from starlette.responses import StreamingResponse
 
 from api.dependencies import Sessions, Settings
 from api.http import conditional
@@ -17,7 +19,8 @@ from api.http.times import Time
 from api.jobs.parameters import MAX_NUMBER, JobId
 from db import checkpoints
 from db.models import Checkpoint
-from jobs.errors import CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
+from jobs.errors import CheckpointDamaged, CheckpointNotFound, DatabaseUnavailable, JobNotFound, StorageUnavailable
+from storage import checkpoints as stored
 from storage import files
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
@@ -62,7 +65,9 @@ def list_checkpoints(job_id: JobId, sessions: Sessions) -> Checkpoints:
             "description": "The requested range.",
         },
         **conditional.UNCHANGED,
-        **declare_errors(JobNotFound, CheckpointNotFound, 412, 416, 422, DatabaseUnavailable, StorageUnavailable),
+        **declare_errors(
+            JobNotFound, CheckpointNotFound, CheckpointDamaged, 412, 416, 422, DatabaseUnavailable, StorageUnavailable
+        ),
     },
 )
 def download(
@@ -92,16 +97,18 @@ def download(
         return unmodified
     part = conditional.find_byte_range(request.headers, etag=headers["ETag"], size=size)
     start, end = part or (0, size)
-    content = read_content(checkpoint, start, end, folder_url=settings.checkpoints)
+    content = open_content(checkpoint, start, end, folder_url=settings.checkpoints)
+    headers["Content-Length"] = str(end - start)
     if end - start == size:
-        return Response(content, 200, headers, "application/octet-stream")
+        return StreamingResponse(content, 200, headers, "application/octet-stream")
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    return Response(content, 206, headers, "application/octet-stream")
+    return StreamingResponse(content, 206, headers, "application/octet-stream")
 
 
-def read_content(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> bytes:
+def open_content(checkpoint: Checkpoint, start: int, end: int, *, folder_url: str) -> Iterator[bytes]:
+    """Open the file once it has been checked: it is sent in parts, and a client's pace decides how fast."""
     try:
-        return files.read(files.join(folder_url, checkpoint.path), start=start, end=end)
+        return files.open_chunks(stored.verify(folder_url, checkpoint), start, end)
     except FileNotFoundError as error:
         raise CheckpointNotFound("the file of this checkpoint is gone") from error
     except OSError as error:

@@ -194,8 +194,8 @@ GUARDS = (
     ),
     Guard(
         "a damaged checkpoint is not trained from",
-        "worker/checkpoint.py",
-        "if hashlib.sha256(content).hexdigest() != sha256:",
+        "storage/checkpoints.py",
+        "if len(content) != checkpoint.size_bytes or hashlib.sha256(content).hexdigest() != checkpoint.sha256:",
         "if not content:",
         ("tests/worker/test_checkpoint.py", "damaged"),
     ),

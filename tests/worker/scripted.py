@@ -15,6 +15,7 @@ from jobs.errors import CheckpointDamaged
 from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
+from storage.checkpoints import Listed
 from tests.support.fake_worker import FakeWorker
 from tests.support.figures import TEST, epoch_metrics
 from tests.support.submitting import create_job, find_job
@@ -81,7 +82,8 @@ class FakeCheckpoints:
         self.files[path] = tensors
         return CheckpointFile(epoch, attempt, path, "0" * 64, 1)
 
-    def load(self, path: str, sha256: str) -> Mapping[str, Any]:  # noqa: ARG002  # the protocol's
+    def load(self, checkpoint: Listed) -> Mapping[str, Any]:
+        path = checkpoint.path
         if self.failing_loads > 0:
             self.failing_loads -= 1
             raise ConnectionRefusedError(path)
@@ -89,7 +91,7 @@ class FakeCheckpoints:
             raise CheckpointDamaged(path)
         return self.files[path]
 
-    def delete(self, path: str) -> None:
+    def delete(self, _: str, path: str) -> None:
         if self.undeletable:
             raise PermissionError(path)
         del self.files[path]

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from db.models import Checkpoint
 from jobs.metrics import EpochMetrics
 from tests.worker.training.histories import (
     NO_DROPOUT,
@@ -201,7 +203,7 @@ def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
     saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
     resumed = start(**changes)
-    resumed.load_state_dict(checkpoints.load(saved.path, saved.sha256))
+    resumed.load_state_dict(checkpoints.load(Checkpoint(job_id="job", **asdict(saved))))
 
     assert compute_history(resumed) == expected[1:]
     assert resumed.layers == uninterrupted.layers
