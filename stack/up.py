@@ -26,6 +26,7 @@ from stack.processes import Child
 from stack.supervision import DiskWatch, Watch
 from stack.valkey import Valkey, make_valkey
 from storage.disk import is_full
+from storage.mnist import find_archives
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -92,6 +93,7 @@ def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> I
         refuse_full_disk(settings.data_dir)
         listener = cleanup.enter_context(open_listener(host, port))
         stopping = cleanup.enter_context(catch_signals())
+        find_archives(settings.mnist_dir)
         gate = cleanup.enter_context(make_gate())
         children = make_children(settings, listener, gate, log_to)
         cleanup.callback(stop_children, children)

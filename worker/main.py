@@ -15,6 +15,7 @@ from db import queue, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from runtime.settings import Settings
+from storage.mnist import find_archives
 from worker.death_cause import DeathCauses
 from worker.identity import acquire_name
 
@@ -30,6 +31,7 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
     name, lock = acquire_name(settings.data_dir / "workers")
     hints = CeleryHintQueue(settings.broker_url)
     with lock:
+    find_archives(settings.mnist_dir)
         release_previous_jobs(sessions, name)
         send_hints_now(sessions, hints)
         watch_children(sessions, hints, name)

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torchvision.datasets import MNIST
 
@@ -104,6 +106,15 @@ def test_a_damaged_decoded_file_is_replaced(mnist_dir: Path, mnist: Mnist, damag
 
     assert torch.equal(data.load(mnist_dir).test.labels, mnist.test.labels)
     assert decoded.read_bytes() == whole
+
+
+def test_a_decoded_file_with_other_labels_and_its_own_digest_is_not_read(mnist_dir: Path, mnist: Mnist) -> None:
+    tensors = {**data.decode(data.find_archives(mnist_dir)), "train.labels": torch.zeros(60_000, dtype=torch.int64)}
+    (raw(mnist_dir) / data.DECODED).unlink()
+    content = safetensors.torch.save(tensors)
+    (raw(mnist_dir) / f"mnist-{hashlib.sha256(content).hexdigest()}.safetensors").write_bytes(content)
+
+    assert torch.equal(data.load(mnist_dir).train.labels, mnist.train.labels)
 
 
 def test_a_folder_that_cannot_be_written_to_is_read(
