@@ -8,11 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from db.outages import Disk, translate_error
+from db.outages import Disk, find_folder, translate_error
 from db.turns import FirstTurns, OrderedTurns, Turns
 from jobs.errors import InvalidDatabaseUrl
 from runtime import tracing
@@ -62,7 +62,7 @@ class Sessions:
 
 @contextmanager
 def open_transaction(engine: Engine) -> Iterator[Session]:
-    with translate_outages(), Session(engine, expire_on_commit=False) as session, session.begin():
+    with translate_outages(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
@@ -80,12 +80,15 @@ def make_turn_taker(turns: Turns, held: ExitStack) -> Callable[[], float]:
 
 
 @contextmanager
-def translate_outages() -> Iterator[None]:
+def translate_outages(engine: Engine | None = None) -> Iterator[None]:
     """Raise DatabaseUnavailable, or a subclass, for each way in which a database can fail to answer."""
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise translate_error(error) from error
+    except (DBAPIError, PoolTimeout) as error:
+        outage = translate_error(error, None if engine is None else find_folder(engine))
+        if outage is None:
+            raise
+        raise outage from error
 
 
 def connect(url: str, *, pool_size: int = 20, goes_first: bool = False) -> Sessions:

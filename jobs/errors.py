@@ -14,7 +14,9 @@ JobsError
 ├── DatabaseUnavailable
 │   ├── DatabaseBusy
 │   ├── DiskFull
-│   └── DiskFailed
+│   ├── DiskFailed
+│   ├── DatabaseDamaged
+│   └── WrongSchema                 a worker stops, an API waits for the migration
 ├── InvalidDatabaseUrl              the service does not start
 ├── BrokerUnavailable               only /readyz reports it: SQL alone accepts a job
 ├── StorageUnavailable              an error of the API only: a worker goes on training
@@ -26,9 +28,9 @@ JobsError
     ├── GpuOutOfMemory
     ├── HostOutOfMemory
     ├── DataMissing, DataDamaged
+    ├── UnsupportedSpec
     ├── RepeatedCrash
     └── InternalError
-    ├── UnsupportedSpec
 
 The docstring of a class is its default message; `code` is the stable word that clients see. The HTTP status of each
 is in api/http/problems.py.
@@ -140,6 +142,18 @@ class DiskFailed(DatabaseUnavailable):
     code = "disk_failed"
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """The database's files are damaged; it has to be restored from a backup."""
+
+    code = "database_damaged"
+
+
+class WrongSchema(DatabaseUnavailable):
+    """The database's schema is not the one of this version."""
+
+    code = "wrong_schema"
+
+
 class InvalidDatabaseUrl(JobsError):
     """The database's URL must begin with sqlite:/// or postgresql+psycopg://."""
 
@@ -212,6 +226,12 @@ class DataDamaged(TrainingError):
     code = "data_damaged"
 
 
+class UnsupportedSpec(TrainingError):
+    """The job's spec is of another version of this service."""
+
+    code = "unsupported_spec"
+
+
 class RepeatedCrash(TrainingError):
     """The worker died repeatedly while it trained this job."""
 
@@ -222,9 +242,3 @@ class InternalError(TrainingError):
     """The worker met an unexpected error."""
 
     code = "internal_error"
-class UnsupportedSpec(TrainingError):
-    """The job's spec is of another version of this service."""
-
-    code = "unsupported_spec"
-
-

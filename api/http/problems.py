@@ -30,8 +30,8 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.SweepFinished: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
     errors.NoCheckpoint: HTTPStatus.CONFLICT,
-    errors.NoWorkerAnswered: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UnsupportedSpec: HTTPStatus.CONFLICT,
+    errors.NoWorkerAnswered: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.InvalidCursor: HTTPStatus.BAD_REQUEST,
     errors.IdempotencyConflict: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyJobs: HTTPStatus.TOO_MANY_REQUESTS,
@@ -40,6 +40,8 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.DatabaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.DiskFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DatabaseDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.WrongSchema: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -17,6 +17,9 @@ RETRY_AFTER = {
     "example": RETRY_AFTER_SECONDS,
 }
 
+OF_THE_DATABASE = (errors.DiskFull, errors.DiskFailed, errors.DatabaseDamaged, errors.WrongSchema)
+"""Errors of every endpoint that uses the database."""
+
 
 def declare_files(csv: str, *others: Format) -> Responses:
     """Declare the formats beside JSON; `csv` is an example of the table."""
@@ -36,8 +39,8 @@ def describe_formats(kinds: Sequence[Format]) -> dict[str, Any]:
 def declare_errors(*declarations: int | type[errors.JobsError]) -> Responses:
     """Declare these errors, with an example a code; a status stands for the error of HTTP itself."""
     found: Responses = {}
-    of_the_disk = (errors.DiskFull, errors.DiskFailed) if errors.DatabaseUnavailable in declarations else ()
-    for error in (*declarations, *of_the_disk):
+    of_the_database = OF_THE_DATABASE if errors.DatabaseUnavailable in declarations else ()
+    for error in (*declarations, *of_the_database):
         status, code, detail = read_declaration(error)
         response = found.setdefault(int(status), describe_status(status))
         response["content"][MEDIA_TYPE]["examples"][code] = {

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from api.main import create_app
 from db import schema
-from runtime.settings import sqlite_url
+from runtime.settings import Settings, sqlite_url
 from tests.support.disk import Disk, small_disk
 
 FIRST = {"activation": "relu", "metadata": {f"key-{number}": "x" * 500 for number in range(32)}}
@@ -89,3 +89,13 @@ def test_what_cannot_be_stored_is_507_and_the_service_is_not_ready(client: TestC
 def test_when_there_is_room_again_jobs_are_taken_again(client: TestClient, disk: Disk) -> None:
     disk.make_room()
     assert client.post("/v1/jobs", json=FIRST).status_code == 202
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_service_that_starts_on_a_full_disk_says_so(database_url: str, disk: Disk, tmp_path: Path) -> None:
+    disk.fill()  # SQLite finds no room for the files beside the database
+    settings = Settings(database_url=database_url, data_dir=tmp_path, reconcile_seconds=60)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        for response in (client.get("/v1/jobs"), client.post("/v1/jobs", json=FIRST)):
+            assert (response.status_code, response.json()["code"]) == (507, "disk_full")
+        assert "is full" in client.get("/readyz").json()["detail"]

@@ -1,10 +1,14 @@
 """Names of a database's errors. Where nothing can be mounted, the databases say themselves that a disk is full."""
 
-import pytest
-from sqlalchemy import text
+from pathlib import Path
 
+import pytest
+from sqlalchemy import make_url, select, text
+from sqlalchemy.exc import IntegrityError
+
+from db.models import Base
 from db.session import Sessions, connect
-from jobs.errors import DatabaseUnavailable, DiskFailed, DiskFull
+from jobs.errors import DatabaseDamaged, DatabaseUnavailable, DiskFailed, DiskFull, WrongSchema
 
 RAISE = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{}'; END $$"
 
@@ -21,7 +25,14 @@ def fill(sessions: Sessions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "error"), [("53100", DiskFull), ("58030", DiskFailed), ("53300", DatabaseUnavailable)]
+    ("sqlstate", "error"),
+    [
+        ("53100", DiskFull),
+        ("58030", DiskFailed),
+        ("XX001", DatabaseDamaged),
+        ("XX002", DatabaseDamaged),
+        ("53300", DatabaseUnavailable),
+    ],
 )
 def test_an_error_of_postgresql_has_its_name(sqlstate: str, error: type[Exception], postgres_url: str) -> None:
     sessions = connect(postgres_url)
@@ -29,6 +40,7 @@ def test_an_error_of_postgresql_has_its_name(sqlstate: str, error: type[Exceptio
         meet(sessions, sqlstate)
     assert type(raised.value) is error
     assert sessions.disk.is_full() == (error is DiskFull), "what it refused is remembered for a while"
+    assert sessions.disk.is_damaged == (error is DatabaseDamaged)
     sessions.close()
 
 
@@ -37,4 +49,36 @@ def test_a_full_disk_of_sqlite_has_its_name(sqlite_url: str) -> None:
     with pytest.raises(DiskFull, match="disk of the database is full"):
         fill(sessions)
     assert not sessions.disk.is_full(), "there is room on this machine's"
+    sessions.close()
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE jobs DROP COLUMN retry_of", "DROP TABLE sweeps"])
+def test_a_table_or_column_that_is_not_there_is_a_wrong_schema(sessions: Sessions, change: str) -> None:
+    with sessions.begin() as session:
+        session.execute(text(change))
+    with pytest.raises(WrongSchema), sessions.read() as session:
+        session.execute(text("SELECT retry_of FROM jobs, sweeps"))
+
+
+def test_a_wrong_statement_and_a_broken_rule_are_no_outages(sessions: Sessions) -> None:
+    with pytest.raises(IntegrityError), sessions.begin() as session:
+        session.execute(text("INSERT INTO epochs (job_id, epoch) VALUES ('none', 1)"))
+
+
+def read_everything(sessions: Sessions) -> None:
+    with sessions.read() as session:
+        for table in Base.metadata.tables.values():
+            session.execute(select(table)).all()
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_damaged_pages_of_sqlite_have_their_name(sqlite_url: str, page: int) -> None:
+    path = Path(make_url(sqlite_url).database or "")
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    sessions = connect(sqlite_url)
+    with pytest.raises(DatabaseDamaged, match="restored from a backup"):
+        read_everything(sessions)
+    assert sessions.disk.is_damaged
     sessions.close()
