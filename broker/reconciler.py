@@ -3,12 +3,13 @@
 import logging
 import random
 import threading
+from collections.abc import Callable
 from time import monotonic, time
 
 from broker.hints import HintQueue
-from db import predictions, queue
+from db import predictions, queue, schema
 from db.session import Sessions
-from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable
+from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable, WrongSchema
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +73,18 @@ def dispatch(sessions: Sessions, hints: HintQueue, job_ids: list[str]) -> None:
         log.warning("%d hints wait until they count as lost: %s", len(unsent), error)
 
 
+def wait_for_next_version() -> None:
+    """Go on in the next round, as an API does: the database may be migrated, or restored, meanwhile."""
+
+
 class Reconciler:
     """Reconciles every `interval_seconds`, with jitter, on a thread of its own.
 
     After an outage of the database longer than a lease, every lease has expired, and every living worker is about to
     renew its own: for GRACE_SECONDS no worker loses its job. The same holds after the machine slept or its clock was
     set.
+
+    Each round first checks the schema's version, which a migration may have changed under this process.
     """
 
     def __init__(
@@ -87,7 +94,9 @@ class Reconciler:
         *,
         interval_seconds: float,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        on_wrong_schema: Callable[[], None] = wait_for_next_version,
     ) -> None:
+        self._on_wrong_schema = on_wrong_schema
         self._sessions = sessions
         self._hints = hints
         self._interval_seconds = interval_seconds
@@ -106,10 +115,14 @@ class Reconciler:
     def run(self) -> None:
         while not self.wait_for_next_round():
             try:
+                schema.check(self._sessions)
                 grace = monotonic() < self._grace_until
                 reconcile(self._sessions, self._hints, grace=grace, lease_seconds=self._lease_seconds)
             except DatabaseBusy as error:  # no outage: workers go first
                 log.warning("reconciliation waits: %s", error)
+            except WrongSchema as error:
+                log.error("this process leaves the database alone: %s", error)  # noqa: TRY400
+                self._on_wrong_schema()
             except DatabaseUnavailable as error:
                 log.warning("reconciliation waits: %s", error)
                 self._grace_until = monotonic() + GRACE_SECONDS

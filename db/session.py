@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.outages import Disk, find_folder, translate_error
 from db.turns import FirstTurns, OrderedTurns, Turns
-from jobs.errors import InvalidDatabaseUrl
+from jobs.errors import InvalidDatabaseUrl, WrongSchema
 from runtime import tracing
 
 MAPPED_BYTES = 2**30
@@ -41,37 +41,50 @@ class Sessions:
     Both commit at the end of the block and roll back on an exception.
 
     Raises:
-        DatabaseUnavailable: from either, when the database does not answer; DiskFull if its disk is the cause.
+        DatabaseUnavailable: from either, when the database does not answer; a subclass names the cause.
+        WrongSchema: `refusal` says why this process must leave the database alone.
     """
 
     def __init__(self, engine: Engine, turns: Turns | None = None) -> None:
         self.engine = engine
         self._turns = turns
         self.disk = Disk(engine)
-        self._reader = engine.execution_options(read_only=True)
+        self.reader = engine.execution_options(read_only=True)
+        self.refusal: str | None = None
+        self.before_commit: Callable[[Session], None] | None = None
 
     def begin(self) -> AbstractContextManager[Session]:
-        return open_transaction(self.engine) if self._turns is None else open_in_turn(self.engine, self._turns)
+        self.check()
+        if self._turns is None:
+            return open_transaction(self.engine, self.before_commit)
+        return open_in_turn(self.engine, self._turns, self.before_commit)
 
     def read(self) -> AbstractContextManager[Session]:
-        return open_transaction(self._reader)
+        self.check()
+        return open_transaction(self.reader)
+
+    def check(self) -> None:
+        if self.refusal is not None:
+            raise WrongSchema(self.refusal)
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 @contextmanager
-def open_transaction(engine: Engine) -> Iterator[Session]:
+def open_transaction(engine: Engine, before_commit: Callable[[Session], None] | None = None) -> Iterator[Session]:
     with translate_outages(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+        if before_commit is not None:
+            before_commit(session)
 
 
 @contextmanager
-def open_in_turn(engine: Engine, turns: Turns) -> Iterator[Session]:
+def open_in_turn(engine: Engine, turns: Turns, before_commit: Callable[[Session], None] | None) -> Iterator[Session]:
     """Open a transaction that waits for its turn before its first statement."""
     with ExitStack() as held:
         in_turn = engine.execution_options(take_turn=make_turn_taker(turns, held))
-        with open_transaction(in_turn) as session:
+        with open_transaction(in_turn, before_commit) as session:
             yield session
 
 

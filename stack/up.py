@@ -86,14 +86,16 @@ def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> I
 
     Raises:
         CannotStart: another stack uses the data folder, the port is taken, or a part does not come up.
+        DataMissing: MNIST is not where the settings say.
+        WrongSchema: the database is of another version.
         Stopped: a signal came before it was ready.
     """
     with ExitStack() as cleanup:
         cleanup.enter_context(lock_folder(settings.data_dir))
         refuse_full_disk(settings.data_dir)
+        find_archives(settings.mnist_dir)
         listener = cleanup.enter_context(open_listener(host, port))
         stopping = cleanup.enter_context(catch_signals())
-        find_archives(settings.mnist_dir)
         gate = cleanup.enter_context(make_gate())
         children = make_children(settings, listener, gate, log_to)
         cleanup.callback(stop_children, children)

@@ -11,7 +11,7 @@ from typing import Self
 from db import leases, predictions
 from db.leases import Lease, LeaseStatus
 from db.session import Sessions
-from jobs.errors import DatabaseUnavailable, Fenced
+from jobs.errors import DatabaseUnavailable, Fenced, WrongSchema
 from jobs.progress import EpochProgress
 from worker.death_cause import STALLED_STATUS
 from worker.stall import StallWatch
@@ -95,7 +95,7 @@ class Heartbeat:
         """Stop the training between two batches where there is a reason to.
 
         Raises:
-            Cancelled, Fenced, Draining: the reason.
+            Cancelled, Fenced, Draining, WrongSchema: the reason.
         """
         if self._interruption is not None:
             raise self._interruption
@@ -136,6 +136,9 @@ class Heartbeat:
             self.exit_when_stalled()
             try:
                 self.renew_and_poll()
+            except WrongSchema as error:
+                log.error("job %s is left to a worker of the database's version: %s", self._lease.job_id, error)  # noqa: TRY400
+                self._interruption = WrongSchema
             except DatabaseUnavailable as error:
                 log.warning("job %s: no heartbeat: %s", self._lease.job_id, error)
                 self._connected = False

@@ -11,7 +11,7 @@ from celery.worker import state
 from broker.app import PREDICTIONS, QUEUE, create_consumer
 from broker.hints import CeleryHintQueue
 from broker.reconciler import Reconciler, send_lost_hints
-from db import queue, workers
+from db import queue, schema, workers
 from db.session import Sessions, connect
 from jobs.errors import BrokerUnavailable, DatabaseUnavailable
 from runtime.settings import Settings
@@ -26,23 +26,38 @@ def main(settings: Settings, *, tasks: str = "worker.tasks") -> None:
     """Run until SIGTERM or SIGINT; jobs in training are then given back at the next batch.
 
     `tasks` names the module that the children import.
+
+    Raises:
+        WrongSchema: the database has, or meanwhile got, the schema of another version.
+        DataMissing: MNIST is not where the settings say.
     """
+    find_archives(settings.mnist_dir)
     sessions = connect(settings.database, pool_size=4, goes_first=True)
+    schema.check(sessions)
     name, lock = acquire_name(settings.data_dir / "workers")
     hints = CeleryHintQueue(settings.broker_url)
     with lock:
-    find_archives(settings.mnist_dir)
         release_previous_jobs(sessions, name)
         send_hints_now(sessions, hints)
         watch_children(sessions, hints, name)
         reconciler = Reconciler(
-            sessions, hints, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+            sessions,
+            hints,
+            interval_seconds=settings.reconcile_seconds,
+            lease_seconds=settings.lease_seconds,
+            on_wrong_schema=stop,
         )
         reconciler.start()
         consume(settings, name, tasks)
         reconciler.stop()
         sign_out(sessions, name)
         send_hints_now(sessions, hints)  # for the jobs given back: another worker need not wait
+    sessions.check()
+
+
+def stop() -> None:
+    """Drain, as on SIGTERM: the children write nothing more where the schema is another version's."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def release_previous_jobs(sessions: Sessions, name: str) -> None:

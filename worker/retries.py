@@ -7,13 +7,14 @@ from tenacity import (
     Retrying,
     before_sleep_log,
     retry_if_exception_type,
+    retry_if_not_exception_type,
     stop_after_delay,
     stop_all,
     stop_when_event_set,
     wait_exponential_jitter,
 )
 
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import DatabaseUnavailable, WrongSchema
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,12 @@ STORAGE_SECONDS = 60
 
 
 def retry_database(draining: threading.Event) -> Retrying:
-    """Retry until the database answers; while draining, for DRAIN_SECONDS. Raises the last DatabaseUnavailable."""
+    """Retry until the database answers; while draining, for DRAIN_SECONDS. Raises the last DatabaseUnavailable.
+
+    A schema of another version comes back only with another version of this worker: WrongSchema is raised at once.
+    """
     return Retrying(
-        retry=retry_if_exception_type(DatabaseUnavailable),
+        retry=retry_if_exception_type(DatabaseUnavailable) & retry_if_not_exception_type(WrongSchema),
         wait=wait_exponential_jitter(multiplier=0.2, max=MAX_PAUSE_SECONDS),
         stop=stop_all(stop_when_event_set(draining), stop_after_delay(DRAIN_SECONDS)),
         before_sleep=before_sleep_log(log, logging.WARNING),

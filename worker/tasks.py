@@ -16,6 +16,7 @@ from celery import shared_task
 from celery.signals import setup_logging, worker_process_init
 
 from broker.app import PREDICT, TRAIN
+from db import schema
 from db.session import connect
 from runtime import logs, settings, tracing
 from runtime.garbage import postpone_collection
@@ -80,6 +81,7 @@ def prepare_process(hostname: str) -> ChildProcess:
     set_threads(configured.threads)
     select_gpu(current_process().index)
     sessions = connect(configured.database, pool_size=4, goes_first=True)
+    schema.guard(sessions)
     owner = f"{hostname}/{os.getpid()}"
     checkpoints = Checkpoints(configured.checkpoints)
     trainer = Trainer(

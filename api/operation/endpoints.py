@@ -14,7 +14,7 @@ from api.http.routing import Route
 from api.http.threads import probe
 from api.http.times import Time
 from db import schema, workers
-from jobs.errors import BrokerUnavailable, DatabaseUnavailable, DiskFull
+from jobs.errors import BrokerUnavailable, DatabaseDamaged, DatabaseUnavailable, DiskFull
 
 router = APIRouter(tags=["operation"])
 workers_router = APIRouter(tags=["operation"], route_class=Route)
@@ -55,14 +55,11 @@ def check_ready(request: Request, sessions: Sessions, hints: Hints) -> Response:
 
 def find_database_problems(sessions: Sessions) -> list[str]:
     try:
-        version = schema.read_version(sessions)
+        schema.check(sessions)
     except DatabaseUnavailable as error:
         return [str(error)]
-    if sessions.disk.is_full():
-        return [str(DiskFull())]
-    if version == schema.VERSION:
-        return []
-    return [f"the database's schema is {version}, this service needs {schema.VERSION}"]
+    found = (DatabaseDamaged, sessions.disk.is_damaged), (DiskFull, sessions.disk.is_full())
+    return [str(problem()) for problem, is_met in found if is_met]
 
 
 def find_broker_problems(hints: Hints) -> list[str]:

@@ -1,7 +1,8 @@
 """The commands that run one part of the service, or prepare its database."""
 
+import logging
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,10 @@ from runtime.garbage import postpone_collection
 from stack.configuration import RootPath, configure
 from stack.gate import wait_for_gate
 
+if TYPE_CHECKING:
+    from db.session import Sessions
+
+log = logging.getLogger(__name__)
 app = typer.Typer()
 
 
@@ -31,6 +36,7 @@ def run_api(
         service = create_app(configure(root_path=root_path))
     if gate is not None:
         wait_for_gate(gate)
+    refuse_wrong_schema(service.state.sessions)
     uvicorn.run(
         service,
         host=host,
@@ -41,6 +47,19 @@ def run_api(
         proxy_headers=False,  # api.http.proxy reads them
         timeout_graceful_shutdown=2,  # streams have no end of their own
     )
+
+
+def refuse_wrong_schema(sessions: "Sessions") -> None:
+    """Raise WrongSchema; a database that is away is no reason not to start."""
+    from db import schema
+    from jobs.errors import DatabaseUnavailable, WrongSchema
+
+    try:
+        schema.check(sessions)
+    except WrongSchema:
+        raise
+    except DatabaseUnavailable as error:
+        log.warning("starting without the database: %s", error)
 
 
 @app.command("worker")

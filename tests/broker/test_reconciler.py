@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import update
 
 from broker.reconciler import Reconciler, dispatch, reconcile
-from db import leases, queue
+from db import leases, queue, schema
 from db.clock import after
 from db.models import Job, Prediction
 from db.session import Sessions, connect
-from jobs.errors import BrokerUnavailable
+from jobs.errors import BrokerUnavailable, WrongSchema
 from tests.support.outage import Outage
 from tests.support.submitting import create_job, find_job
 from tests.support.waiting import wait_for
@@ -159,3 +159,21 @@ def test_many_lost_workers_are_reaped_some_at_a_time(sessions: Sessions, monkeyp
             leases.claim(session, job_id, "worker/1", lease_seconds=-1)
     reconcile(sessions, FakeHints())
     assert {find_job(sessions, job_id).state for job_id in ids} == {"queued"}
+
+
+def test_a_schema_of_another_version_ends_reconciliation_until_it_is_ours(sessions: Sessions) -> None:
+    noticed = threading.Event()
+    reconciler = Reconciler(sessions, FakeHints(), interval_seconds=0.01, on_wrong_schema=noticed.set)
+    set_version(sessions, "0999")
+    reconciler.start()
+    assert noticed.wait(30)
+    with pytest.raises(WrongSchema), sessions.begin():
+        pytest.fail("a transaction was begun")
+    set_version(sessions, schema.VERSION)
+    wait_for(lambda: sessions.refusal is None, seconds=30)
+    reconciler.stop()
+
+
+def set_version(sessions: Sessions, version: str) -> None:
+    with sessions.engine.begin() as connection:
+        connection.execute(update(schema.ALEMBIC_VERSION).values(version_num=version))

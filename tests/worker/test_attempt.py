@@ -5,7 +5,7 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from db import jobs, queue
+from db import jobs, queue, schema
 from db.models import Job
 from jobs.errors import Diverged
 from tests.support.fake_worker import FakeWorker
@@ -26,6 +26,24 @@ def test_a_duplicate_hint_trains_nothing(worker: ScriptedWorker) -> None:
     worker.work_on(job_id)
     worker.work_on(job_id)
     assert len(worker.trainings) == 1
+
+
+@pytest.mark.parametrize("epochs", [2, 3], ids=["at its end", "before its end"])
+def test_a_worker_of_another_version_stops_and_writes_nothing(worker: ScriptedWorker, epochs: int) -> None:
+    def migrate_in_epoch_two(epoch: int) -> None:
+        if epoch == 2:
+            with worker.sessions.engine.begin() as connection:  # as a migration, from outside
+                connection.execute(update(schema.ALEMBIC_VERSION).values(version_num="0999"))
+        if epoch == 3:
+            worker.trainings[0].train_until_stopped()
+
+    worker.before = migrate_in_epoch_two
+    schema.guard(worker.sessions)
+    job_id = worker.submit(epochs=epochs)
+    worker.train(job_id)
+    assert [epoch for epoch, _, _ in worker.read_history(job_id)] == [1]
+    job = worker.find(job_id)
+    assert (job.state, job.error_code) == ("running", None), "its lease expires, or its worker is started again"
 
 
 def test_a_cancelled_job_ends_between_batches_with_its_epochs_kept(worker: ScriptedWorker) -> None:

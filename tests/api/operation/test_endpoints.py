@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from api.main import create_app
-from db import keys, workers
+from db import keys, schema, workers
 from jobs.errors import BrokerUnavailable
 from runtime.settings import Settings
 
@@ -25,6 +26,30 @@ def test_a_schema_of_another_version_is_not_ready(client: TestClient, app: FastA
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "0000" in response.json()["detail"]
+
+
+def test_every_request_is_refused_while_the_schema_is_of_another_version(client: TestClient, app: FastAPI) -> None:
+    with app.state.sessions.begin() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+    client.get("/readyz")  # or the reconciler, within seconds
+    for method, path, body in (("GET", "/v1/jobs", None), ("POST", "/v1/jobs", {"activation": "relu"})):
+        response = client.request(method, path, json=body)
+        assert (response.status_code, response.json()["code"]) == (503, "wrong_schema")
+    with app.state.sessions.engine.begin() as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{schema.VERSION}'"))
+    assert client.get("/readyz").status_code == 200
+    assert client.post("/v1/jobs", json={"activation": "relu"}).status_code == 202
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_damaged_database_is_not_ready_once_a_request_has_met_it(client: TestClient, app: FastAPI) -> None:
+    app.state.sessions.engine.dispose()
+    with Path(app.state.sessions.engine.url.database).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096 * 30)
+    response = client.get("/v1/jobs")
+    assert (response.status_code, response.json()["code"]) == (503, "database_damaged")
+    assert "damaged" in client.get("/readyz").json()["detail"]
 
 
 def test_a_broker_that_is_away_is_not_ready(client: TestClient, hints: Any, monkeypatch: pytest.MonkeyPatch) -> None:

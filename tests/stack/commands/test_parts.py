@@ -1,9 +1,12 @@
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from stack.commands import parts
 from tests.support.command_line import run_program
@@ -29,7 +32,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_line(command: str, url: str
     assert "secret" not in result.stderr
 
 
-def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(tmp_path: Path) -> None:
+def test_the_api_calculates_on_one_core_and_leaves_the_others_to_the_workers(sqlite_url: str, tmp_path: Path) -> None:
     program = """
 import os, sys, uvicorn
 from stack.main import main
@@ -43,10 +46,38 @@ uvicorn.run = serve
 sys.argv = ["activation-lab", "api"]
 main()
 """
-    environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    environment = {**os.environ, "ACTIVATION_LAB_DATABASE_URL": sqlite_url, "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "-c", program]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "1 1\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [(None, "run `activation-lab migrate`"), ("0001", "is 0001"), ("0999", "install the version")]
+)
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_a_part_refuses_the_schema_of_another_version(
+    command: str, version: str | None, says: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "none.db" if version is None else Path(make_url(sqlite_url).database or "")
+    if version is not None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", [version])
+            connection.commit()
+    settings = {"ACTIVATION_LAB_DATABASE_URL": f"sqlite:///{path}", "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
+    result = run_program(command, **settings)
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "worker"])
+def test_without_mnist_nothing_is_ready(command: str, sqlite_url: str, tmp_path: Path) -> None:
+    folders = {"ACTIVATION_LAB_DATA_DIR": str(tmp_path), "ACTIVATION_LAB_MNIST_DIR": str(tmp_path)}
+    result = run_program(command, ACTIVATION_LAB_DATABASE_URL=sqlite_url, **folders)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "train-images-idx3-ubyte.gz is missing; MNIST_DIR must be the folder" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_api_serves_once_its_gate_is_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -56,6 +87,7 @@ def test_the_api_serves_once_its_gate_is_open(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(parts, "wait_for_gate", steps.append)
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: steps.append("serves"))
     monkeypatch.setattr(parts, "configure", lambda **_: None)
+    monkeypatch.setattr(parts, "refuse_wrong_schema", lambda _: None)
     parts.run_api(gate=7)
     parts.run_api()
     assert steps == ["created", 7, "serves", "created", "serves"]
