@@ -22,7 +22,7 @@ BESIDE_THE_GRID = {"activation": "activations", "seed": "seeds"}
 
 
 class InvalidSweep(ValueError):
-    """Some jobs of the sweep are invalid; `refusals` has the messages by JSON pointer into the request."""
+    """A job of the sweep is invalid; `refusals` has the messages by JSON pointer into the request."""
 
     def __init__(self, refusals: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in refusals.items()))
@@ -155,23 +155,24 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
     """Make the specs of all its jobs, in their order.
 
     Raises:
-        InvalidSweep: at least one of them is invalid or equals another; each error is reported once.
+        InvalidSweep: a job is invalid, the first of which is reported, or some equal others.
     """
-    specs: list[JobSpec] = []
-    refusals: dict[str, str] = {}
     axes = sweep.axes
     combinations = [*product(*axes)]
-    for combination in combinations:
-        given = assemble(sweep.base, combination)
-        try:
-            specs.append(JobSpec.model_validate(given))
-        except ValidationError as error:
-            for entry in error.errors():
-                refusals.setdefault(find_pointer(locate(entry, given), combination), entry["msg"])
-    refusals = refusals or find_equivalent_choices(axes, combinations, specs)
-    if refusals:
+    specs = [make_spec(sweep.base, combination) for combination in combinations]
+    if refusals := find_equivalent_choices(axes, combinations, specs):
         raise InvalidSweep(refusals)
     return specs
+
+
+def make_spec(base: Mapping[str, Any], combination: Sequence[Choice]) -> JobSpec:
+    """Make the spec of one job. Raises InvalidSweep."""
+    given = assemble(base, combination)
+    try:
+        return JobSpec.model_validate(given)
+    except ValidationError as error:
+        refusals = {find_pointer(locate(entry, given), combination): entry["msg"] for entry in error.errors()}
+        raise InvalidSweep(refusals) from error
 
 
 def find_equivalent_choices(
