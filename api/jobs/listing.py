@@ -25,6 +25,8 @@ Sort = Literal[
     "best_val_loss", "-best_val_loss", "best_val_accuracy", "-best_val_accuracy", "epoch_seconds", "-epoch_seconds",
 ]  # fmt: skip
 METADATA_FILTER = re.compile(r"metadata\[(.+)\]")
+MAX_METADATA_FILTERS = 16
+MAX_NAMES = 64
 
 
 async def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
@@ -35,6 +37,9 @@ async def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
         if match is None:
             raise RequestValidationError([make_refusal(("query", name), "unknown query parameter", value)])
         found[match[1]] = value
+    if len(found) > MAX_METADATA_FILTERS:
+        message = f"{len(found)} metadata filters are given; the maximum is {MAX_METADATA_FILTERS}"
+        raise RequestValidationError([make_refusal(("query", "metadata"), message, None)])
     return found
 
 
@@ -43,17 +48,23 @@ def list_jobs(
     sessions: Sessions,
     metadata: Annotated[dict[str, str], Depends(read_metadata_filter)],
     state: Annotated[
-        list[JobState], Query(description="Only jobs in this state, or in one of these.", examples=[["succeeded"]])
+        list[JobState],
+        Query(
+            max_length=MAX_NAMES, description="Only jobs in this state, or in one of these.", examples=[["succeeded"]]
+        ),
     ] = [],  # noqa: B006  # FastAPI copies it
     activation: Annotated[
-        list[str], Query(description="Only jobs of this activation, or of one of these.", examples=[["gelu"]])
+        list[str],
+        Query(
+            max_length=MAX_NAMES, description="Only jobs of this activation, or of one of these.", examples=[["gelu"]]
+        ),
     ] = [],  # noqa: B006
     sweep_id: Annotated[str | None, Query(description="Only jobs of this sweep.", examples=[EXAMPLE_ID])] = None,
     sort: Annotated[Sort, Query(description="Descending after -; jobs without the value come last.")] = "-created_at",
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Response:
-    """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`."""
+    """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`, at most 16 of these."""
     filters = job_list.Filters(state, activation, sweep_id, metadata)
     with sessions.read() as session:
         page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)
