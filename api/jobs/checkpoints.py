@@ -86,7 +86,7 @@ def download(
     ] = None,
     if_range: Annotated[  # noqa: ARG001
         str | None,
-        Header(description="An ETag: Range applies only if it is still the file's.", examples=['"…"']),
+        Header(description="An ETag: Range applies only if it is still the file's.", examples=['"5f1c97d2"']),
     ] = None,
 ) -> Response:
     """Download the file (safetensors), with its SHA-256 in Repr-Digest (RFC 9530) and as its ETag."""

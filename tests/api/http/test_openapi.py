@@ -125,6 +125,14 @@ def test_every_parameter_is_described_and_shown() -> None:
             assert "example" in parameter or {"examples", "default", "enum"} & {*schema}, place
 
 
+def test_every_example_of_a_header_can_be_sent() -> None:
+    for path, operation in OPERATIONS:
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "header":
+                shown = [parameter.get("example", ""), *parameter["schema"].get("examples", [])]
+                assert all(text.isascii() for text in shown), (path, shown)
+
+
 def test_every_field_is_described() -> None:
     bare = [
         f"{model}.{field}"
