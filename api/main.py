@@ -17,6 +17,7 @@ from api.gradients import endpoints as gradients
 from api.http import auth, errors, openapi, responses
 from api.http.body_limit import BodyLimit
 from api.http.methods import Methods
+from api.http.own_site import Cors, OwnSite
 from api.http.proxy import ForwardedHeaders
 from api.http.request_log import PROBES, RequestLog
 from api.jobs import checkpoints, comparison, edits, history, listing, predictions
@@ -95,7 +96,9 @@ def install_parts(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(Methods)
     app.add_middleware(auth.RequireKey)
+    app.add_middleware(OwnSite, hosts=settings.hosts, origins=settings.origins)
     app.add_middleware(errors.Errors)
+    app.add_middleware(Cors, origins=settings.origins)
     app.add_middleware(RequestLog, observers=[app.state.metrics.http])
     errors.install(app)
     for router in (operation.router, metrics.router, make_router()):

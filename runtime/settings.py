@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, MutableMapping
 from importlib.util import find_spec
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
@@ -32,6 +32,8 @@ OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """OpenTelemetry's own variable, which an installation may set for all its services."""
 ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?", re.DOTALL)
+HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 LONGEST_SQLITE_PATH = 500
 """Bytes; SQLite's unix VFS takes 512, and names two more files after the database."""
 ALSO_READ = ("AWS_", "OTEL_")
@@ -87,6 +89,16 @@ class Settings(BaseSettings):
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
         description="Proxies whose X-Forwarded-* headers are accepted: addresses and networks, or * for all.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names and addresses by which clients reach the service, such as lab.example.org, beside localhost "
+        "and the address at which it listens; a request for another Host is answered 421.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins whose pages may use the service from a browser, such as https://notebook.example.org; "
+        "those of any other site may not.",
     )
     max_unfinished_jobs: int = Field(
         10_000, ge=1, description="Limit of queued and running jobs; one more is answered 429."
@@ -160,6 +172,25 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("forwarded_allow_ips", "{message}", {"message": message}) from error
         return text
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def check_hosts(cls, text: str) -> str:
+        for name in split_list(text):
+            if not HOST_NAME.fullmatch(name) and not is_address(name.strip("[]")):
+                message = f"{name!r} is neither a host name nor an IP address; it has no port"
+                raise PydanticCustomError("allowed_hosts", "{message}", {"message": message})
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def check_origins(cls, text: str) -> str:
+        """Refuse *, with which any page on the web could use a service without keys."""
+        for origin in split_list(text):
+            if not ORIGIN.fullmatch(origin):
+                message = f"{origin!r} is no origin such as https://notebook.example.org: a scheme and a host, no path"
+                raise PydanticCustomError("cors_origins", "{message}", {"message": message})
+        return text
+
     @field_validator("otlp_endpoint")
     @classmethod
     def check_collector(cls, url: str) -> str:
@@ -189,6 +220,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def hosts(self) -> frozenset[str]:
+        return frozenset(name.strip("[]").lower() for name in split_list(self.allowed_hosts))
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(origin.lower() for origin in split_list(self.cors_origins))
+
+    @property
     def database(self) -> str:
         return self.database_url or sqlite_url(self.data_dir.resolve() / DATABASE_FILE)
 
@@ -200,6 +239,18 @@ class Settings(BaseSettings):
     def threads(self) -> int:
         """CPU threads of one training process; a history depends on their number to the last bit."""
         return self.worker_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+
+def is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def split_list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def sqlite_url(path: Path) -> str:

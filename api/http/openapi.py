@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.http.own_site import SAFE_METHODS
 from api.http.prefix import add_prefix
 from api.http.problems import MEDIA_TYPE, Problem
 from api.http.responses import declare_errors
@@ -59,6 +60,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(name, None)
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schema.pop("$defs"), Problem=schema)
+    declare_site_errors(document)
     for path, operation in list_operations(document):
         summarize(operation)
         show_request(operation, schemas)
@@ -68,6 +70,15 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             else:
                 show_answer(status, response, schemas)
     return document
+
+
+def declare_site_errors(document: dict[str, Any]) -> None:
+    """Declare what api.http.own_site answers, to any path."""
+    for methods in document["paths"].values():
+        for method, operation in methods.items():
+            unsafe = () if method.upper() in SAFE_METHODS else (403,)
+            for status in (*unsafe, 421):
+                operation["responses"].setdefault(str(status), declare_errors(status)[status])
 
 
 def list_operations(document: dict[str, Any]) -> Iterator[tuple[str, Operation]]:

@@ -61,6 +61,11 @@ class HttpError(NamedTuple):
 HTTP_ERRORS: Mapping[int, HttpError] = {
     HTTPStatus.BAD_REQUEST: HttpError("malformed_request", "the body is not JSON{reason}", {"reason": ""}),
     HTTPStatus.UNAUTHORIZED: HttpError("unauthorized", "an API key is needed: Authorization: Bearer <key>"),
+    HTTPStatus.FORBIDDEN: HttpError(
+        "forbidden",
+        "{reason}",
+        {"reason": "a page of https://elsewhere.example may not send this"},
+    ),
     HTTPStatus.NOT_FOUND: HttpError("not_found", "there is no such name"),
     HTTPStatus.METHOD_NOT_ALLOWED: HttpError("method_not_allowed"),
     HTTPStatus.NOT_ACCEPTABLE: HttpError(
@@ -77,6 +82,11 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
     ),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: HttpError(
         "range_not_satisfiable", "the file has {size} bytes", {"size": 14401672}
+    ),
+    HTTPStatus.MISDIRECTED_REQUEST: HttpError(
+        "misdirected_request",
+        "this service is not known as {host}: ACTIVATION_LAB_ALLOWED_HOSTS names its hosts",
+        {"host": "elsewhere.example"},
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: HttpError(
         "invalid_request",

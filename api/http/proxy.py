@@ -7,9 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.http import prefix
+from api.http.own_site import HOST
 from runtime.settings import InvalidRootPath, normalize_root_path
-
-HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class ForwardedHeaders(ProxyHeadersMiddleware):
@@ -50,10 +49,10 @@ def read_prefix(headers: Headers) -> str | None:
 
 
 def take_host(scope: Scope, headers: Headers) -> None:
+    """Put the host that a proxy tells before the one that was received: the first is read, both have to be ours."""
     host = headers.get("x-forwarded-host", "").partition(",")[0].strip()
     if HOST.fullmatch(host):
-        scope["headers"] = [*scope["headers"]]
-        MutableHeaders(scope=scope)["host"] = host
+        scope["headers"] = [(b"host", host.encode()), *scope["headers"]]
 
 
 def place_below(scope: Scope, root_path: str) -> None:

@@ -39,6 +39,7 @@ def app(database_url: str, tmp_path: Path) -> FastAPI:
     settings = Settings(
         database_url=database_url,
         data_dir=tmp_path,
+        allowed_hosts="testserver",
         max_unfinished_jobs=20,
         max_body_bytes=10_000,
         reconcile_seconds=60,
@@ -83,5 +84,6 @@ def train(worker: FakeWorker) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def static() -> Iterator[TestClient]:
     """A client of the page and of the documentation, which need no database."""
-    with TestClient(create_app(Settings(database_url="sqlite://", reconcile_seconds=60))) as opened:
+    settings = Settings(database_url="sqlite://", reconcile_seconds=60, allowed_hosts="testserver")
+    with TestClient(create_app(settings)) as opened:
         yield opened

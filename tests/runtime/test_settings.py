@@ -166,3 +166,34 @@ def test_a_proxy_is_named_by_its_address(monkeypatch: pytest.MonkeyPatch, given:
     monkeypatch.setenv("ACTIVATION_LAB_FORWARDED_ALLOW_IPS", given)
     with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_FORWARDED_ALLOW_IPS"):
         settings.read()
+
+
+def test_hosts_and_origins_are_lists() -> None:
+    chosen = Settings(
+        allowed_hosts="Lab.example, 10.0.0.7,[2001:db8::7],", cors_origins="https://A.example,http://b:8888"
+    )
+    assert chosen.hosts == {"lab.example", "10.0.0.7", "2001:db8::7"}
+    assert chosen.origins == {"https://a.example", "http://b:8888"}
+    assert not Settings().hosts | Settings().origins
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "lab.example:8000"),
+        ("ALLOWED_HOSTS", "http://lab.example"),
+        ("ALLOWED_HOSTS", "2001:db8::7::"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "lab.example"),
+        ("CORS_ORIGINS", "https://lab.example/"),
+        ("CORS_ORIGINS", "https://lab.example,*"),
+    ],
+)
+def test_a_host_or_an_origin_that_is_none_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str
+) -> None:
+    monkeypatch.setenv(f"ACTIVATION_LAB_{name}", given)
+    with pytest.raises(InvalidSettings, match=f"ACTIVATION_LAB_{name}"):
+        settings.read()

@@ -195,6 +195,8 @@ def test_every_path_with_an_id_declares_that_it_may_be_unknown() -> None:
 def test_whatever_a_request_may_be_refused_for_is_declared() -> None:
     for path, operation in OPERATIONS:
         statuses = {*operation["responses"]}
+        assert "421" in statuses, path
+        assert ("403" in statuses) == (METHODS[id(operation)] != "get"), path
         if path.startswith("/v1/"):
             assert {"401", "422", "503"} <= statuses, path
         if "requestBody" in operation:

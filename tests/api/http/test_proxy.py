@@ -122,7 +122,9 @@ def test_the_command_line_s_client_reaches_it(url: str) -> None:
 
 
 def service(tmp_path: Path, **chosen: str) -> TestClient:
-    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'none.db'}", data_dir=tmp_path, **chosen))
+    hosts = "inner, evil.example"
+    database = f"sqlite:///{tmp_path / 'none.db'}"
+    app = create_app(Settings(database_url=database, data_dir=tmp_path, allowed_hosts=hosts, **chosen))
     return TestClient(app, client=("192.0.2.1", 50000), base_url="http://inner:8000")
 
 

@@ -63,7 +63,9 @@ def test_a_broker_that_is_away_is_not_ready(client: TestClient, hints: Any, monk
 
 def test_without_its_database_the_service_says_when_to_retry() -> None:
     settings = Settings(
-        database_url="postgresql+psycopg://nobody:x@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1/0"
+        database_url="postgresql+psycopg://nobody:x@127.0.0.1:1/none",
+        broker_url="redis://127.0.0.1:1/0",
+        allowed_hosts="testserver",
     )
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         response = client.post("/v1/jobs", json={"activation": "relu"})

@@ -219,7 +219,9 @@ def test_a_broker_that_is_away_is_said_and_nothing_made_up(
 
 def test_without_database_and_broker_the_scrape_still_answers() -> None:
     settings = Settings(
-        database_url="postgresql+psycopg://nobody:x@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1/0"
+        database_url="postgresql+psycopg://nobody:x@127.0.0.1:1/none",
+        broker_url="redis://127.0.0.1:1/0",
+        allowed_hosts="testserver",
     )
     with TestClient(create_app(settings)) as client:
         client.get("/v1/activations")
