@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     auth: Literal["none", "keys"] = Field(
         "none", description="keys = every request under /v1 needs a key of `activation-lab keys create NAME`."
     )
+    guarded: bool = Field(
+        default=False,
+        description="true = a proxy or a firewall decides who may connect: the API may listen on an address that other "
+        "machines reach, without keys.",
+    )
     root_path: str = Field(
         "", description="Path below which a proxy publishes the service, such as /lab; also `--root-path`."
     )

@@ -43,6 +43,11 @@ def configure(**options: object) -> Settings:
     return settings
 
 
+def allow_host(settings: Settings, host: str) -> Settings:
+    """Add the name at which the service listens to those by which it may be reached."""
+    return settings.model_copy(update={"allowed_hosts": f"{settings.allowed_hosts},{host}"})
+
+
 @contextmanager
 def open_log(folder: Path) -> Iterator[IO[str]]:
     """`stack.log` in the folder, to which every part of the stack appends."""

@@ -4,7 +4,9 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
+from runtime.settings import PREFIX, Settings
 from stack.errors import CannotStart
 
 
@@ -37,6 +39,19 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def refuse_exposure(listener: socket.socket, settings: Settings) -> None:
+    """Raises CannotStart where other machines could use the service without a key."""
+    address = listener.getsockname()
+    if listener.family == socket.AF_UNIX or ip_address(address[0].partition("%")[0]).is_loopback:
+        return
+    if settings.auth == "none" and not settings.guarded:
+        raise CannotStart(
+            f"{format_address(*address[:2])} can be reached from other machines, and the service has no keys: set "
+            f"{PREFIX}AUTH=keys (see `activation-lab keys`), listen on 127.0.0.1, or set {PREFIX}GUARDED=true where a "
+            "proxy or a firewall decides who may connect"
+        )
 
 
 def describe(error: OSError) -> str:

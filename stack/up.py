@@ -21,7 +21,7 @@ from typing import IO, TypeVar
 from runtime.settings import PREFIX, Settings
 from stack.errors import CannotStart, Interrupted, Stopped
 from stack.gate import Gate, make_gate
-from stack.listening import format_address, open_listener
+from stack.listening import format_address, open_listener, refuse_exposure
 from stack.processes import Child
 from stack.supervision import DiskWatch, Watch
 from stack.valkey import Valkey, make_valkey
@@ -95,6 +95,7 @@ def run_stack(settings: Settings, *, host: str, port: int, log_to: IO[str]) -> I
         refuse_full_disk(settings.data_dir)
         find_archives(settings.mnist_dir)
         listener = cleanup.enter_context(open_listener(host, port))
+        refuse_exposure(listener, settings)
         stopping = cleanup.enter_context(catch_signals())
         gate = cleanup.enter_context(make_gate())
         children = make_children(settings, listener, gate, log_to)

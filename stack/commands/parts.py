@@ -2,13 +2,18 @@
 
 import logging
 import os
+import socket
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.exits import fail
 from runtime.garbage import postpone_collection
-from stack.configuration import RootPath, configure
+from runtime.settings import Settings
+from stack.configuration import RootPath, allow_host, configure
+from stack.errors import CannotStart
 from stack.gate import wait_for_gate
+from stack.listening import open_listener, refuse_exposure
 
 if TYPE_CHECKING:
     from db.session import Sessions
@@ -28,20 +33,28 @@ def run_api(
     """Run the API alone."""
     # Before NumPy is imported: beside a worker on the same cores, more threads would wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    settings = allow_host(configure(root_path=root_path), host)
+    try:
+        with open_listener(host, port) if fd is None else socket.socket(fileno=fd) as listener:
+            refuse_exposure(listener, settings)
+            serve_api(listener, settings, gate)
+    except CannotStart as error:
+        raise fail(error) from error
+
+
+def serve_api(listener: socket.socket, settings: Settings, gate: int | None) -> None:
     with postpone_collection():
         import uvicorn
 
         from api.main import create_app
 
-        service = create_app(configure(root_path=root_path))
+        service = create_app(settings)
     if gate is not None:
         wait_for_gate(gate)
     refuse_wrong_schema(service.state.sessions)
     uvicorn.run(
         service,
-        host=host,
-        port=port,
-        fd=fd,
+        fd=listener.fileno(),
         log_config=None,
         access_log=False,
         proxy_headers=False,  # api.http.proxy reads them

@@ -8,7 +8,7 @@ import typer
 
 from cli.exits import INTERRUPTED, fail, say, warn
 from runtime import logs
-from stack.configuration import DataDir, RootPath, open_log, read_settings
+from stack.configuration import DataDir, RootPath, allow_host, open_log, read_settings
 from stack.errors import CannotStart, Interrupted, Stopped
 
 app = typer.Typer()
@@ -37,6 +37,7 @@ def up(
         broker_url=broker_url,
         root_path=root_path,
     )
+    settings = allow_host(settings, host)
     with open_log(settings.data_dir) as log:
         logs.start(settings, log)
         say(f"logging to {log.name}", err=True)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from runtime.settings import Settings
 from stack.errors import CannotStart
-from stack.listening import format_address, open_listener
+from stack.listening import find_free_port, format_address, open_listener, refuse_exposure
 from stack.main import app
+from tests.support.command_line import run_program
 from tests.support.service import start
 
 IPV6 = pytest.mark.skipif(not Path("/proc/net/if_inet6").read_text(), reason="this machine has no IPv6")
@@ -43,6 +45,30 @@ def test_a_connection_sends_an_answer_without_waiting_for_an_ack(host: str) -> N
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", pytest.param("::1", marks=IPV6)])
+def test_this_machine_needs_no_key(host: str) -> None:
+    with open_listener(host, 0) as listener:
+        refuse_exposure(listener, Settings())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", pytest.param("::", marks=IPV6)])
+def test_other_machines_need_keys_or_a_guard(host: str) -> None:
+    with open_listener(host, 0) as listener:
+        with pytest.raises(CannotStart, match=r"AUTH=keys.*127\.0\.0\.1.*GUARDED=true"):
+            refuse_exposure(listener, Settings())
+        refuse_exposure(listener, Settings(auth="keys"))
+        refuse_exposure(listener, Settings(guarded=True))
+
+
+@pytest.mark.parametrize("command", ["up", "api"])
+def test_a_service_without_keys_does_not_start_for_everybody(command: str, tmp_path: Path) -> None:
+    port = str(find_free_port())
+    result = run_program(command, "--host", "0.0.0.0", "--port", port, ACTIVATION_LAB_DATA_DIR=str(tmp_path))
+    assert result.returncode == 1
+    assert f"0.0.0.0:{port} can be reached from other machines" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_a_port_that_is_taken_is_told_plainly() -> None:

@@ -4,11 +4,14 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import make_url
 
+from runtime.settings import Settings
 from stack.commands import parts
+from stack.listening import find_free_port
 from tests.support.command_line import run_program
 
 AWAY = "postgresql+psycopg://nobody:secret@127.0.0.1:1/none"
@@ -43,11 +46,11 @@ def serve(*_, **__):
 
 assert "numpy" not in sys.modules
 uvicorn.run = serve
-sys.argv = ["activation-lab", "api"]
+sys.argv = ["activation-lab", "api", "--port", sys.argv[1]]
 main()
 """
     environment = {**os.environ, "ACTIVATION_LAB_DATABASE_URL": sqlite_url, "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, str(find_free_port())]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "1 1\n"
 
@@ -83,13 +86,14 @@ def test_without_mnist_nothing_is_ready(command: str, sqlite_url: str, tmp_path:
 def test_the_api_serves_once_its_gate_is_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     steps: list[object] = []
     monkeypatch.setenv("ACTIVATION_LAB_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr("api.main.create_app", lambda _: steps.append("created"))
+    service = SimpleNamespace(state=SimpleNamespace(sessions=None))
+    monkeypatch.setattr("api.main.create_app", lambda _: steps.append("created") or service)
     monkeypatch.setattr(parts, "wait_for_gate", steps.append)
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: steps.append("serves"))
-    monkeypatch.setattr(parts, "configure", lambda **_: None)
+    monkeypatch.setattr(parts, "configure", lambda **_: Settings())
     monkeypatch.setattr(parts, "refuse_wrong_schema", lambda _: None)
-    parts.run_api(gate=7)
-    parts.run_api()
+    parts.run_api(port=0, gate=7)
+    parts.run_api(port=0)
     assert steps == ["created", 7, "serves", "created", "serves"]
 
 
