@@ -2,12 +2,15 @@
 
 import errno
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
 from runtime.settings import PREFIX, Settings
 from stack.errors import CannotStart
+
+WRITE_SECONDS = 30
 
 
 @contextmanager
@@ -30,14 +33,17 @@ def open_listener(host: str, port: int) -> Iterator[socket.socket]:
 def listen(host: str, port: int) -> socket.socket:
     """Listen at the first address of the host name; `::` accepts connections to IPv4 addresses too.
 
-    Connections inherit TCP_NODELAY (Linux): uvicorn takes an inherited socket for one of AF_UNIX, for which asyncio
-    does not set it, and an answer would then wait 40 ms for the client's delayed ACK.
+    Connections inherit (Linux) TCP_NODELAY: uvicorn takes an inherited socket for one of AF_UNIX, for which asyncio
+    does not set it, and an answer would then wait 40 ms for the client's delayed ACK. And TCP_USER_TIMEOUT: the kernel
+    closes the connection of a client that has read nothing for this long although something waits for it (tcp(7)).
     """
     flags = socket.AI_PASSIVE
     family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=flags)[0]
     both = address[0] == "::" and socket.has_dualstack_ipv6()
     listener = socket.create_server(address, family=family, backlog=2048, dualstack_ipv6=both)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, WRITE_SECONDS * 1000)
     return listener
 
 

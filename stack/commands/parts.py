@@ -47,19 +47,13 @@ def serve_api(listener: socket.socket, settings: Settings, gate: int | None) -> 
         import uvicorn
 
         from api.main import create_app
+        from stack.serving import make_options
 
         service = create_app(settings)
     if gate is not None:
         wait_for_gate(gate)
     refuse_wrong_schema(service.state.sessions)
-    uvicorn.run(
-        service,
-        fd=listener.fileno(),
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,  # api.http.proxy reads them
-        timeout_graceful_shutdown=2,  # streams have no end of their own
-    )
+    uvicorn.run(service, fd=listener.fileno(), **make_options())
 
 
 def refuse_wrong_schema(sessions: "Sessions") -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from runtime.settings import Settings
 from stack.errors import CannotStart
-from stack.listening import find_free_port, format_address, open_listener, refuse_exposure
+from stack.listening import WRITE_SECONDS, find_free_port, format_address, open_listener, refuse_exposure
 from stack.main import app
 from tests.support.command_line import run_program
 from tests.support.service import start
@@ -40,11 +40,12 @@ def test_it_listens_where_it_was_told_to(host: str, shown: str, reached: list[st
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::1", marks=IPV6), pytest.param("::", marks=IPV6)])
-def test_a_connection_sends_an_answer_without_waiting_for_an_ack(host: str) -> None:
+def test_a_connection_neither_waits_for_an_ack_nor_for_ever(host: str) -> None:
     with open_listener(host, 0) as listener, socket.create_connection(listener.getsockname()[:2], timeout=10):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == WRITE_SECONDS * 1000
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", pytest.param("::1", marks=IPV6)])

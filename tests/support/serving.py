@@ -1,6 +1,5 @@
-"""An ASGI app behind the real uvicorn, in a thread."""
+"""An ASGI app behind the real server, in a thread."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +8,15 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
+from stack.listening import listen
+from stack.serving import make_options
+
 
 @contextmanager
 def serve(app: ASGIApp, *, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """Serve the app on loopback; yields its URL, without a slash at its end."""
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan=lifespan, proxy_headers=False, timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    server = uvicorn.Server(uvicorn.Config(app, lifespan=lifespan, **make_options()))
+    with listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
