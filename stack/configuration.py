@@ -1,8 +1,9 @@
 """Settings and log of a command that runs the service or a part of it."""
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -11,7 +12,11 @@ import typer
 from cli.exits import fail
 from runtime import logs
 from runtime import settings as service_settings
-from runtime.settings import InvalidRootPath, InvalidSettings, Settings, normalize_root_path
+from runtime.settings import DATABASE_FILE, InvalidRootPath, InvalidSettings, Settings, normalize_root_path
+
+LOG_FILE = "stack.log"
+OTHERS = 0o077
+"""The rights of everybody but the owner."""
 
 
 def parse_root_path(text: str | None) -> str | None:
@@ -38,9 +43,22 @@ def read_settings(**options: object) -> Settings:
 
 def configure(**options: object) -> Settings:
     """The settings of a part that runs alone; it logs to stderr from now on."""
+    hide_new_files()
     settings = read_settings(**options)
     logs.start(settings, sys.stderr)
     return settings
+
+
+def hide_new_files() -> None:
+    """Let other users of the machine read nothing that this process and its children write."""
+    os.umask(OTHERS)
+
+
+def hide_old_files(folder: Path) -> None:
+    """Hide what an earlier version wrote for all to read; the folder itself may be the user's own."""
+    for path in (*folder.glob(f"{DATABASE_FILE}*"), folder / LOG_FILE, folder / "checkpoints"):
+        with suppress(OSError):  # it is not there, or belongs to somebody else
+            path.chmod(path.stat().st_mode & ~OTHERS)
 
 
 def allow_host(settings: Settings, host: str) -> Settings:
@@ -51,7 +69,7 @@ def allow_host(settings: Settings, host: str) -> Settings:
 @contextmanager
 def open_log(folder: Path) -> Iterator[IO[str]]:
     """`stack.log` in the folder, to which every part of the stack appends."""
-    path = folder.resolve() / "stack.log"
+    path = folder.resolve() / LOG_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         log = path.open("a", buffering=1)  # line by line, as others write to it too

@@ -8,7 +8,7 @@ import typer
 
 from cli.exits import INTERRUPTED, fail, say, warn
 from runtime import logs
-from stack.configuration import DataDir, RootPath, allow_host, open_log, read_settings
+from stack.configuration import DataDir, RootPath, allow_host, hide_new_files, hide_old_files, open_log, read_settings
 from stack.errors import CannotStart, Interrupted, Stopped
 
 app = typer.Typer()
@@ -30,6 +30,7 @@ def up(
     """
     from stack.up import run_stack
 
+    hide_new_files()
     settings = read_settings(
         data_dir=data_dir,
         worker_processes=workers,
@@ -38,6 +39,7 @@ def up(
         root_path=root_path,
     )
     settings = allow_host(settings, host)
+    hide_old_files(settings.data_dir)
     with open_log(settings.data_dir) as log:
         logs.start(settings, log)
         say(f"logging to {log.name}", err=True)

@@ -1,5 +1,7 @@
+import os
 from pathlib import Path
 
+from stack.configuration import hide_old_files
 from tests.support.command_line import run_program
 
 
@@ -21,3 +23,26 @@ def test_the_mark_of_a_file_from_windows_does_not_hide_a_setting(tmp_path: Path)
     names = {"\ufeffACTIVATION_LAB_AUTH": "keys", "ACTIVATION_LAB_DATA_DIR": str(tmp_path)}
     for command in ("migrate", "list"):
         assert "is not ACTIVATION_LAB_AUTH" in run_program(command, **names).stderr
+
+
+def test_other_users_of_the_machine_read_nothing_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    before = os.umask(0o022)
+    try:
+        assert run_program("migrate", ACTIVATION_LAB_DATA_DIR=str(folder)).returncode == 0
+    finally:
+        os.umask(before)
+    assert [path.name for path in (folder, *folder.iterdir()) if path.stat().st_mode & 0o077] == []
+    assert (folder / "activation-lab.db").exists()
+
+
+def test_what_an_earlier_version_left_for_all_to_read_is_hidden(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("activation-lab.db", "activation-lab.db-wal", "stack.log", "notes.txt"):
+        (tmp_path / name).touch()
+    for path in (tmp_path, *tmp_path.iterdir()):
+        path.chmod(0o755)
+    hide_old_files(tmp_path)
+    readable = {path.name for path in (tmp_path, *tmp_path.iterdir()) if path.stat().st_mode & 0o077}
+    assert readable == {tmp_path.name, "notes.txt"}, "they may have other owners and purposes"
+    assert (tmp_path / "checkpoints").stat().st_mode & 0o777 == 0o700

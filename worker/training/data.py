@@ -149,5 +149,6 @@ def store_decoded(folder: Path, tensors: Tensors) -> None:
         return
     try:
         files.write_atomically(folder / DECODED, content)
+        (folder / DECODED).chmod(0o644)  # whoever reads the archives may train from them
     except OSError as error:
         log.warning("every start decodes MNIST again, because %s cannot be written to: %s", folder, error)
