@@ -6,6 +6,7 @@ context, such as request_id and job_id, become fields of everything that is logg
 
 import logging
 import re
+from textwrap import indent
 from typing import IO, Literal
 
 from structlog.contextvars import merge_contextvars
@@ -29,6 +30,7 @@ DROPPED_FIELDS = ("color_message", "data")
 """uvicorn's copy of its message, and Celery's arguments of a task."""
 TRACEBACKS = frozenset({"exception", "stack"})
 """Fields that keep their line breaks."""
+MARGIN = "    "
 
 
 def start(settings: Settings, stream: IO[str]) -> None:
@@ -78,10 +80,14 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def escape(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Escape control characters, so that a client's text neither begins a line nor controls the terminal."""
-    return {
-        name: escape_controls(value, keep="\n\t" if name in TRACEBACKS else "") if isinstance(value, str) else value
-        for name, value in event.items()
-    }
+    return {escape_controls(name): escape_field(name, value) for name, value in event.items()}
+
+
+def escape_field(name: str, value: object) -> object:
+    """Escape text; a traceback, whose exceptions may quote a client, keeps its lines and begins none at the margin."""
+    if not isinstance(value, str):
+        return value
+    return indent(escape_controls(value, keep="\n\t"), MARGIN) if name in TRACEBACKS else escape_controls(value)
 
 
 def mask(text: str) -> str:

@@ -131,6 +131,16 @@ def test_what_a_client_sent_neither_controls_a_terminal_nor_begins_a_line(either
     assert line.isprintable()
 
 
+def test_what_a_client_sent_begins_no_line_in_a_traceback_either(either: Log) -> None:
+    try:
+        refuse("a\n2026-11-26T00:00:00.000000Z [info] forged\x1b[31m\x07\r")
+    except OSError:
+        either.logger.exception("it failed", extra={"a\nforged\x07": 1})
+    lines = either.stream.getvalue().splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == lines[:1]
+    assert all(line.isprintable() for line in lines)
+
+
 def test_a_traceback_keeps_its_lines_on_the_console() -> None:
     log = Log("console")
     try:
