@@ -40,6 +40,10 @@ from runtime.settings import Settings
 
 THREADS = 100
 """Threads for requests: more than can wait for a turn at writing (db/turns.py)."""
+MAX_BODY_BYTES = 64_000
+"""Of all requests but those with long arrays. An image to be classified has 20 kB, a chain of 1,000 layers 50 kB."""
+ARRAYS = ("/evaluate", "/gradients/clip")
+"""Ends of the paths that take 100,000 numbers."""
 EVERYWHERE = responses.declare_errors(401, 422, DatabaseUnavailable)
 """Errors of every request under /v1: of its key, which the database knows, its text and parameters."""
 DESCRIPTION = """
@@ -93,7 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 def install_parts(app: FastAPI, settings: Settings) -> None:
     """Add middleware, of which a later one is around the earlier ones, and routes, of which the first match answers."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    larger = dict.fromkeys(ARRAYS, settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=min(MAX_BODY_BYTES, settings.max_body_bytes), larger=larger)
     app.add_middleware(Methods)
     app.add_middleware(auth.RequireKey)
     app.add_middleware(OwnSite, hosts=settings.hosts, origins=settings.origins)

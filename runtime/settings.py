@@ -108,7 +108,12 @@ class Settings(BaseSettings):
     max_unfinished_jobs: int = Field(
         10_000, ge=1, description="Limit of queued and running jobs; one more is answered 429."
     )
-    max_body_bytes: int = Field(4_000_000, ge=1_000, description="A larger request body is answered 413.")
+    max_body_bytes: int = Field(
+        4_000_000,
+        ge=1_000,
+        description="A larger request body is answered 413; for all but evaluate and clip, which take long arrays, the "
+        "limit is 64 kB.",
+    )
     worker_processes: int = Field(1, ge=1, le=64, description="Jobs that one worker trains at once.")
     worker_threads: int = Field(0, ge=0, le=256, description="CPU threads per job; 0 = cores / WORKER_PROCESSES.")
     lease_seconds: float = Field(60, gt=0, description="A worker without a heartbeat for this long loses its job.")

@@ -73,10 +73,10 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def declare_site_errors(document: dict[str, Any]) -> None:
-    """Declare what api.http.own_site answers, to any path."""
+    """Declare what api.http.own_site and api.http.body_limit answer, to any path."""
     for methods in document["paths"].values():
         for method, operation in methods.items():
-            unsafe = () if method.upper() in SAFE_METHODS else (403,)
+            unsafe = () if method.upper() in SAFE_METHODS else (403, 413, 415)
             for status in (*unsafe, 421):
                 operation["responses"].setdefault(str(status), declare_errors(status)[status])
 

@@ -75,7 +75,7 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
         "precondition_failed", "the resource does not meet the conditions in the request's headers"
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: HttpError(
-        "payload_too_large", "the body is larger than {max_bytes} bytes", {"max_bytes": 4_000_000}
+        "payload_too_large", "the body is larger than {max_bytes} bytes", {"max_bytes": 64_000}
     ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: HttpError(
         "unsupported_media_type", "the body must be JSON: send it with Content-Type: application/json"

@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from api.main import create_app
+from runtime.settings import Settings
+from tests.support.submitting import post_job
+
 
 @pytest.mark.parametrize(
     ("change", "pointer"),
@@ -89,6 +93,26 @@ def test_a_body_that_is_too_large_is_refused(client: TestClient, declared: bool)
     content = body if declared else (body[at : at + 1000] for at in range(0, len(body), 1000))
     response = client.post("/v1/jobs", content=content, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
+
+
+def test_only_long_arrays_may_be_long() -> None:
+    with TestClient(create_app(Settings(database_url="sqlite://", allowed_hosts="testserver"))) as client:
+        numbers = [0.1] * 20_000
+        assert client.post("/v1/gradients/clip", json={"gradient": numbers, "by": "norm", "threshold": 1}).is_success
+        assert client.post("/v1/activations/relu/evaluate", json={"x": numbers}).is_success
+        for path in ("/v1/jobs", "/v1/sweeps", "/v1/gradients/chain", "/v1/jobs/x/cancel", "/nothing"):
+            refused = client.post(path, json={"x": numbers})
+            assert (refused.status_code, refused.json()["detail"]) == (413, "the body is larger than 64000 bytes")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
+def test_a_body_is_json_or_none_also_where_it_is_not_read(client: TestClient, media_type: str | None) -> None:
+    job_id = post_job(client)["id"]
+    headers = {"Content-Type": media_type} if media_type else {}
+    for verb in ("cancel", "retry"):
+        refused = client.post(f"/v1/jobs/{job_id}/{verb}", content=b'{"a": 1}', headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
+    assert client.post(f"/v1/jobs/{job_id}/cancel", headers=headers).status_code == 202, "it has no body"
 
 
 @pytest.mark.parametrize("text", [r"\u0000", r"\ud800", r"\uffff", r"\\", "\u202e", "😀" * 100])
