@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+REBOUND = "rebound.example"
+"""A name that points at this machine, as one of a hostile site may."""
 OPTIONS = (  # beside Playwright's own, among them --no-sandbox, which root needs
     "--disable-domain-reliability",
     "--disable-quic",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
 )
 
 
