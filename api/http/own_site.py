@@ -74,9 +74,9 @@ class OwnSite:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an IP address; an IPv4 address that arrived at an IPv6 socket is the IPv4 address."""
+    """Parse an IP address without its zone; an IPv4 address that arrived at an IPv6 socket is the IPv4 address."""
     try:
-        address = ip_address(text)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address

@@ -58,6 +58,7 @@ def test_a_name_that_points_here_uninvited_is_no_name_of_the_service(
 def test_the_service_is_known_by_loopback_names_its_address_and_the_settings(host: str, own: bool) -> None:  # noqa: FBT001
     assert SITE.is_own_host(host, {"server": ("::ffff:192.0.2.1", 8000)}) is own
     assert not SITE.is_own_host("192.0.2.1", {})
+    assert SITE.is_own_host("[fe80::1]:8000", {"server": ("fe80::1%eth0", 8000)})
 
 
 def test_an_empty_host_is_refused(client: TestClient) -> None:
