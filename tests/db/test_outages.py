@@ -1,5 +1,7 @@
 """Names of a database's errors. Where nothing can be mounted, the databases say themselves that a disk is full."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,12 +54,12 @@ def test_a_full_disk_of_sqlite_has_its_name(sqlite_url: str) -> None:
     sessions.close()
 
 
-@pytest.mark.parametrize("change", ["ALTER TABLE jobs DROP COLUMN retry_of", "DROP TABLE sweeps"])
+@pytest.mark.parametrize("change", ["ALTER TABLE jobs DROP COLUMN retry_of", "DROP TABLE lost_leases"])
 def test_a_table_or_column_that_is_not_there_is_a_wrong_schema(sessions: Sessions, change: str) -> None:
     with sessions.begin() as session:
         session.execute(text(change))
     with pytest.raises(WrongSchema), sessions.read() as session:
-        session.execute(text("SELECT retry_of FROM jobs, sweeps"))
+        session.execute(text("SELECT retry_of FROM jobs, lost_leases"))
 
 
 def test_a_wrong_statement_and_a_broken_rule_are_no_outages(sessions: Sessions) -> None:
@@ -71,9 +73,12 @@ def read_everything(sessions: Sessions) -> None:
             session.execute(select(table)).all()
 
 
-@pytest.mark.parametrize("page", [1, 2])
-def test_damaged_pages_of_sqlite_have_their_name(sqlite_url: str, page: int) -> None:
+@pytest.mark.parametrize("name", ["the first page", "jobs", "events"])
+def test_damaged_pages_of_sqlite_have_their_name(sqlite_url: str, name: str) -> None:
     path = Path(make_url(sqlite_url).database or "")
+    with closing(sqlite3.connect(path)) as connection:
+        roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master"))
+    page = roots.get(name, 1)
     with path.open("r+b") as file:
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)

@@ -39,5 +39,6 @@ def test_parts_of_another_version_write_nothing_and_go_on_when_it_is_theirs(tmp_
             assert connection.execute("SELECT state FROM jobs").fetchall() == [("running",)]
             assert connection.execute(count).fetchone() == before
         set_version(tmp_path, schema.VERSION)
+        wait_for(lambda: code(service, "GET", "/v1/jobs")[0] == 200, seconds=60)
         service.until(job_id, lambda job: job["progress"]["epoch"] > before[0], seconds=120)
         service.http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
