@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -286,6 +286,7 @@ def read(**chosen: object) -> Settings:
         InvalidSettings: a variable that starts with ACTIVATION_LAB_ is unknown, or a value is refused.
     """
     refuse_unknown(os.environ)
+    refuse_empty_auth(os.environ)
     try:
         settings = Settings(**chosen)  # type: ignore[arg-type]  # they are validated
     except ValidationError as error:
@@ -308,6 +309,13 @@ def refuse_unknown(names: Iterable[str]) -> None:
                     f"{name!r} is not {seen}: remove its invisible characters, such as a byte order mark"
                 )
             raise InvalidSettings(f"unknown setting {seen}; known: {', '.join(sorted(known))}")
+
+
+def refuse_empty_auth(environment: Mapping[str, str]) -> None:
+    """Raises InvalidSettings: an empty setting means its default elsewhere, but nobody should open a service so."""
+    for name, value in environment.items():
+        if name.upper() == f"{PREFIX}AUTH" and not value.strip():
+            raise InvalidSettings(f"{PREFIX}AUTH is empty: set it to keys or none, or remove it")
 
 
 def strip_carriage_returns(environment: MutableMapping[str, str]) -> None:

@@ -197,3 +197,11 @@ def test_a_host_or_an_origin_that_is_none_is_refused_by_name(
     monkeypatch.setenv(f"ACTIVATION_LAB_{name}", given)
     with pytest.raises(InvalidSettings, match=f"ACTIVATION_LAB_{name}"):
         settings.read()
+
+
+@pytest.mark.parametrize("value", ["", " ", "\r"])
+@pytest.mark.parametrize("name", ["ACTIVATION_LAB_AUTH", "activation_lab_auth"])
+def test_an_empty_auth_opens_no_service(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettings, match="ACTIVATION_LAB_AUTH is empty: set it to keys or none"):
+        settings.read()
