@@ -1,7 +1,7 @@
 """Idempotency keys: the job or sweep that a key has created, so that the same request creates nothing more.
 
-A key belongs to its holder, the name of the API key that it came with, or "" where the service needs no key. It stands
-for one request, the operation and its body, and is deleted with the job or the sweep that it created.
+A key belongs to its holder, the owner of the API key that it came with, or to nobody where the service needs no key. It
+stands for one request, the operation and its body, and is deleted with the job or the sweep that it created.
 """
 
 import json
@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from db.models import IdempotencyKey, Job, Sweep
@@ -19,7 +19,6 @@ from jobs.errors import IdempotencyConflict
 from jobs.spec import JobSpec
 from jobs.sweep import SweepSpec
 
-NOBODY = ""
 ANY = "relu"
 """Any activation: the base of a sweep has none."""
 
@@ -56,28 +55,10 @@ def find(session: Session, request: Request) -> IdempotencyKey | None:
     Raises:
         IdempotencyConflict: that was another request.
     """
-    row = session.get(IdempotencyKey, (request.holder, request.key)) or adopt_unowned(session, request)
+    row = session.get(IdempotencyKey, (request.holder, request.key))
     if row is not None and not is_same_request(session, row, request):
         raise IdempotencyConflict
     return row
-
-
-def adopt_unowned(session: Session, request: Request) -> IdempotencyKey | None:
-    """Find a key from before keys had holders; the first holder who repeats its request becomes its holder."""
-    if request.holder == NOBODY:
-        return None
-    row = session.get(IdempotencyKey, (NOBODY, request.key))
-    if row is None or not is_same_request(session, row, request):
-        return row
-    taken = (
-        update(IdempotencyKey)
-        .where(IdempotencyKey.holder == NOBODY, IdempotencyKey.key == request.key)
-        .values(holder=request.holder)
-        .returning(IdempotencyKey)
-    )
-    session.expunge(row)
-    # another request that adopted it meanwhile may have had the same holder
-    return session.scalars(taken).one_or_none() or session.get(IdempotencyKey, (request.holder, request.key))
 
 
 def is_same_request(session: Session, row: IdempotencyKey, request: Request) -> bool:

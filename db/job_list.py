@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import cursors
 from db.job_records import JOBS, SELECT, JobRecord, JobRow, add_related
 from db.models import JobMetadata, get_table
+from db.owners import is_owned
 from jobs.state import JobState
 
 METADATA = get_table(JobMetadata)
@@ -29,6 +30,8 @@ class Filters:
     activations: Collection[str] = ()
     sweep_id: str | None = None
     metadata: Mapping[str, str] | None = None
+    owner: str | None = None
+    """None = everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ def apply_filters(statement: Select[Selected], filters: Filters) -> Select[Selec
     ):
         if allowed:  # one value by equality: SQLite's planner would not read an index in its order for IN
             statement = statement.where(column == next(iter(allowed)) if len(allowed) == 1 else column.in_(allowed))
+    if filters.owner is not None:
+        statement = statement.where(is_owned(JOBS.c.owner, filters.owner))
     return statement.where(JOBS.c.id.in_(select_by_metadata(filters.metadata))) if filters.metadata else statement
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from db import events, queue
 from db.events import Transition
 from db.models import Epoch, Job, get_table
+from jobs.access import NOBODY
 from jobs.errors import JobNotFound
 from jobs.metrics import EPOCH_FIGURES
 from jobs.state import JobState
@@ -28,6 +29,7 @@ class JobRow(NamedTuple):
     attempt: int = 0
     sweep_id: str | None = None
     retry_of: str | None = None
+    owner: str = NOBODY
     started_at: datetime | None = None
     finished_at: datetime | None = None
     cancel_requested_at: datetime | None = None

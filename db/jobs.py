@@ -9,21 +9,22 @@ from sqlalchemy.orm import Session
 
 from db import events, idempotency, transitions
 from db.clock import now
-from db.idempotency import NOBODY, Request
+from db.idempotency import Request
 from db.job_records import JobRecord, find_record
 from db.models import IdempotencyKey, Job, JobMetadata, Sweep
-from db.new_jobs import NewJob, add_metadata, check_quota_and_find_position, insert_job
+from db.new_jobs import NewJob, add_metadata, check_quota_and_find_position, check_quota_of_owner, insert_job
 from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
+from jobs.access import NOBODY
 from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound
 from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
 from jobs.stored import parse_spec
 
 
-def find(session: Session, job_id: str) -> Job:
-    """Find the job's row. Raises JobNotFound."""
+def find(session: Session, job_id: str, *, owner: str | None = None) -> Job:
+    """Find the job's row, of this owner if one is given. Raises JobNotFound."""
     job = session.get(Job, job_id)
-    if job is None:
+    if job is None or owner not in {None, job.owner}:
         raise JobNotFound(f"there is no job {job_id}")
     return job
 
@@ -38,16 +39,17 @@ def create(
     *,
     max_unfinished: int,
     idempotency_key: str | None = None,
-    key_holder: str = NOBODY,
+    owner: str = NOBODY,
+    max_unfinished_of_owner: int | None = None,
 ) -> tuple[JobRecord, bool]:
-    """Accept a job, or find the one that this holder's idempotency key created before (then the flag is true).
+    """Accept a job, or find the one that this owner's idempotency key created before (then the flag is true).
 
     Raises:
         IdempotencyConflict: the key was used for another request.
-        TooManyJobs: `max_unfinished` jobs are already queued or running.
+        TooManyJobs: `max_unfinished` jobs are already queued or running, or too many of this owner.
     """
-    request = Request(key_holder, idempotency_key, "create a job", spec) if idempotency_key else None
-    return create_once(session, request, lambda: NewJob(spec), max_unfinished=max_unfinished)
+    request = Request(owner, idempotency_key, "create a job", spec) if idempotency_key else None
+    return create_once(session, request, lambda: NewJob(spec, owner=owner), max_unfinished, max_unfinished_of_owner)
 
 
 def retry(
@@ -56,7 +58,8 @@ def retry(
     *,
     max_unfinished: int,
     idempotency_key: str | None = None,
-    key_holder: str = NOBODY,
+    owner: str = NOBODY,
+    max_unfinished_of_owner: int | None = None,
 ) -> tuple[JobRecord, bool]:
     """Accept an ended job's spec as a new job, or find the one created before, as `create` does.
 
@@ -65,19 +68,23 @@ def retry(
         JobNotFound: there is no such job.
         JobNotFinished: it is queued or running.
         UnsupportedSpec: its spec is of another version.
-        TooManyJobs: `max_unfinished` jobs are already queued or running.
+        TooManyJobs: `max_unfinished` jobs are already queued or running, or too many of this owner.
     """
-    request = Request(key_holder, idempotency_key, f"retry job {job_id}") if idempotency_key else None
-    again = partial(copy_to_retry, session, job_id)
-    return create_once(session, request, again, max_unfinished=max_unfinished)
+    request = Request(owner, idempotency_key, f"retry job {job_id}") if idempotency_key else None
+    again = partial(copy_to_retry, session, job_id, owner)
+    return create_once(session, request, again, max_unfinished, max_unfinished_of_owner)
 
 
-def copy_to_retry(session: Session, job_id: str) -> NewJob:
-    return NewJob(parse_spec(lock_ended(session, job_id).spec), retry_of=job_id)
+def copy_to_retry(session: Session, job_id: str, owner: str) -> NewJob:
+    return NewJob(parse_spec(lock_ended(session, job_id).spec), retry_of=job_id, owner=owner)
 
 
 def create_once(
-    session: Session, request: Request | None, make: Callable[[], NewJob], *, max_unfinished: int
+    session: Session,
+    request: Request | None,
+    make: Callable[[], NewJob],
+    max_unfinished: int,
+    max_unfinished_of_owner: int | None,
 ) -> tuple[JobRecord, bool]:
     if request is None:
         inserted = insert_job(session, make())
@@ -92,6 +99,7 @@ def create_once(
         except IntegrityError:
             return find_record(session, find_first(session, request).job_id or ""), True
     position = check_quota_and_find_position(session, max_unfinished, inserted.job.id)
+    check_quota_of_owner(session, inserted.job.owner, max_unfinished_of_owner)
     return inserted.make_record(position), False
 
 

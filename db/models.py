@@ -1,6 +1,8 @@
 """The schema. Its constraints enforce the job protocol, so that no bug can store an invalid state."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -20,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from db.clock import UtcDateTime
+from jobs.access import Scope
 from jobs.state import TERMINAL, JobState
 
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -49,12 +52,20 @@ def get_table(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
-def render_in(column: str, states: frozenset[JobState] | type[JobState]) -> str:
-    return f"{column} IN ({', '.join(sorted(repr(state.value) for state in states))})"
+def render_in(column: str, values: Iterable[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(sorted(repr(value.value) for value in values))})"
 
 
 SORTED_WITHOUT_NULLS = ("started_at", "finished_at", "best_val_loss", "best_val_accuracy", "epoch_seconds")
 """Columns by which jobs are listed in order, those without a value after all others."""
+
+
+OWNED = text("owner <> ''")
+"""A row of a service that needs no key has no owner, and costs no index."""
+
+
+def make_owner_index(*columns: str) -> Index:
+    return Index(None, "owner", *columns, postgresql_where=OWNED, sqlite_where=OWNED)
 
 
 def make_sort_index(column: str) -> Index:
@@ -79,6 +90,8 @@ class Job(Base):
     sweep_values: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
     """Its own value of each of the grid's fields, by path, as the request has it; the keys have no order."""
     retry_of: Mapped[str | None] = mapped_column(String(36))
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
+    """The owner of the API key that it came with; "" where the service needed no key."""
 
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -132,6 +145,8 @@ class Job(Base):
         Index(None, "activation", "created_at"),
         Index(None, "state", "finished_at"),
         Index(None, "sweep_id"),
+        make_owner_index("created_at", "id"),
+        make_owner_index("state"),
         *(make_sort_index(name) for name in SORTED_WITHOUT_NULLS),
         Index(
             "ix_jobs_queue",
@@ -158,7 +173,11 @@ class Sweep(Base):
     spec: Mapped[dict[str, Any]]
     grid_paths: Mapped[list[str]] = mapped_column(Json, server_default="[]")
     """The grid's fields in the order of the request, which stored JSON does not keep."""
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
+    """As a job's."""
     created_at: Mapped[datetime]
+
+    __table_args__ = (make_owner_index("id"),)
 
 
 class IdempotencyKey(Base):
@@ -167,7 +186,7 @@ class IdempotencyKey(Base):
     __tablename__ = "idempotency_keys"
 
     holder: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """The name of the API key that it came with; "" where the service needs no key."""
+    """The owner of the API key that it came with; "" where the service needed no key."""
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_sha256: Mapped[str | None] = mapped_column(String(64))
     """The digest of the request; null for a key older than this column."""
@@ -333,4 +352,12 @@ class ApiKey(Base):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    owner: Mapped[str] = mapped_column(String(64), server_default="")
+    """Whose jobs and sweeps it works with: its own name unless it was created for another."""
+    scope: Mapped[str] = mapped_column(String(16), server_default=Scope.SUBMIT)
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
+
+    __table_args__ = (CheckConstraint(render_in("scope", Scope), name="scope_is_known"),)

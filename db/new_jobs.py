@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy import bindparam, func, insert, literal, select, text
 from sqlalchemy.orm import Session
 from uuid_utils import uuid7
 
@@ -15,6 +15,8 @@ from db.clock import now
 from db.events import NewEvent, Transition
 from db.job_records import JobRecord, JobRow
 from db.models import Job, JobMetadata, get_table
+from db.owners import is_owned
+from jobs.access import NOBODY
 from jobs.errors import TooManyJobs
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
@@ -32,8 +34,17 @@ INSERT = insert(JOBS).values({name: now() for name in ("created_at", "run_after"
 INSERT_ONE = INSERT.returning(JOBS.c.created_at)
 INSERT_METADATA = insert(METADATA)
 # Each state has a partial index; "state IN" both would be a scan of all jobs there ever were, under the lock.
-COUNTS = [select(func.count()).where(JOBS.c.state == state).scalar_subquery() for state in sorted(UNFINISHED)]
-COUNT_UNFINISHED = select(sum(COUNTS, literal(0)))
+SELECTS = [select(func.count()).where(JOBS.c.state == state) for state in sorted(UNFINISHED)]
+COUNT_UNFINISHED = select(sum((count.scalar_subquery() for count in SELECTS), literal(0)))
+COUNT_UNFINISHED_OF_OWNER = select(
+    sum(
+        (
+            count.where(is_owned(JOBS.c.owner, bindparam("owner", type_=JOBS.c.owner.type))).scalar_subquery()
+            for count in SELECTS
+        ),
+        literal(0),
+    )
+)
 COUNT_UNFINISHED_AND_PLACE = COUNT_UNFINISHED.add_columns(queue.SELECT_POSITION.scalar_subquery())
 
 
@@ -43,6 +54,7 @@ class NewJob:
 
     spec: JobSpec
     retry_of: str | None = None
+    owner: str = NOBODY
     sweep_id: str | None = None
     sweep_position: int | None = None
     configuration: Configuration | None = None
@@ -65,6 +77,7 @@ class Inserted:
             state=JobState.QUEUED,
             spec=json.dumps(self.spec),
             retry_of=self.job.retry_of,
+            owner=self.job.owner,
             created_at=self.created_at,
             epochs_total=self.job.spec.epochs,
         )
@@ -97,6 +110,7 @@ def make_columns(job: NewJob, spec: Mapping[str, Any]) -> dict[str, Any]:
         "sweep_configuration": job.configuration and job.configuration.number,
         "sweep_values": job.configuration and dict(job.configuration.values),
         "retry_of": job.retry_of,
+        "owner": job.owner,
         "attempt": 0,
         "crashes": 0,
         "crashes_without_progress": 0,
@@ -132,6 +146,14 @@ def check_quota_and_find_position(session: Session, max_unfinished: int, job_id:
     unfinished, position = session.execute(COUNT_UNFINISHED_AND_PLACE, {"job_id": job_id}).one()
     refuse_too_many(unfinished, max_unfinished)
     return int(position)
+
+
+def check_quota_of_owner(session: Session, owner: str, max_unfinished: int | None) -> None:
+    """Check the owner's own quota, after that of all and so under the same lock. Raises TooManyJobs."""
+    if max_unfinished is None:
+        return
+    if session.execute(COUNT_UNFINISHED_OF_OWNER, {"owner": owner}).scalar_one() > max_unfinished:
+        raise TooManyJobs(f"{max_unfinished} jobs of {owner} are queued or running; wait for one to end")
 
 
 def lock_quota(session: Session) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from db import events
@@ -25,11 +25,11 @@ class Member:
     """The number of its newest event."""
 
 
-def list_members(session: Session, sweep_id: str) -> list[Member]:
-    """List the sweep's jobs in their order, without those deleted since."""
+def list_members(session: Session, sweep_id: str, owner: str | None = None) -> list[Member]:
+    """List the sweep's jobs in their order, without those deleted since; none if it is not this owner's."""
     rows = session.execute(
         select(Job.id, Job.activation, Job.sweep_position, Job.state, Job.event_seq)
-        .where(Job.sweep_id == sweep_id)
+        .where(Job.sweep_id == sweep_id, *owned_by(owner))
         .order_by(Job.sweep_position)
     )
     return [
@@ -39,20 +39,28 @@ def list_members(session: Session, sweep_id: str) -> list[Member]:
 
 
 def list_members_of_streams(
-    session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]]
+    session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]], owner: str | None = None
 ) -> list[Sequence[Member]]:
-    """List, for each job or sweep, the jobs whose events its stream has; none if the job or sweep does not exist."""
-    alone = list_jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"})
+    """List, for each job or sweep, the jobs whose events its stream has; none if this owner has no such job or sweep.
+
+    Without an owner they are everybody's.
+    """
+    alone = list_jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"}, owner)
     jobs = {job_id: [member] for job_id, member in alone.items()}
-    return [jobs.get(id_, []) if field == "job_id" else list_members(session, id_) for field, id_ in streams]
+    return [jobs.get(id_, []) if field == "job_id" else list_members(session, id_, owner) for field, id_ in streams]
 
 
-def list_jobs_as_members(session: Session, job_ids: Collection[str]) -> Mapping[str, Member]:
+def list_jobs_as_members(session: Session, job_ids: Collection[str], owner: str | None) -> Mapping[str, Member]:
     """List each of these jobs as the only member of a sweep; jobs that do not exist are missing."""
     if not job_ids:
         return {}
-    rows = session.execute(select(Job.id, Job.activation, Job.state, Job.event_seq).where(Job.id.in_(job_ids)))
+    columns = Job.id, Job.activation, Job.state, Job.event_seq
+    rows = session.execute(select(*columns).where(Job.id.in_(job_ids), *owned_by(owner)))
     return {job_id: Member(job_id, activation, 0, JobState(state), seq) for job_id, activation, state, seq in rows}
+
+
+def owned_by(owner: str | None) -> list[ColumnElement[bool]]:
+    return [] if owner is None else [Job.owner == owner]
 
 
 def read(session: Session, seen: Mapping[str, int], *, limit: int) -> list[tuple[Event, Epoch | None]]:

@@ -16,9 +16,11 @@ from uuid_utils import uuid7
 
 from db import cursors, idempotency, jobs, new_jobs
 from db.clock import now
-from db.idempotency import NOBODY, Request
+from db.idempotency import Request
 from db.models import Job, Sweep
 from db.new_jobs import NewJob
+from db.owners import is_owned
+from jobs.access import NOBODY
 from jobs.errors import InvalidCursor, SweepFinished, SweepNotFound
 from jobs.spec import JobSpec
 from jobs.state import JobState
@@ -67,24 +69,25 @@ def create(
     *,
     max_unfinished: int,
     idempotency_key: str | None,
-    key_holder: str = NOBODY,
+    owner: str = NOBODY,
+    max_unfinished_of_owner: int | None = None,
 ) -> tuple[Sweep, Sequence[str], bool]:
-    """Accept a sweep and return it with the ids of its jobs, or find the one that this holder's key created before.
+    """Accept a sweep and return it with the ids of its jobs, or find the one that this owner's key created before.
 
     The flag is true if it was found.
 
     Raises:
         IdempotencyConflict: the key was used for another request.
-        TooManyJobs: with these, more than `max_unfinished` jobs would be queued or running.
+        TooManyJobs: with these, more than `max_unfinished` jobs would be queued or running, or too many of this owner.
     """
-    request = Request(key_holder, idempotency_key, "create a sweep", spec) if idempotency_key else None
+    request = Request(owner, idempotency_key, "create a sweep", spec) if idempotency_key else None
     if request is not None and (first := idempotency.find(session, request)):
         return find(session, first.sweep_id or ""), [], True
     sweep_id = str(uuid7())
     try:
         with session.begin_nested():
             content = {"spec": spec.model_dump(mode="json"), "grid_paths": [*spec.grid]}
-            session.execute(insert(Sweep).values(id=sweep_id, created_at=now(), **content))
+            session.execute(insert(Sweep).values(id=sweep_id, owner=owner, created_at=now(), **content))
             if request is not None:
                 idempotency.remember(session, request, sweep_id=sweep_id)
     except IntegrityError:
@@ -92,11 +95,12 @@ def create(
             raise
         return find(session, jobs.find_first(session, request).sweep_id or ""), [], True
     new = [
-        NewJob(job, sweep_id=sweep_id, sweep_position=position, configuration=own)
+        NewJob(job, owner=owner, sweep_id=sweep_id, sweep_position=position, configuration=own)
         for position, (job, own) in enumerate(zip(specs, spec.configurations, strict=True))
     ]
     new_jobs.insert_jobs(session, new)
     new_jobs.check_quota(session, max_unfinished)
+    new_jobs.check_quota_of_owner(session, owner, max_unfinished_of_owner)
     return find(session, sweep_id), [job.id for job in new], False
 
 
@@ -149,9 +153,15 @@ def read_record(session: Session, sweep_id: str) -> SweepRecord:
     return SweepRecord(sweep, parse_spec(sweep), read_shares(session, [sweep_id])[sweep_id])
 
 
-def read_page(session: Session, *, limit: int, cursor: str | None) -> Page:
-    """Read `limit` sweeps, newest first, after the cursor: the id of the last one seen. Raises InvalidCursor."""
+def read_page(session: Session, *, limit: int, cursor: str | None, owner: str | None = None) -> Page:
+    """Read `limit` sweeps of this owner or of all, newest first, after the cursor: the id of the last one seen.
+
+    Raises:
+        InvalidCursor: the cursor is no id.
+    """
     statement = select(Sweep).order_by(Sweep.id.desc()).limit(limit + 1)
+    if owner is not None:
+        statement = statement.where(is_owned(Sweep.owner, owner))
     if cursor is not None:
         if not cursors.is_id(cursor):
             raise InvalidCursor

@@ -81,13 +81,16 @@ class Settings(BaseSettings):
         "packages of activation-lab[s3]; empty = a folder in DATA_DIR.",
     )
     auth: Literal["none", "keys"] = Field(
-        "none", description="keys = every request under /v1 needs a key of `activation-lab keys create NAME`."
+        "none",
+        description="keys = every request needs a key of `activation-lab keys create NAME`, but for the page's files, "
+        "/healthz and /readyz. Empty is an error.",
     )
     guarded: bool = Field(
         default=False,
         description="true = a proxy or a firewall decides who may connect: the API may listen on an address that other "
         "machines reach, without keys.",
     )
+    public_metrics: bool = Field(default=False, description="With AUTH=keys: /metrics needs no key.")
     root_path: str = Field(
         "", description="Path below which a proxy publishes the service, such as /lab; also `--root-path`."
     )
@@ -107,6 +110,9 @@ class Settings(BaseSettings):
     )
     max_unfinished_jobs: int = Field(
         10_000, ge=1, description="Limit of queued and running jobs; one more is answered 429."
+    )
+    max_unfinished_jobs_per_owner: int = Field(
+        2_000, ge=1, description="The same of each owner of API keys, with AUTH=keys."
     )
     max_body_bytes: int = Field(
         4_000_000,

@@ -1,55 +1,100 @@
-"""Authentication: everybody may use the service, or holders of an API key."""
+"""Access: everybody may use the service, or the holders of API keys, each as far as the key's scope goes."""
 
+import re
+from contextlib import suppress
+from http import HTTPMethod, HTTPStatus
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
-from api.http.prefix import is_below
+from api.http.prefix import remove_prefix
 from api.http.problems import make_http_error
-from db import keys
-from db.idempotency import NOBODY
+from db import keys, owners
 from db.session import Sessions
+from jobs import access
+from jobs.access import EVERYBODY, Holder
+from jobs.errors import DatabaseUnavailable
+from runtime.settings import Settings
 
 BEARER = HTTPBearer(
     auto_error=False,
     description="Only where the service runs with ACTIVATION_LAB_AUTH=keys: a key that `activation-lab keys create` "
-    "printed, as `Authorization: Bearer al_…`. It reaches everything under /v1; /healthz and /readyz need none.",
+    "printed, as `Authorization: Bearer al_…`. Everything needs one but the page's files, /healthz and /readyz. Jobs "
+    "and sweeps of another owner are answered 404.",
 )
+OPEN_PATHS = frozenset({"", "/", "/healthz", "/readyz", "/static"})
+PAGE_FILES = "/static/"
+METRICS = "/metrics"
+READING = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
+CALCULATION = re.compile(r"POST /v1/(activations/[^/]+/evaluate|gradients/(chain|clip|propagation))")
+"""Requests that store nothing and occupy no worker."""
+LOOKUPS = CapacityLimiter(8)
+"""Threads that look up keys and owners, a statement each: a stream or a scrape waits behind no other request."""
 
 
 class RequireKey:
-    """ASGI middleware: refuses a request under /v1 without a known key, where the service requires one.
+    """ASGI middleware: refuses a request that its key does not permit, where the service requires keys.
 
-    It acts before the body is read and before the path is looked up. api.http.errors answers what it raises.
+    It refuses everything that is not named here, before the body is read and before the path is looked up.
+    api.http.errors answers what it raises.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_below(scope, "/v1"):
-            request = Request(scope)
-            request.state.key_holder = await authorize(request)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, path, settings = Request(scope), remove_prefix(scope), scope["app"].state.settings
+        if settings.auth == "none" or is_open(path, settings):
+            request.state.holder = EVERYBODY
+            await self._app(scope, receive, send)
+            return
+        holder = await authenticate(request)
+        require_scope(holder, request.method, path)
+        request.state.holder = holder
+        bind_contextvars(key=holder.key)
         await self._app(scope, receive, send)
 
 
-async def authorize(request: Request) -> str:
-    """Find the name of the API key that the request came with; NOBODY where the service requires none.
+def is_open(path: str, settings: Settings) -> bool:
+    """Whether everybody may request the path: the page itself, its files and the probes."""
+    return path in OPEN_PATHS or path.startswith(PAGE_FILES) or (path == METRICS and settings.public_metrics)
 
-    Raises:
-        HTTPException: 401 without a known key, where the service requires one.
-    """
-    state = request.app.state
-    if state.settings.auth == "none":
-        return NOBODY
+
+async def authenticate(request: Request) -> Holder:
+    """Find the holder of the request's key. Raises HTTPException: 401 without a valid key."""
     key = parse_key(request.headers.get("Authorization", ""))
-    name = None if key is None else await run_in_threadpool(find_holder, state.sessions, key)
-    if name is None:
-        raise make_http_error(401, headers={"WWW-Authenticate": "Bearer"})
-    return name
+    if key is None:
+        raise make_unauthorized()
+    key_digest, sessions = keys.digest(key), request.app.state.sessions
+    found = await to_thread.run_sync(find_holder, sessions, key_digest, limiter=LOOKUPS)
+    if found is None:
+        raise make_unauthorized()
+    holder, used_recently = found
+    if not used_recently:
+        await run_in_threadpool(note_use, sessions, key_digest)
+    return holder
+
+
+def require_scope(holder: Holder, method: str, path: str) -> None:
+    """Raises HTTPException: 403 where the key's scope is too small."""
+    reads = method in READING or CALCULATION.fullmatch(f"{method} {path}")
+    needed = access.Scope.READ if reads else access.Scope.SUBMIT
+    if not holder.scope.permits(needed):
+        reason = f"the scope of this API key is {holder.scope}; this needs {needed}"
+        raise make_http_error(HTTPStatus.FORBIDDEN, reason=reason)
+
+
+def make_unauthorized() -> HTTPException:
+    return make_http_error(HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"})
 
 
 def parse_key(authorization: str) -> str | None:
@@ -57,14 +102,39 @@ def parse_key(authorization: str) -> str | None:
     return credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None
 
 
-def find_holder(sessions: Sessions, key: str) -> str | None:
+def find_holder(sessions: Sessions, key_digest: str) -> tuple[Holder, bool] | None:
     with sessions.read() as session:
-        return keys.find_holder(session, key)
+        return keys.find_holder(session, key_digest)
 
 
-async def read_holder(request: Request) -> str:
-    name: str = request.state.key_holder
-    return name
+def note_use(sessions: Sessions, key_digest: str) -> None:
+    with suppress(DatabaseUnavailable), sessions.begin() as session:  # the request matters more
+        keys.note_use(session, key_digest)
 
 
-KeyHolder = Annotated[str, Depends(read_holder)]
+async def read_holder(request: Request) -> Holder:
+    holder: Holder = request.state.holder
+    return holder
+
+
+RequestHolder = Annotated[Holder, Depends(read_holder)]
+
+
+async def read_visible_owner(holder: RequestHolder) -> str | None:
+    return holder.sees
+
+
+VisibleOwner = Annotated[str | None, Depends(read_visible_owner)]
+"""The owner of the jobs and sweeps that the request may see; None = everybody's."""
+
+
+async def refuse_others(request: Request, owner: VisibleOwner) -> None:
+    """Refuse a path that names a job or a sweep of another owner. Raises JobNotFound or SweepNotFound, as for none."""
+    named = request.path_params
+    if owner is not None and ("job_id" in named or "sweep_id" in named):
+        await to_thread.run_sync(check_owner, request.app.state.sessions, owner, named, limiter=LOOKUPS)
+
+
+def check_owner(sessions: Sessions, owner: str, named: dict[str, str]) -> None:
+    with sessions.read() as session:
+        owners.refuse_others(session, owner, named)

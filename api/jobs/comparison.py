@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 from api.dependencies import Sessions
 from api.http import formats
 from api.http.answers import answer
+from api.http.auth import VisibleOwner
 from api.http.formats import Format
 from api.http.negotiation import offer
 from api.http.numbers import NonFinite
@@ -97,13 +98,14 @@ def parse_ids(
 def compare(
     ids: Annotated[list[str], Depends(parse_ids)],
     sessions: Sessions,
+    owner: VisibleOwner,
     kind: CompareFormat,
     metric: Annotated[MetricName, Query(description="The metric to compare.")] = "val_loss",
     x: Annotated[Literal["epoch", "seconds"], Query(description="The x axis of a drawing.")] = "epoch",
 ) -> Response:
     """Compare one metric of several jobs by epoch or by time; as JSON, CSV, SVG or PNG."""
     with sessions.read() as session:
-        found = [jobs.find(session, job_id) for job_id in ids]
+        found = [jobs.find(session, job_id, owner=owner) for job_id in ids]
         histories = [history.read_metric(session, job_id, metric) for job_id in ids]
     specs = [parse_spec(job.spec) for job in found]
     curves = [

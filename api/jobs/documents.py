@@ -45,6 +45,7 @@ def describe(record: JobRecord) -> dict[str, Any]:
         "sweep_id": job.sweep_id,
         "attempt": job.attempt,
         "retry_of": job.retry_of,
+        "owner": job.owner or None,
         "created_at": to_rfc3339(job.created_at),
         "started_at": job.started_at and to_rfc3339(job.started_at),
         "finished_at": job.finished_at and to_rfc3339(job.finished_at),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Sessions
+from api.http.auth import VisibleOwner
 from api.http.paging import Cursor, Limit
 from api.http.responses import declare_errors
 from api.http.routing import Route, Undeclared
@@ -46,6 +47,7 @@ async def read_metadata_filter(undeclared: Undeclared) -> dict[str, str]:
 @router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable), response_model=JobPage)
 def list_jobs(
     sessions: Sessions,
+    owner: VisibleOwner,
     metadata: Annotated[dict[str, str], Depends(read_metadata_filter)],
     state: Annotated[
         list[JobState],
@@ -65,7 +67,7 @@ def list_jobs(
     cursor: Cursor = None,
 ) -> Response:
     """List jobs, newest first unless sorted otherwise; also by metadata: `metadata[key]=value`, at most 16 of these."""
-    filters = job_list.Filters(state, activation, sweep_id, metadata)
+    filters = job_list.Filters(state, activation, sweep_id, metadata, owner)
     with sessions.read() as session:
         page = job_list.read_page(session, filters, sort=sort, limit=limit, cursor=cursor)
     document = {"data": [*map(describe, page.records)], "next_cursor": page.next_cursor, "total": page.total}

@@ -141,6 +141,9 @@ class JobOut(Out):
     sweep_id: str | None = Field(description="The sweep it belongs to.", examples=[None])
     attempt: int = Field(description="The number of times that a worker has claimed it.", examples=[1])
     retry_of: str | None = Field(description="The job it repeats.", examples=[None])
+    owner: str | None = Field(
+        description="The owner of the API key that it came with; null where the service needed none.", examples=[None]
+    )
     created_at: Time = Field(description="When it was accepted, UTC.")
     started_at: Time | None = Field(description="When a worker first claimed it, UTC.")
     finished_at: Time | None = Field(description="When it ended, UTC.", examples=[None])

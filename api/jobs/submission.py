@@ -5,8 +5,9 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Header
 
 from api.dependencies import Settings
-from api.http.auth import KeyHolder
+from api.http.auth import RequestHolder
 from api.http.responses import Responses, declare_errors
+from jobs.access import EVERYBODY
 from jobs.errors import DatabaseUnavailable, IdempotencyConflict, TooManyJobs
 
 REPLAYED = "Idempotency-Replayed"
@@ -30,7 +31,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         description="Makes the request idempotent: repeated with its key, it creates nothing more and answers with "
-        "what the first one created. Another request with the key is 422. Each holder of an API key has its own keys.",
+        "what the first one created. Another request with the key is 422. Each owner of API keys has their own.",
         examples=["my-experiment-17"],
     ),
 ]
@@ -41,14 +42,16 @@ class Terms(TypedDict):
 
     max_unfinished: int
     idempotency_key: str | None
-    key_holder: str
+    owner: str
+    max_unfinished_of_owner: int | None
 
 
-async def read_terms(settings: Settings, holder: KeyHolder, idempotency_key: IdempotencyKey = None) -> Terms:
+async def read_terms(settings: Settings, holder: RequestHolder, idempotency_key: IdempotencyKey = None) -> Terms:
     return {
         "max_unfinished": settings.max_unfinished_jobs,
         "idempotency_key": idempotency_key,
-        "key_holder": holder,
+        "owner": holder.owner,
+        "max_unfinished_of_owner": None if holder is EVERYBODY else settings.max_unfinished_jobs_per_owner,
     }
 
 

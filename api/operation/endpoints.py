@@ -7,13 +7,14 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from api.dependencies import Hints, Sessions
+from api.http.auth import VisibleOwner
 from api.http.out import Out
 from api.http.problems import answer_problem
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.threads import probe
 from api.http.times import Time
-from db import schema, workers
+from db import owners, schema, workers
 from jobs.errors import BrokerUnavailable, DatabaseDamaged, DatabaseUnavailable, DiskFull
 
 router = APIRouter(tags=["operation"])
@@ -28,7 +29,9 @@ class WorkerOut(Out):
     id: str = Field(description="Name of the worker and its process.", examples=["worker-1f2e3d4c@gpu-1/4242"])
     device: str = Field(description="The device that it trains on.", examples=["cpu"])
     state: Literal["idle", "training"] = Field(description="Whether it trains a job.")
-    job_id: str | None = Field(description="The job it trains; null when idle.", examples=[None])
+    job_id: str | None = Field(
+        description="The job it trains; null when idle, or where it is another owner's.", examples=[None]
+    )
     started_at: Time = Field(description="When it started, UTC.")
     last_seen_at: Time = Field(description="When it last reported, UTC.")
 
@@ -71,17 +74,19 @@ def find_broker_problems(hints: Hints) -> list[str]:
 
 
 @workers_router.get("/workers", name="workers", responses=declare_errors(DatabaseUnavailable))
-def list_workers(sessions: Sessions) -> WorkerList:
-    """List the workers, each with its device and the job it trains."""
+def list_workers(sessions: Sessions, owner: VisibleOwner) -> WorkerList:
+    """List the workers, each with its device and the job it trains; a job of another owner is not named."""
     with sessions.read() as session:
         found = workers.list_live(session)
+        training = {worker.job_id for worker in found if worker.job_id}
+        named = training if owner is None else owners.find_own_jobs(session, owner, training)
     return WorkerList(
         data=[
             WorkerOut(
                 id=worker.id,
                 device=worker.device,
                 state="training" if worker.job_id else "idle",
-                job_id=worker.job_id,
+                job_id=worker.job_id if worker.job_id in named else None,
                 started_at=worker.started_at,
                 last_seen_at=worker.last_seen_at,
             )

@@ -14,12 +14,14 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from api.dependencies import Hints, Sessions
+from api.http.responses import declare_errors
 from api.http.threads import probe
 from api.operation.http_metrics import HttpMetrics
 from api.operation.job_metrics import JobMetrics
 from broker.hints import HintQueue
 from db import schema
 from db.session import Sessions as DatabaseSessions
+from jobs.errors import DatabaseUnavailable
 
 router = APIRouter(tags=["operation"])
 
@@ -52,11 +54,16 @@ EXPOSITION = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="
 
 
 @router.get(
-    "/metrics", name="metrics", response_class=Response, responses={200: {"content": {"text/plain": EXPOSITION}}}
+    "/metrics",
+    name="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": EXPOSITION}}, **declare_errors(401, DatabaseUnavailable)},
 )
 @probe
 def scrape(request: Request, sessions: Sessions, hints: Hints) -> Response:
-    """Get metrics in Prometheus's text format, or as OpenMetrics if the client accepts that; needs no key.
+    """Get metrics in Prometheus's text format, or as OpenMetrics if the client accepts that.
+
+    With API keys it needs one, unless ACTIVATION_LAB_PUBLIC_METRICS is set.
 
     Answers even while the database or the broker is away: `activation_lab_up` is then 0, and its metrics are absent.
     """

@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic_core import to_json
 
 from api.dependencies import Poller, Sessions
+from api.http.auth import VisibleOwner
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
@@ -136,10 +137,12 @@ def parse_streams(
     return found
 
 
-def find_starts(sessions: Sessions, streams: Annotated[list[Followed], Depends(parse_streams)]) -> list[Followed]:
+def find_starts(
+    sessions: Sessions, owner: VisibleOwner, streams: Annotated[list[Followed], Depends(parse_streams)]
+) -> list[Followed]:
     """Find the client's position in each stream; 204 if it has the last event of each."""
     with sessions.read() as session:
-        members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams])
+        members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams], owner)
         for each, jobs in zip(streams, members, strict=True):
             sweep = sweeps.find(session, each.id) if jobs and each.field == "sweep_id" else None
             places = 1 if sweep is None else sweeps.parse_spec(sweep).jobs
@@ -157,7 +160,10 @@ def find_starts(sessions: Sessions, streams: Annotated[list[Followed], Depends(p
     responses={**declare_stream(FRAMES), **declare_errors(422, DatabaseUnavailable)},
 )
 async def stream(
-    sessions: Sessions, poller: Poller, streams: Annotated[list[Followed], Depends(find_starts)]
+    sessions: Sessions,
+    poller: Poller,
+    owner: VisibleOwner,
+    streams: Annotated[list[Followed], Depends(find_starts)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow up to 64 jobs and sweeps live, over one connection. Missed events come first.
 
@@ -175,7 +181,7 @@ async def stream(
     """
     told: Told = {}
     while True:
-        batch = await read_in_turn(read_next_batch, sessions, streams)
+        batch = await read_in_turn(read_next_batch, sessions, streams, owner)
         if batch is None:
             return
         for step in batch.steps:
@@ -190,11 +196,11 @@ async def stream(
                     yield make_progress(newest, **names)
 
 
-def read_next_batch(sessions: database.Sessions, streams: Sequence[Followed]) -> Batch | None:
+def read_next_batch(sessions: database.Sessions, streams: Sequence[Followed], owner: str | None = None) -> Batch | None:
     """Read the events that the client does not have; None if the database is away: the client must reconnect."""
     try:
         with sessions.read() as session:
-            members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams])
+            members = sweep_events.list_members_of_streams(session, [(each.field, each.id) for each in streams], owner)
             late = {
                 each.place: jobs for each in streams if (jobs := positions.find_unsent(members[each.place], each.seen))
             }

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Hints, Sessions
+from api.http.auth import VisibleOwner
 from api.http.numbers import ExactJSON
 from api.http.paging import Cursor, Limit
 from api.http.responses import declare_errors
@@ -54,12 +55,13 @@ def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionT
 @router.get("", responses=declare_errors(InvalidCursor, 422, DatabaseUnavailable))
 def list_sweeps(
     sessions: Sessions,
+    owner: VisibleOwner,
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> SweepPage:
     """List sweeps, newest first, without their tables."""
     with sessions.read() as session:
-        page = sweeps.read_page(session, limit=limit, cursor=cursor)
+        page = sweeps.read_page(session, limit=limit, cursor=cursor, owner=owner)
     return SweepPage(data=[summarize(record) for record in page.records], next_cursor=page.next_cursor)
 
 

@@ -123,6 +123,9 @@ class SweepOut(Out):
         examples=["running"],
     )
     spec: SweepSpec = Field(description="The sweep as it was submitted.")
+    owner: str | None = Field(
+        description="The owner of the API key that it came with; null where the service needed none.", examples=[None]
+    )
     created_at: Time = Field(description="When it was accepted, with all of its jobs, UTC.")
     started_at: Time | None = Field(description="When a worker claimed the first job, UTC.")
     finished_at: Time | None = Field(description="When the last job ended, UTC.", examples=[None])

@@ -30,6 +30,7 @@ def read_fields(record: SweepRecord) -> dict[str, Any]:  # Any: as SweepOut says
         "id": record.sweep.id,
         "state": derive_state(states),
         "spec": record.spec,
+        "owner": record.sweep.owner or None,
         "created_at": record.sweep.created_at,
         "started_at": min((share.started_at for share in shares if share.started_at), default=None),
         "finished_at": max((share.finished_at for share in shares if share.finished_at), default=None)

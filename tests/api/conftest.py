@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.main import create_app
+from jobs.access import Scope
 from runtime.settings import Settings
+from tests.support.access import Headers, change_settings, make_key
 from tests.support.fake_worker import FakeWorker
 
 
@@ -61,6 +63,32 @@ def hints(app: FastAPI) -> RecordingHints:
 def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def with_keys(app: FastAPI) -> None:
+    change_settings(app, auth="keys")
+
+
+@pytest.fixture
+def anna(app: FastAPI) -> Headers:
+    return make_key(app, "anna")
+
+
+@pytest.fixture
+def bob(app: FastAPI) -> Headers:
+    return make_key(app, "bob")
+
+
+@pytest.fixture
+def admin(app: FastAPI) -> Headers:
+    return make_key(app, "root", scope=Scope.ADMIN)
+
+
+@pytest.fixture
+def reader(app: FastAPI) -> Headers:
+    """A key that reads what anna has."""
+    return make_key(app, "wall", owner="anna", scope=Scope.READ)
 
 
 @pytest.fixture

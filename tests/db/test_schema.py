@@ -11,8 +11,8 @@ from sqlalchemy import Engine, Inspector, NullPool, create_engine, inspect, make
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bench.postgres import PostgresServer
-from db import jobs, schema, sweeps
-from db.models import Base, Checkpoint
+from db import jobs, keys, schema, sweeps
+from db.models import Base, Checkpoint, Job, Sweep
 from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable, IdempotencyConflict
 from jobs.spec import JobSpec
@@ -20,10 +20,17 @@ from jobs.sweep import SweepSpec
 
 BEFORE_IDEMPOTENCY_KEYS = "0005"
 BEFORE_PATHS = "0007"
+BEFORE_OWNERS = "0010"
 JOB_OF_0005 = (
     "INSERT INTO jobs (id, state, spec, activation, sweep_id, sweep_position, idempotency_key, request_sha256, "
     "created_at, run_after, attempt, crashes, crashes_without_progress, event_seq, epochs_total, epochs_done) "
     "VALUES ('{id}', 'queued', :spec, 'relu', {sweep_id}, 0, {key}, '0', '2026-11-26', '2026-11-26', 0, 0, 0, 1, 3, 0)"
+)
+
+JOB_OF_0010 = (
+    "INSERT INTO jobs (id, state, spec, activation, sweep_id, created_at, run_after, attempt, crashes, "
+    "crashes_without_progress, event_seq, epochs_total, epochs_done) "
+    "VALUES ('{id}', 'queued', '{{}}', 'relu', {sweep_id}, '2026-11-26', '2026-11-26', 0, 0, 0, 1, 3, 0)"
 )
 
 
@@ -121,6 +128,28 @@ def test_idempotency_keys_outlive_the_migration_that_moves_them(sessions: Sessio
             jobs.create(session, JobSpec(activation="relu"), max_unfinished=9, idempotency_key="k")
         with pytest.raises(IdempotencyConflict):
             jobs.create(session, spec, max_unfinished=9, idempotency_key="s")
+
+
+def test_what_is_known_of_owners_outlives_the_migration_that_writes_them_down(
+    sessions: Sessions, database_url: str
+) -> None:
+    command.downgrade(schema.make_config(database_url), BEFORE_OWNERS)
+    keyed = "INSERT INTO idempotency_keys (holder, key, job_id, sweep_id) VALUES ('{holder}', '{id}', {job}, {sweep})"
+    with sessions.begin() as session:
+        session.execute(text("INSERT INTO api_keys VALUES ('anna', 'digest', '2026-11-26')"))
+        session.execute(text("INSERT INTO sweeps (id, spec, created_at) VALUES ('sweep', '{}', '2026-11-26')"))
+        for job_id, sweep_id in (("annas", "NULL"), ("nobodys", "NULL"), ("unknown", "NULL"), ("swept", "'sweep'")):
+            session.execute(text(JOB_OF_0010.format(id=job_id, sweep_id=sweep_id)))
+        for holder, job_id in (("anna", "annas"), ("", "nobodys")):
+            session.execute(text(keyed.format(holder=holder, id=job_id, job=f"'{job_id}'", sweep="NULL")))
+        session.execute(text(keyed.format(holder="anna", id="s", job="NULL", sweep="'sweep'")))
+    schema.migrate(database_url)
+    with sessions.read() as session:
+        owners = dict(session.execute(select(Job.id, Job.owner)).tuples().all())
+        assert owners == {"annas": "anna", "nobodys": "", "unknown": "", "swept": "anna"}
+        assert session.scalar(select(Sweep.owner)) == "anna"
+        key = keys.list_all(session)[0]
+    assert (key.owner, key.scope, key.expires_at, key.last_used_at) == ("anna", "submit", None, None)
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(sessions: Sessions, database_url: str) -> None:

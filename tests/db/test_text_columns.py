@@ -11,16 +11,19 @@ from jobs.spec import JobSpec
 
 LONG_TEXT = {
     "api_keys.name": 64,
+    "api_keys.owner": 64,
     "job_metadata.key": 64,
     "job_metadata.value": 500,
     "idempotency_keys.holder": 64,
     "idempotency_keys.key": 255,
     "jobs.lease_owner": 255,
+    "jobs.owner": 64,
+    "sweeps.owner": 64,
     "workers.device": 255,
     "workers.id": 255,
 }
 """Columns of text from outside. The rest is ours: ids, digests, states, names of the catalog, layers and errors."""
-OURS = {"activation", "error_code", "kind", "layer", "request_sha256", "sha256", "state"}
+OURS = {"activation", "error_code", "kind", "layer", "request_sha256", "scope", "sha256", "state"}
 UUID_LENGTH = 36
 
 
@@ -39,13 +42,15 @@ def test_a_key_may_have_this_name(name: str, sessions: Sessions) -> None:
     with sessions.begin() as session:
         keys.create(session, name)
     with sessions.read() as session:
-        assert keys.list_names(session) == [name]
+        assert [key.name for key in keys.list_all(session)] == [name]
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "\x1b[31m", "a\0", "\udcff"])
 def test_a_key_may_not_have_that_name(name: str, sessions: Sessions) -> None:
     with pytest.raises(keys.InvalidKeyName, match="1 to 64 characters"), sessions.begin() as session:
         keys.create(session, name)
+    with pytest.raises(keys.InvalidKeyName), sessions.begin() as session:
+        keys.create(session, "me", owner=name)
     with sessions.begin() as session:
         assert not keys.revoke(session, name)
 
