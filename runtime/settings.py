@@ -114,6 +114,12 @@ class Settings(BaseSettings):
     max_unfinished_jobs_per_owner: int = Field(
         2_000, ge=1, description="The same of each owner of API keys, with AUTH=keys."
     )
+    max_requests_per_minute: int = Field(
+        6_000, ge=1, description="Limit of requests with one API key, for each API process; one more is answered 429."
+    )
+    max_streams_per_key: int = Field(
+        64, ge=1, description="Limit of open streams with one API key, for each API process; one more is answered 429."
+    )
     max_body_bytes: int = Field(
         4_000_000,
         ge=1_000,

@@ -1,8 +1,9 @@
-"""Access: everybody may use the service, or the holders of API keys, each as far as the key's scope goes."""
+"""Access: everybody may use the service, or the holders of API keys, each as far as the key's scope and quotas go."""
 
 import re
 from contextlib import suppress
 from http import HTTPMethod, HTTPStatus
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
@@ -10,11 +11,13 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from api.http.open_streams import OpenStreams
 from api.http.prefix import remove_prefix
-from api.http.problems import make_http_error
+from api.http.problems import RETRY_AFTER_SECONDS, make_http_error
+from api.http.rates import Buckets
 from db import keys, owners
 from db.session import Sessions
 from jobs import access
@@ -34,8 +37,13 @@ METRICS = "/metrics"
 READING = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
 CALCULATION = re.compile(r"POST /v1/(activations/[^/]+/evaluate|gradients/(chain|clip|propagation))")
 """Requests that store nothing and occupy no worker."""
+STREAM = "/stream"
+FAILED_KEYS = {"capacity": 10, "per_second": 1 / RETRY_AFTER_SECONDS}
+"""The wrong keys that a client may try: at first, and then in the long run."""
 LOOKUPS = CapacityLimiter(8)
 """Threads that look up keys and owners, a statement each: a stream or a scrape waits behind no other request."""
+IPV6_PREFIX = 64
+"""Bits of an address that a client cannot choose by itself."""
 
 
 class RequireKey:
@@ -47,6 +55,10 @@ class RequireKey:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._failed, self._requests = Buckets(), Buckets()
+        self._streams = OpenStreams()
+        self._known: set[str] = set()
+        """Digests of keys that were valid when they were last used: a client is never slowed with one of these."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,31 +69,70 @@ class RequireKey:
             request.state.holder = EVERYBODY
             await self._app(scope, receive, send)
             return
-        holder = await authenticate(request)
+        key_digest, holder = await self._authenticate(request, settings)
         require_scope(holder, request.method, path)
         request.state.holder = holder
         bind_contextvars(key=holder.key)
-        await self._app(scope, receive, send)
+        if path.endswith(STREAM):
+            await self._stream(key_digest, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _authenticate(self, request: Request, settings: Settings) -> tuple[str, Holder]:
+        """Find the digest and the holder of the request's key.
+
+        Raises:
+            HTTPException: 401 without a valid key; 429 after too many wrong ones, or too many requests with this one.
+        """
+        key = parse_key(request.headers.get("Authorization", ""))
+        if key is None:
+            raise make_unauthorized()
+        key_digest, network = keys.digest(key), find_network(request)
+        known = key_digest in self._known
+        if not known and not self._failed.take(network, **FAILED_KEYS):  # now: others may be looked up meanwhile
+            raise make_http_error(HTTPStatus.TOO_MANY_REQUESTS, reason="too many wrong API keys came from this address")
+        quota = settings.max_requests_per_minute
+        if not self._requests.take(key_digest, capacity=quota, per_second=quota / 60):
+            raise make_http_error(HTTPStatus.TOO_MANY_REQUESTS, reason=f"this key allows {quota} requests a minute")
+        sessions = request.app.state.sessions
+        found = await to_thread.run_sync(find_holder, sessions, key_digest, limiter=LOOKUPS)
+        if found is None:
+            self._known.discard(key_digest)
+            raise make_unauthorized()
+        if not known:
+            self._known.add(key_digest)
+            self._failed.put_back(network, **FAILED_KEYS)
+        holder, used_recently = found
+        if not used_recently:
+            await run_in_threadpool(note_use, sessions, key_digest)
+        return key_digest, holder
+
+    async def _stream(self, key_digest: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a stream that ends when its key is revoked or expires; the client's next attempt is a 401.
+
+        Raises:
+            HTTPException: 429 where the key has as many open streams as it may; 401 if it is revoked before the answer.
+        """
+        state, began = scope["app"].state, False
+        quota = state.settings.max_streams_per_key
+        if self._streams.count(key_digest) >= quota:
+            raise make_http_error(HTTPStatus.TOO_MANY_REQUESTS, reason=f"this key allows {quota} open streams")
+
+        async def note(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        ended = await self._streams.serve(state.sessions, key_digest, lambda: self._app(scope, receive, note))
+        if ended and not began:
+            raise make_unauthorized()
+        if ended:
+            await send({"type": "http.response.body", "body": b""})
 
 
 def is_open(path: str, settings: Settings) -> bool:
     """Whether everybody may request the path: the page itself, its files and the probes."""
     return path in OPEN_PATHS or path.startswith(PAGE_FILES) or (path == METRICS and settings.public_metrics)
-
-
-async def authenticate(request: Request) -> Holder:
-    """Find the holder of the request's key. Raises HTTPException: 401 without a valid key."""
-    key = parse_key(request.headers.get("Authorization", ""))
-    if key is None:
-        raise make_unauthorized()
-    key_digest, sessions = keys.digest(key), request.app.state.sessions
-    found = await to_thread.run_sync(find_holder, sessions, key_digest, limiter=LOOKUPS)
-    if found is None:
-        raise make_unauthorized()
-    holder, used_recently = found
-    if not used_recently:
-        await run_in_threadpool(note_use, sessions, key_digest)
-    return holder
 
 
 def require_scope(holder: Holder, method: str, path: str) -> None:
@@ -100,6 +151,16 @@ def make_unauthorized() -> HTTPException:
 def parse_key(authorization: str) -> str | None:
     scheme, _, credentials = authorization.partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None
+
+
+def find_network(request: Request) -> str:
+    """Find what to tell clients apart by: the address, and of IPv6 the network, whose addresses are its client's."""
+    host = request.client.host if request.client else ""
+    with suppress(ValueError):
+        address = ip_address(host)
+        if address.version == 6:
+            return str(ip_network((address, IPV6_PREFIX), strict=False))
+    return host
 
 
 def find_holder(sessions: Sessions, key_digest: str) -> tuple[Holder, bool] | None:

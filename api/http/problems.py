@@ -98,6 +98,9 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
             "limit": 1000,
         },
     ),
+    HTTPStatus.TOO_MANY_REQUESTS: HttpError(
+        "too_many_requests", "{reason}", {"reason": "this key allows 6000 requests a minute"}
+    ),
     HTTPStatus.INTERNAL_SERVER_ERROR: HttpError(
         "internal_error", "internal error: the service's log has the details under this request's id"
     ),

@@ -23,7 +23,7 @@ ACCEPTED: Responses = {
         },
     }
 }
-REFUSED = declare_errors(400, 413, 415, 422, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
+REFUSED = declare_errors(400, 413, 415, 422, 429, IdempotencyConflict, TooManyJobs, DatabaseUnavailable)
 
 IdempotencyKey = Annotated[
     str | None,

@@ -57,7 +57,7 @@ EXPOSITION = {"schema": {"type": "string"}, "example": 'activation_lab_up{part="
     "/metrics",
     name="metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": EXPOSITION}}, **declare_errors(401, DatabaseUnavailable)},
+    responses={200: {"content": {"text/plain": EXPOSITION}}, **declare_errors(401, 429, DatabaseUnavailable)},
 )
 @probe
 def scrape(request: Request, sessions: Sessions, hints: Hints) -> Response:
