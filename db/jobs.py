@@ -15,6 +15,7 @@ from db.models import IdempotencyKey, Job, JobMetadata, Sweep
 from db.new_jobs import NewJob, add_metadata, check_quota_and_find_position, check_quota_of_owner, insert_job
 from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
 from jobs.access import NOBODY
+from jobs.bounds import find_metadata_excess
 from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound
 from jobs.spec import MAX_METADATA, JobSpec
 from jobs.state import TERMINAL, JobState
@@ -30,7 +31,7 @@ def find(session: Session, job_id: str, *, owner: str | None = None) -> Job:
 
 
 class TooMuchMetadata(ValueError):
-    """The job would have more metadata than a JobSpec allows."""
+    """The job would have more metadata than a new one may have."""
 
 
 def create(
@@ -165,13 +166,15 @@ def edit_metadata(session: Session, job_id: str, changes: Mapping[str, str | Non
 
     Raises:
         JobNotFound: there is no such job.
-        TooMuchMetadata: the result has more entries than a spec may.
+        TooMuchMetadata: the result has more entries, or more text, than a new job may have.
     """
     job = lock(session, job_id)
     merged = {} if changes is None else {**job.spec.get("metadata", {}), **changes}
     kept = {key: value for key, value in merged.items() if value is not None}
     if len(kept) > MAX_METADATA:
         raise TooMuchMetadata(f"the job would have {len(kept)} entries; the maximum is {MAX_METADATA}")
+    if excess := find_metadata_excess(kept):
+        raise TooMuchMetadata(f"the job would have {excess['metadata']}")
     job.spec = {**job.spec, "metadata": kept}
     session.flush()
     session.execute(delete(JobMetadata).where(JobMetadata.job_id == job_id))

@@ -157,7 +157,7 @@ class JobSpec(ActivationSpec):
     metadata: Metadata = Field(
         {},
         description="Your own words, to find the job again, sorted by key; `name` and `note` are shown wherever the "
-        "job is.",
+        "job is. At most 8,000 bytes of UTF-8 in all, and 512,000 for all jobs of a sweep together.",
         examples=[{"note": "first try"}],
     )
 

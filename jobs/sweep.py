@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
 from activations import catalog
+from jobs.bounds import find_excess, find_sweep_excess
 from jobs.pointers import resolve, to_pointer
 from jobs.spec import JobSpec, SpecModel, make_field_error
 from jobs.values import format_value
@@ -155,11 +156,13 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
     """Make the specs of all its jobs, in their order.
 
     Raises:
-        InvalidSweep: a job is invalid, the first of which is reported, or some equal others.
+        InvalidSweep: a job is invalid or too large, the first of which is reported; they are too large together; or
+            some equal others.
     """
     axes = sweep.axes
     combinations = [*product(*axes)]
     specs = [make_spec(sweep.base, combination) for combination in combinations]
+    refuse_excess(find_sweep_excess(specs), combinations[-1])
     if refusals := find_equivalent_choices(axes, combinations, specs):
         raise InvalidSweep(refusals)
     return specs
@@ -169,10 +172,17 @@ def make_spec(base: Mapping[str, Any], combination: Sequence[Choice]) -> JobSpec
     """Make the spec of one job. Raises InvalidSweep."""
     given = assemble(base, combination)
     try:
-        return JobSpec.model_validate(given)
+        spec = JobSpec.model_validate(given)
     except ValidationError as error:
         refusals = {find_pointer(locate(entry, given), combination): entry["msg"] for entry in error.errors()}
         raise InvalidSweep(refusals) from error
+    refuse_excess(find_excess(spec), combination)
+    return spec
+
+
+def refuse_excess(excess: Mapping[str, str], combination: Sequence[Choice]) -> None:
+    if excess:
+        raise InvalidSweep({find_pointer([field], combination): message for field, message in excess.items()})
 
 
 def find_equivalent_choices(

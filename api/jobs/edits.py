@@ -46,9 +46,9 @@ class JobPatch(BaseModel):
 
     metadata: Annotated[dict[MetadataKey, MetadataValue | None], Field(max_length=2 * MAX_METADATA)] | None = Field(
         default_factory=dict,
-        description=f"Your own metadata: at most {MAX_METADATA} keys after the edit, each with at most 500 characters. "
-        "The page and the command line show `name` and `note` with the job. null removes a key; null in place of the "
-        "object removes every key.",
+        description=f"Your own metadata: at most {MAX_METADATA} keys after the edit, each with at most 500 characters, "
+        "and 8,000 bytes of UTF-8 in all. The page and the command line show `name` and `note` with the job. null "
+        "removes a key; null in place of the object removes every key.",
     )
 
 

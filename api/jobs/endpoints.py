@@ -4,11 +4,13 @@ import logging
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional
 from api.http.responses import declare_errors
 from api.http.routing import Route
+from api.http.validation import make_refusal
 from api.jobs.documents import encode, locate
 from api.jobs.models import JobOut
 from api.jobs.parameters import JobId
@@ -16,6 +18,7 @@ from api.jobs.submission import ACCEPTED, REFUSED, SubmissionTerms, make_headers
 from broker.reconciler import dispatch
 from db import jobs
 from db.job_records import JobRecord, find_record
+from jobs.bounds import find_excess
 from jobs.errors import (
     DatabaseUnavailable,
     IdempotencyConflict,
@@ -37,6 +40,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=JobOut)
 def submit(spec: JobSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
     """Accept a training job. It is stored once this answers, even while the broker is away."""
+    refuse_excess(spec)
     with sessions.begin() as session:
         record, replayed = jobs.create(session, spec, **terms)
     return answer_accepted(record, sessions, hints, replayed=replayed)
@@ -85,6 +89,11 @@ def retry(job_id: JobId, sessions: Sessions, hints: Hints, terms: SubmissionTerm
     with sessions.begin() as session:
         record, replayed = jobs.retry(session, job_id, **terms)
     return answer_accepted(record, sessions, hints, replayed=replayed)
+
+
+def refuse_excess(spec: JobSpec) -> None:
+    if excess := find_excess(spec):
+        raise RequestValidationError([make_refusal(("body", field), text, None) for field, text in excess.items()])
 
 
 def answer_accepted(record: JobRecord, sessions: Sessions, hints: Hints, *, replayed: bool) -> Response:

@@ -97,6 +97,20 @@ def test_only_the_first_bad_job_is_reported():
     assert [*refused.value.refusals] == ["/grid/batch_size/0", "/base/dropout/dense", "/base/a", "/base/b", "/base/c"]
 
 
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({"base": {"metadata": {f"{number}": "x" * 500 for number in range(32)}}}, "/base/metadata"),
+        ({"grid": {"metadata": [{}, {f"{number}": "x" * 500 for number in range(32)}]}}, "/grid/metadata/1"),
+        ({"base": {"metadata": {"a": "x" * 500, "b": "x" * 499}}, "seeds": list(range(512))}, "/base/metadata"),
+    ],
+)
+def test_a_sweep_with_too_much_metadata_is_refused_where_it_is(given: dict[str, Any], pointer: str):
+    with pytest.raises(InvalidSweep) as refused:
+        expand(sweep(**{"activations": ["relu"], **given}))
+    assert [*refused.value.refusals] == [pointer]
+
+
 def test_512_jobs_are_allowed():
     assert len(expand(sweep(activations=["relu"], seeds=list(range(512))))) == 512
 

@@ -55,6 +55,7 @@ WHERE_IT_IS: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/jobs", {"activation": "elu", "train_samples": 59_000}, "/train_samples"),
     ("POST", "/v1/jobs", {"activation": "elu", "metadata": {"a b": "x"}}, "/metadata/a b"),
     ("POST", "/v1/jobs", {"activation": "elu", "metadata": {"a": 1}}, "/metadata/a"),
+    ("POST", "/v1/jobs", {"activation": "elu", "metadata": {f"{n}": "x" * 500 for n in range(16)}}, "/metadata"),
     ("POST", "/v1/sweeps", {"base": {"epochs": 0}}, "/base/epochs"),
     ("POST", "/v1/sweeps", {"base": {"activation": "elu"}}, "/base/activation"),
     ("POST", "/v1/sweeps", {"base": {"parameters": {"alpha": "x"}}, "activations": ["elu"]}, "/base/parameters/alpha"),

@@ -65,6 +65,7 @@ def test_a_job_is_found_by_the_words_it_was_given_and_not_by_those_it_had(client
         ({"metadata": {"a": "x" * 501}}, "/metadata/a"),
         ({"metadata": {"a": "\0"}}, "/metadata/a"),
         ({"metadata": {f"new-{n}": "x" for n in range(32)}}, "/metadata"),
+        ({"metadata": {f"new-{n}": "x" * 500 for n in range(16)}}, "/metadata"),
         ({"metadata": []}, "/metadata"),
         ({"epochs": 3}, "/epochs"),
         ({"spec": {"metadata": {}}}, "/spec"),
