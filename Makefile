@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults compose settings env pins
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins
 
 install: .venv/installed
 
@@ -72,6 +72,14 @@ env:
 # The digests of the base images in docker-compose.yml and Dockerfile, as their tags stand today: needs docker and a registry.
 pins:
 	$(PYTHON) docker/pin_images.py
+
+# The API by its OpenAPI document, then odd requests: 500 of each kind an operation, on both databases. It takes an hour or two.
+fuzz: install
+	$(BIN)/python -m tests.fuzz
+
+# Twenty minutes of mixed traffic, and docs/load.md from it.
+load: install
+	$(BIN)/python -m bench.load
 
 compose:
 	tests/compose/run

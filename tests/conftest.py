@@ -28,7 +28,7 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.register_profile("deep", deadline=None, max_examples=5000)
 settings.load_profile("reproducible")  # unless --hypothesis-profile names the other
 
-SLOW_FOLDERS = {"bench", "browser", "compose", "docs", "e2e", "faults"}
+SLOW_FOLDERS = {"bench", "browser", "compose", "docs", "e2e", "faults", "fuzz"}
 
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "key",

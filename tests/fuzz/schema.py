@@ -1,0 +1,74 @@
+"""Runs schemathesis on the service, with every phase and check, and reads its report."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.fuzz.target import Target, make_known
+
+PROGRAM = Path(sys.executable).with_name("schemathesis")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
+
+HOOKS = Path(__file__).with_name("hooks.py")
+KNOWN_PROBABILITY = 0.7
+"""Of a part of a path that exists; other ids come from answers, or are random."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    operations: int
+    untested: int
+    cases: int
+    failed: int
+    failures: tuple[str, ...]
+    """Title and number of each kind, also of errors that kept a case from being tried."""
+    seconds: float
+
+    @classmethod
+    def read(cls, report: dict[str, Any]) -> Self:
+        operations, cases = report["operations"], report["test_cases"]
+        kinds = [*report["failures"], *report["errors"]]
+        return cls(
+            operations=operations["tested"],
+            untested=operations["total"] - operations["tested"],
+            cases=cases["generated"],
+            failed=cases["with_failures"] + cases["errored"],
+            failures=tuple(f"{kind['title']}: {kind['count']}" for kind in kinds),
+            seconds=report["running_time"],
+        )
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.failures and not self.failed
+
+    def __str__(self) -> str:
+        told = "; ".join(self.failures) or "without a failure"
+        return f"{self.cases:,} cases of {self.operations} operations in {self.seconds:.0f} s, {told}"
+
+
+def try_schema(target: Target, *options: str) -> Tried:
+    """Try the operations that OpenAPI lists; the options are those of `schemathesis run`."""
+    with tempfile.TemporaryDirectory() as folder:
+        known = format_known(make_known(target))
+        report, configuration = Path(folder) / "report.json", Path(folder) / "schemathesis.toml"
+        configuration.write_text(f"hooks = {json.dumps(str(HOOKS))}\n{CONFIGURATION.read_text()}{known}")
+        headers = [part for name, value in target.headers.items() for part in ("-H", f"{name}:{value}")]
+        command = [PROGRAM, "--config-file", configuration, "run", f"{target.url}/openapi.json", "--no-color"]
+        reported = ["--report", "json", "--report-json-path", report]
+        arguments = [str(part) for part in (*command, *reported, *headers, *options)]
+        subprocess.run(arguments, cwd=folder, check=False)
+        return Tried.read(json.loads(report.read_text()))
+
+
+def format_known(known: Mapping[str, Sequence[str]]) -> str:
+    """Format what exists as dictionaries, which the parameters of the path are taken from."""
+    dictionaries = "".join(f"{name} = {{ values = {json.dumps(values)} }}\n" for name, values in known.items())
+    binding = f"probability = {KNOWN_PROBABILITY}"
+    parameters = "".join(f'"path.{name}" = {{ dictionary = "{name}", {binding} }}\n' for name in known)
+    return f"[dictionaries]\n{dictionaries}[parameters]\n{parameters}"
