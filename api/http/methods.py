@@ -7,9 +7,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.problems import make_http_error
+
 ROUTED = ("DELETE", "GET", "PATCH", "POST", "PUT")
 GET_ONLY_HEADERS = (b"range", b"if-range")
 WHOLE_SERVICE = "*"
+ENCODED_SLASH = b"%2f"
+"""A character of a name (RFC 3986, 2.2), which no name of ours has; decoded it would lead to another path."""
 
 
 class Methods:
@@ -21,6 +25,8 @@ class Methods:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif ENCODED_SLASH in scope.get("raw_path", b"").lower():
+            raise make_http_error(404)
         elif scope["method"] == "HEAD":
             await self.answer_head(scope, receive, send)
         elif scope["method"] == "OPTIONS" and (allow := list_allowed(scope)):

@@ -79,6 +79,16 @@ def test_what_is_not_there_has_no_methods(client: TestClient) -> None:
     assert client.head("/v1/jobs/none/cancel").headers["Allow"] == "POST, OPTIONS"
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/x%2Fcancel", "/v1%2Fjobs", "/v1/activations/gelu%2fcurve", "/static%2Fmain.js"]
+)
+def test_an_encoded_slash_leads_to_no_other_path(client: TestClient, path: str) -> None:
+    for method in ROUTED:
+        response = client.request(method, path)
+        assert (response.status_code, response.json()["code"]) == (404, "not_found"), method
+        assert "Allow" not in response.headers
+
+
 def test_head_is_counted_as_such(client: TestClient) -> None:
     client.head("/v1/activations")
     assert 'method="HEAD",route="/v1/activations",status="200"' in client.get("/metrics").text
