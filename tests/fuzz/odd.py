@@ -66,7 +66,7 @@ ODD_TEXT = st.one_of(
         ["+5", "1_000", " 5 ", "\u0661", "..", "../..", ",", "nan", "relu,gelu", "[/red]", "%", "x" * 9000]
     ),
 )
-ODD_PARTS = ODD_TEXT.filter(lambda text: "/" not in text and text.strip(".") != "")
+ODD_PARTS = ODD_TEXT.filter(lambda text: not {*"/?#"} & {*text} and text.strip(".") != "")
 """Of a path, without what a client makes another path of."""
 ODD_BYTES = st.binary(min_size=1, max_size=6).map(lambda content: "".join(f"%{byte:02X}" for byte in content))
 """In a query, also what is no UTF-8."""

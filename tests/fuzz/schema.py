@@ -68,7 +68,8 @@ def try_schema(target: Target, *options: str) -> Tried:
 
 def format_known(known: Mapping[str, Sequence[str]]) -> str:
     """Format what exists as dictionaries, which the parameters of the path are taken from."""
-    dictionaries = "".join(f"{name} = {{ values = {json.dumps(values)} }}\n" for name, values in known.items())
+    typed = {name: [int(text) if text.isdecimal() else text for text in values] for name, values in known.items()}
+    dictionaries = "".join(f"{name} = {{ values = {json.dumps(values)} }}\n" for name, values in typed.items())
     binding = f"probability = {KNOWN_PROBABILITY}"
     parameters = "".join(f'"path.{name}" = {{ dictionary = "{name}", {binding} }}\n' for name in known)
     return f"[dictionaries]\n{dictionaries}[parameters]\n{parameters}"
