@@ -30,6 +30,11 @@ def find(session: Session, job_id: str, epoch: int) -> Checkpoint:
     return found
 
 
+def list_digests(session: Session) -> dict[str, str]:
+    """List every checkpoint's digest by its path."""
+    return {row.path: row.sha256 for row in session.execute(select(Checkpoint.path, Checkpoint.sha256))}
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointFile:
     epoch: int

@@ -11,3 +11,7 @@ class Stopped(Exception):
 
 class Interrupted(Exception):
     """A signal came before the call that the stack was started for had returned."""
+
+
+class BackupFailed(Exception):
+    """No backup was made, or none was restored."""

@@ -12,14 +12,14 @@ from cli.exits import INTERRUPTED, fail
 from jobs.errors import JobsError
 from runtime import settings as service_settings
 from runtime.settings import InvalidSettings
-from stack.commands import keys, parts, stacks
+from stack.commands import keeping, keys, parts, stacks
 
 app = typer.Typer(
     help="Study activation functions: exact values, and a queue of jobs that train the MNIST CNN for each.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for part in (stacks, parts):
+for part in (stacks, parts, keeping):
     app.add_typer(part.app)
 app.add_typer(client_commands.app)
 app.add_typer(keys.app, name="keys")
