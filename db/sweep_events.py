@@ -1,9 +1,8 @@
 """Streams of the events of a job, a sweep or several of them: the jobs that each has, and their next events."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -36,18 +35,6 @@ def list_members(session: Session, sweep_id: str, owner: str | None = None) -> l
         Member(job_id, activation, position or 0, JobState(state), seq)
         for job_id, activation, position, state, seq in rows
     ]
-
-
-def list_members_of_streams(
-    session: Session, streams: Sequence[tuple[Literal["job_id", "sweep_id"], str]], owner: str | None = None
-) -> list[Sequence[Member]]:
-    """List, for each job or sweep, the jobs whose events its stream has; none if this owner has no such job or sweep.
-
-    Without an owner they are everybody's.
-    """
-    alone = list_jobs_as_members(session, {id_ for field, id_ in streams if field == "job_id"}, owner)
-    jobs = {job_id: [member] for job_id, member in alone.items()}
-    return [jobs.get(id_, []) if field == "job_id" else list_members(session, id_, owner) for field, id_ in streams]
 
 
 def list_jobs_as_members(session: Session, job_ids: Collection[str], owner: str | None) -> Mapping[str, Member]:

@@ -43,12 +43,12 @@ def make_frame(event: Event, epoch: Epoch | None) -> ServerSentEvent:
 def make_progress(newest: Newest, **names: Any) -> ServerSentEvent:  # noqa: ANN401  # ids and words
     """Tell how far the epoch in training is: an event without a number, which no reconnect brings again."""
     data = {**names, **describe_progress(newest), "eta_seconds": estimate_seconds(newest)}
-    return ServerSentEvent(event="progress", data=data)
+    return ServerSentEvent(event="progress", raw_data=orjson.dumps(data).decode())
 
 
 def make_reset(reason: str, *, event_id: str) -> ServerSentEvent:
     """Tell a client whose last event does not exist to start over, after no event at all."""
-    return ServerSentEvent(event="reset", id=event_id, data={"reason": reason})
+    return ServerSentEvent(event="reset", id=event_id, raw_data=orjson.dumps({"reason": reason}).decode())
 
 
 def describe_event(event: Event, epoch: Epoch | None) -> dict[str, Any]:

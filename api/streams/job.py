@@ -17,7 +17,7 @@ from api.http.validation import make_refusal
 from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
 from api.streams.frames import PROGRESS_FRAME, declare_stream, make_progress, make_reset
-from api.streams.poller import Told
+from api.streams.poller import Awaited, Told
 from api.streams.reader import read_in_turn
 from db import events, jobs
 from jobs.errors import DatabaseUnavailable, JobNotFound
@@ -87,7 +87,7 @@ async def stream(
 
     `id` is the event's number: send the last one back as `Last-Event-ID`. A comment every 15 s keeps the connection.
     """
-    told: Told = {}
+    told = Told()
     while True:
         last_seq, frames = await reader.read_next(job_id, seen)
         if seen > last_seq:
@@ -101,5 +101,5 @@ async def stream(
                 return
         if last_seq == math.inf:  # the client must reconnect
             return
-        async for _, newest in poller.watch({job_id: seen}, told):
+        async for _, newest in poller.watch(Awaited((job_id, str(seen)), {job_id: seen}), told):
             yield make_progress(newest)

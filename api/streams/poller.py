@@ -1,12 +1,12 @@
 """Waking the streams whose jobs have new events, or are further within an epoch."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextvars import Context
-from typing import Any
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from fastapi.concurrency import run_in_threadpool
-
+from api.streams.reader import read_in_turn
 from db import events
 from db.events import Newest
 from db.session import Sessions
@@ -16,36 +16,63 @@ POLL_SECONDS = 0.1
 
 Found = Mapping[str, Newest]
 """Where each job stands; a job that is missing is gone."""
-Told = dict[str, Mapping[str, Any]]
-"""The progress that the client of a stream was told last, by job."""
-Listener = asyncio.Future[Found]
+NOTHING: Found = {}
+
+
+class Awaited(NamedTuple):
+    """Jobs whose events a client waits for; clients that wait for the same have the same key."""
+
+    key: tuple[str, str]
+    """The stream's id and the client's position."""
+    seen: Mapping[str, int]
+    """By job, the number of the last event that the client has."""
+
+
+class Look(NamedTuple):
+    """Whether one of the jobs has another newest event than the one seen or is gone, and those further in an epoch."""
+
+    news: bool
+    further: Sequence[tuple[str, Newest]]
+
+
+@dataclass(slots=True, eq=False)
+class Told:
+    """Where the jobs stood when the client of a stream was told their progress last; shared by those told together."""
+
+    found: Found = field(default_factory=lambda: NOTHING)
+
+
+Listener = asyncio.Future[Sequence[Look]]
+Listeners = Mapping[Listener, tuple[Sequence[Awaited], Told]]
 
 
 class EventPoller:
-    """Polls the database for all streams together, and not at all while there is none."""
+    """Polls the database for all streams together, and not at all while there is none.
+
+    It looks once at what several clients wait for alike, so that its work does not grow with them.
+    """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._listeners: dict[Listener, tuple[Mapping[str, int], Told]] = {}
+        self._listeners: dict[Listener, tuple[Sequence[Awaited], Told]] = {}
         self._polling: asyncio.Task[None] | None = None
 
-    async def watch(self, seen: Mapping[str, int], told: Told) -> AsyncIterator[tuple[str, Newest]]:
-        """Yield a job whenever it is further within an epoch than its client was told, and note that in `told`.
-
-        Ends when the newest event of one of the jobs is another than `seen` has, when a job is gone, and when the
-        database is away.
-        """
+    async def watch(self, awaited: Awaited, told: Told) -> AsyncIterator[tuple[str, Newest]]:
+        """Yield the jobs of a stream that are further, and note it in `told`, until one of them has news."""
         while True:
-            found = await self._wait(seen, told)
-            for job_id in find_further(found, seen, told):
-                told[job_id] = found[job_id].epoch_progress or {}
-                yield job_id, found[job_id]
-            if has_news(found, seen):
+            (look,) = await self.wait([awaited], told)
+            for found in look.further:
+                yield found
+            if look.news:
                 return
 
-    async def _wait(self, seen: Mapping[str, int], told: Told) -> Found:
+    async def wait(self, awaited: Sequence[Awaited], told: Told) -> Sequence[Look]:
+        """Wait until there is something to tell of one of them, and note in `told` what is; a look for each of them.
+
+        While the database is away it looks as if each had news.
+        """
         listener: Listener = asyncio.get_running_loop().create_future()
-        self._listeners[listener] = (seen, told)
+        self._listeners[listener] = (awaited, told)
         if self._polling is None:  # in an empty context: it serves all requests and belongs to none
             self._polling = asyncio.create_task(self._poll(), context=Context())
         try:
@@ -58,37 +85,47 @@ class EventPoller:
             while self._listeners:
                 await asyncio.sleep(POLL_SECONDS)
                 listeners = dict(self._listeners)
-                job_ids = set().union(*(seen for seen, _ in listeners.values()))
-                wake(listeners, await run_in_threadpool(self._read_newest, job_ids))
+                different = {one.key: one.seen for awaited, _ in listeners.values() for one in awaited}
+                job_ids = set().union(*different.values())
+                wake(listeners, await read_in_turn(self._read_newest, job_ids))
         finally:
             self._polling = None
-            wake(self._listeners, {})  # no listener is left waiting when polling ends by an error
+            wake(self._listeners, NOTHING)  # no listener is left waiting when polling ends by an error
 
     def _read_newest(self, job_ids: set[str]) -> Found:
         try:
             with self._sessions.read() as session:
                 return events.read_newest(session, job_ids)
         except DatabaseUnavailable:
-            return {}
+            return NOTHING
 
 
-def wake(listeners: Mapping[Listener, tuple[Mapping[str, int], Told]], found: Found) -> None:
-    for listener, (seen, told) in listeners.items():
-        if not listener.done() and (has_news(found, seen) or find_further(found, seen, told)):
-            listener.set_result(found)
+def wake(listeners: Listeners, found: Found) -> None:
+    """Wake those for whom there is something, and look only once for all that wait for the same and were told alike."""
+    looks: dict[tuple[tuple[str, str], int], Look] = {}
+    for listener, (awaited, told) in listeners.items():
+        keys = [(one.key, id(told.found)) for one in awaited]
+        for key, one in zip(keys, awaited, strict=True):
+            if key not in looks:
+                looks[key] = look_at(found, one.seen, told.found)
+        mine = [looks[key] for key in keys]
+        news, further = any(look.news for look in mine), any(look.further for look in mine)
+        if (news or further) and not listener.done():
+            listener.set_result(mine)
+        if further or not news:
+            told.found = found
 
 
-def has_news(found: Found, seen: Mapping[str, int]) -> bool:
-    """Whether one of the jobs has another newest event than the one seen, or is gone."""
-    return any(job_id not in found or found[job_id].event_seq != number for job_id, number in seen.items())
+def look_at(found: Found, seen: Mapping[str, int], told: Found) -> Look:
+    news = any(job_id not in found or found[job_id].event_seq != number for job_id, number in seen.items())
+    return Look(news, find_further(found, seen, told))
 
 
-def find_further(found: Found, seen: Mapping[str, int], told: Told) -> list[str]:
+def find_further(found: Found, seen: Mapping[str, int], told: Found) -> list[tuple[str, Newest]]:
     """Find the jobs within an epoch whose progress is another than was told, and whose events were all seen."""
     return [
-        job_id
+        (job_id, newest)
         for job_id, number in seen.items()
-        if (newest := found.get(job_id))
-        and newest.event_seq == number
-        and newest.epoch_progress not in (None, told.get(job_id))
+        if (newest := found.get(job_id)) and newest.event_seq == number and newest.epoch_progress is not None
+        if job_id not in told or told[job_id].epoch_progress != newest.epoch_progress
     ]

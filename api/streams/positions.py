@@ -1,4 +1,4 @@
-"""Positions in a sweep's stream: by job, the number of the last event that a client has.
+"""Positions in the stream of a job or a sweep: by job, the number of the last event that a client has.
 
 Written `6.4.1x10`: 6, 4, and ten times 1, in the sweep's order; with `.end` where the client has the very last event.
 """
@@ -6,6 +6,7 @@ Written `6.4.1x10`: 6, 4, and ten times 1, in the sweep's order; with `.end` whe
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 from db.sweep_events import Member
@@ -16,18 +17,24 @@ ID = re.compile(rf"{RUN}(\.{RUN})*(\.end)?", re.ASCII)
 END = ".end"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Position:
-    numbers: list[int]
+    numbers: tuple[int, ...]
     """Of the last event the client has, by a job's place in the sweep."""
     end: bool = False
     """Whether the client has the very last event."""
-    unknown: bool = False
-    """Whether it is of another sweep, or of this one at another time."""
+    gone: bool = False
+    """Whether the client knows that there is no such stream."""
 
-    def __str__(self) -> str:
+    @cached_property
+    def text(self) -> str:
+        if self.gone:
+            return "gone"
         runs = ((number, len([*same])) for number, same in groupby(self.numbers))
         return ".".join(f"{number}x{length}" if length > 1 else f"{number}" for number, length in runs) + END * self.end
+
+
+GONE = Position((), gone=True)
 
 
 def parse(text: str) -> Position | None:
@@ -36,8 +43,8 @@ def parse(text: str) -> Position | None:
         return None
     runs = [run.partition("x") for run in text.removesuffix(END).split(".")]
     if sum(int(length or 1) for _, _, length in runs) > MAX_JOBS:
-        return Position([])  # of no sweep that can exist
-    numbers = [int(number) for number, _, length in runs for _ in range(int(length or 1))]
+        return Position((0,) * (MAX_JOBS + 1))  # of no sweep that can exist
+    numbers = tuple(int(number) for number, _, length in runs for _ in range(int(length or 1)))
     return Position(numbers, text.endswith(END))
 
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from api.streams.poller import EventPoller
+from api.streams.poller import Awaited, EventPoller, Told
 from tests.support.fake_worker import FakeWorker
 from tests.support.sse import parse_events
 from tests.support.submitting import list_job_ids, post_pair
@@ -109,8 +109,10 @@ def counts(**states: int) -> dict[str, int]:
 def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: FastAPI) -> None:
     first, second = list_job_ids(post_pair(client))
 
+    awaited = Awaited(("sweep", "1x2"), {first: 1, second: 1})
+
     async def watch() -> list[Any]:
-        return [found async for found in EventPoller(app.state.sessions).watch({first: 1, second: 1}, {})]
+        return [found async for found in EventPoller(app.state.sessions).watch(awaited, Told())]
 
     async def listen() -> list[Any]:
         listening = asyncio.create_task(watch())
