@@ -26,6 +26,7 @@ from api.operation import endpoints as operation
 from api.operation import metrics
 from api.plots import endpoints as plots
 from api.streams import job, several, sweep
+from api.streams.places import StreamPlaces
 from api.streams.poller import EventPoller
 from api.streams.reader import EventReader
 from api.sweeps import endpoints as sweeps
@@ -90,6 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings, app.state.sessions, app.state.hints = settings, sessions, hints
     app.state.poller, app.state.reader = EventPoller(sessions), EventReader(sessions)
+    app.state.places = StreamPlaces(per_address=settings.max_streams_per_address, most=settings.max_streams)
     app.state.metrics = metrics.Metrics(release)
     install_parts(app, settings)
     return app

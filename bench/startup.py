@@ -48,12 +48,16 @@ class Api:
     seconds_to_ready: float
 
 
+ONE_ADDRESS = {"ACTIVATION_LAB_MAX_STREAMS_PER_ADDRESS": "1000"}
+"""All clients of a bench come from this machine."""
+
+
 @contextmanager
 def run_api(data_dir: str | None = None) -> Iterator[Api]:
     """The real API in a process until the block ends, on the database in that folder or in one of its own."""
     with tempfile.TemporaryDirectory() as own:
         folder = data_dir or own
-        environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder}
+        environment = {**os.environ, "ACTIVATION_LAB_DATA_DIR": folder, **ONE_ADDRESS}
         schema.migrate(sqlite_url(Path(folder) / "activation-lab.db"))
         port = find_free_port()
         started = monotonic()

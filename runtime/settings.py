@@ -120,6 +120,15 @@ class Settings(BaseSettings):
     max_streams_per_key: int = Field(
         64, ge=1, description="Limit of open streams with one API key, for each API process; one more is answered 429."
     )
+    max_streams_per_address: int = Field(
+        100,
+        ge=1,
+        description="Limit of open streams from one address, where keys are off, for each API process; one more is "
+        "answered 429.",
+    )
+    max_streams: int = Field(
+        1_000, ge=1, description="Limit of all open streams, for each API process; one more is answered 503."
+    )
     max_body_bytes: int = Field(
         4_000_000,
         ge=1_000,

@@ -17,10 +17,11 @@ from api.http.validation import make_refusal
 from api.jobs.figures import EPOCH_ROW
 from api.jobs.parameters import MAX_NUMBER, JobId
 from api.streams.frames import PROGRESS_FRAME, declare_stream, make_progress, make_reset
+from api.streams.places import IN_A_PLACE
 from api.streams.poller import Awaited, Told
 from api.streams.reader import read_in_turn
 from db import events, jobs
-from jobs.errors import DatabaseUnavailable, JobNotFound
+from jobs.errors import Busy, DatabaseUnavailable, JobNotFound
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
@@ -69,7 +70,8 @@ def parse_number(last_event_id: str) -> int:
 @router.get(
     "/{job_id}/stream",
     response_class=EventSourceResponse,
-    responses={**declare_stream(FRAMES), **declare_errors(JobNotFound, 422, DatabaseUnavailable)},
+    dependencies=[IN_A_PLACE],
+    responses={**declare_stream(FRAMES), **declare_errors(JobNotFound, 422, Busy, DatabaseUnavailable)},
 )
 async def stream(
     job_id: JobId, reader: Reader, poller: Poller, seen: Annotated[int, Depends(find_start)]

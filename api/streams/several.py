@@ -25,10 +25,11 @@ from api.jobs.figures import EPOCH_ROW
 from api.streams import positions
 from api.streams.batches import Batch, Stream, read_first, read_next
 from api.streams.frames import EVENTS_AT_ONCE, PROGRESS_FRAME, declare_stream, make_progress
+from api.streams.places import IN_A_PLACE
 from api.streams.poller import Told
 from api.streams.positions import Position
 from api.streams.reader import EventReader
-from jobs.errors import DatabaseUnavailable
+from jobs.errors import Busy, DatabaseUnavailable
 
 router = APIRouter(tags=["jobs"], route_class=Route)
 
@@ -117,7 +118,8 @@ async def find_starts(
 @router.get(
     "/stream",
     response_class=EventSourceResponse,
-    responses={**declare_stream(FRAMES), **declare_errors(422, DatabaseUnavailable)},
+    dependencies=[IN_A_PLACE],
+    responses={**declare_stream(FRAMES), **declare_errors(422, Busy, DatabaseUnavailable)},
 )
 async def stream(
     reader: Reader, poller: Poller, streams: Annotated[list[Followed], Depends(find_starts)]

@@ -19,9 +19,10 @@ from api.http.validation import make_refusal
 from api.streams import positions
 from api.streams.batches import Batch, Stream, read_first, read_next
 from api.streams.frames import EVENTS_AT_ONCE, PROGRESS_FRAME, declare_stream, make_progress
+from api.streams.places import IN_A_PLACE
 from api.streams.poller import Told
 from api.sweeps.parameters import SweepId
-from jobs.errors import DatabaseUnavailable, SweepNotFound
+from jobs.errors import Busy, DatabaseUnavailable, SweepNotFound
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
@@ -62,7 +63,8 @@ async def find_start(
 @router.get(
     "/{sweep_id}/stream",
     response_class=EventSourceResponse,
-    responses={**declare_stream(FRAMES), **declare_errors(SweepNotFound, 422, DatabaseUnavailable)},
+    dependencies=[IN_A_PLACE],
+    responses={**declare_stream(FRAMES), **declare_errors(SweepNotFound, 422, Busy, DatabaseUnavailable)},
 )
 async def stream(
     sweep_id: SweepId, reader: Reader, poller: Poller, batch: Annotated[Batch, Depends(find_start)]
