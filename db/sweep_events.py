@@ -1,8 +1,9 @@
 """Streams of the events of a job, a sweep or several of them: the jobs that each has, and their next events."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -35,6 +36,18 @@ def list_members(session: Session, sweep_id: str, owner: str | None = None) -> l
         Member(job_id, activation, position or 0, JobState(state), seq)
         for job_id, activation, position, state, seq in rows
     ]
+
+
+def list_members_of_stream(
+    session: Session, field: Literal["job_id", "sweep_id"], id_: str, owner: str | None
+) -> Sequence[Member]:
+    """List the jobs whose events a job's or a sweep's stream has; none if this owner has no such job or sweep.
+
+    Without an owner they are everybody's.
+    """
+    if field == "sweep_id":
+        return list_members(session, id_, owner)
+    return [*list_jobs_as_members(session, [id_], owner).values()]
 
 
 def list_jobs_as_members(session: Session, job_ids: Collection[str], owner: str | None) -> Mapping[str, Member]:

@@ -1,12 +1,12 @@
 """The next events of a job or a sweep, read and encoded once for all clients at the same position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import orjson
 from fastapi.sse import ServerSentEvent
-from sqlalchemy.orm import Session
 
 from api.streams import positions
 from api.streams.frames import describe_event, describe_sweep_end, interleave, make_reset
@@ -18,6 +18,7 @@ from db.models import Epoch, Event
 from db.sweep_events import Member
 
 Rows = Sequence[tuple[Event, Epoch | None]]
+Read = Callable[[Mapping[str, int]], Rows]
 
 
 class Stream(NamedTuple):
@@ -48,35 +49,31 @@ class Batch:
 def read_first(sessions: database.Sessions, stream: Stream, given: Position | None, limit: int) -> Batch:
     """Read the events after the position that a client gives, or the first; a reset if there is no such position."""
     with sessions.read() as session:
-        members = list_members(session, stream)
+        members = sweep_events.list_members_of_stream(session, *stream)
         if not members:
             return make_gone(stream, given)
         places = 1 if stream.field == "job_id" else sweeps.find_spec(session, stream.id).jobs
         start = Position((0,) * places)
         if given and len(given.numbers) != places:
             return begin_again(stream, members, start)
-        return read_after(session, stream, members, given or start, limit)
+        return read_after(stream, members, given or start, partial(sweep_events.read, session, limit=limit))
 
 
 def read_next(sessions: database.Sessions, stream: Stream, seen: Position, limit: int) -> Batch:
     """Read the events after a position in this stream."""
     with sessions.read() as session:
-        members = list_members(session, stream)
-        return read_after(session, stream, members, seen, limit) if members else make_gone(stream, seen)
+        members = sweep_events.list_members_of_stream(session, *stream)
+        if not members:
+            return make_gone(stream, seen)
+        return read_after(stream, members, seen, partial(sweep_events.read, session, limit=limit))
 
 
-def list_members(session: Session, stream: Stream) -> Sequence[Member]:
-    if stream.field == "sweep_id":
-        return sweep_events.list_members(session, stream.id, stream.owner)
-    return [*sweep_events.list_jobs_as_members(session, [stream.id], stream.owner).values()]
-
-
-def read_after(session: Session, stream: Stream, members: Sequence[Member], seen: Position, limit: int) -> Batch:
+def read_after(stream: Stream, members: Sequence[Member], seen: Position, read: Read) -> Batch:
     """Read the next events, after the jobs' states: what was found to have ended has no others."""
     if positions.is_beyond(members, seen):
         return begin_again(stream, members, Position((0,) * len(seen.numbers)))
     unsent = positions.find_unsent(members, seen)
-    rows = sweep_events.read(session, unsent, limit=limit) if unsent else []
+    rows = read(unsent) if unsent else []
     frames, after = encode(stream, members, rows, seen)
     if stream.field == "sweep_id" and not positions.find_outstanding(members, after):
         after = Position(after.numbers, end=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from api.streams import batches, poller, reader, sweep
+from api.streams import poller, reader, sweep
 from api.streams.batches import Stream, read_first
 from api.streams.frames import EVENTS_AT_ONCE
 from api.streams.poller import Awaited, EventPoller, Told
 from api.streams.reader import EventReader, Frames
-from db import jobs
+from db import jobs, sweep_events
 from db.events import Newest
 from db.session import Sessions
 from jobs.sweep import SweepSpec
@@ -68,7 +68,7 @@ def test_clients_of_a_sweep_that_have_seen_the_same_share_a_read(
 ) -> None:
     sweep_id, job_ids = create_sweep(sessions, SweepSpec(activations=("relu", "gelu")))
     reads = []
-    list_members = batches.list_members
+    list_members = sweep_events.list_members_of_stream
 
     def count(*asked: Any) -> Any:
         reads.append(asked)
@@ -91,7 +91,7 @@ def test_clients_of_a_sweep_that_have_seen_the_same_share_a_read(
             with sessions.begin() as session:
                 jobs.cancel(session, job_id)
 
-    monkeypatch.setattr(batches, "list_members", count)
+    monkeypatch.setattr(sweep_events, "list_members_of_stream", count)
     heard = asyncio.run(listen_all(40))
     assert heard == [["state", "state", "state", "end", "state", "end", "sweep_end"]] * 40
     assert len(reads) <= 1 + len(job_ids)
