@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from jobs.memory import estimate_training_mb
 from jobs.spec import JobSpec
 
 MAX_METADATA_BYTES = 8_000
@@ -10,9 +11,11 @@ MAX_SWEEP_METADATA_BYTES = 512_000
 """Of all jobs of a sweep together, each of which stores its own."""
 
 
-def find_excess(spec: JobSpec) -> dict[str, str]:
+def find_excess(spec: JobSpec, *, max_training_mb: float) -> dict[str, str]:
     """Find the fields of the spec that ask for too much, each with a message."""
-    return find_metadata_excess(spec.metadata)
+    needed = estimate_training_mb(spec)
+    message = f"training needs about {needed:,.0f} MB of memory; the maximum is {max_training_mb:,.0f}"
+    return find_metadata_excess(spec.metadata) | ({"batch_size": message} if needed > max_training_mb else {})
 
 
 def find_metadata_excess(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise, product
-from math import prod
+from math import inf, prod
 from typing import Annotated, Any, Self
 
 from pydantic import Field, GetJsonSchemaHandler, JsonValue, ValidationError, model_validator
@@ -152,7 +152,7 @@ def make_choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequen
     return [Choice(path, value, to_pointer([*place, index])) for index, value in enumerate(values)]
 
 
-def expand(sweep: SweepSpec) -> list[JobSpec]:
+def expand(sweep: SweepSpec, *, max_training_mb: float = inf) -> list[JobSpec]:
     """Make the specs of all its jobs, in their order.
 
     Raises:
@@ -161,7 +161,10 @@ def expand(sweep: SweepSpec) -> list[JobSpec]:
     """
     axes = sweep.axes
     combinations = [*product(*axes)]
-    specs = [make_spec(sweep.base, combination) for combination in combinations]
+    specs = []
+    for combination in combinations:
+        specs.append(make_spec(sweep.base, combination))
+        refuse_excess(find_excess(specs[-1], max_training_mb=max_training_mb), combination)
     refuse_excess(find_sweep_excess(specs), combinations[-1])
     if refusals := find_equivalent_choices(axes, combinations, specs):
         raise InvalidSweep(refusals)
@@ -172,12 +175,10 @@ def make_spec(base: Mapping[str, Any], combination: Sequence[Choice]) -> JobSpec
     """Make the spec of one job. Raises InvalidSweep."""
     given = assemble(base, combination)
     try:
-        spec = JobSpec.model_validate(given)
+        return JobSpec.model_validate(given)
     except ValidationError as error:
         refusals = {find_pointer(locate(entry, given), combination): entry["msg"] for entry in error.errors()}
         raise InvalidSweep(refusals) from error
-    refuse_excess(find_excess(spec), combination)
-    return spec
 
 
 def refuse_excess(excess: Mapping[str, str], combination: Sequence[Choice]) -> None:

@@ -135,6 +135,11 @@ class Settings(BaseSettings):
         description="A larger request body is answered 413; for all but evaluate and clip, which take long arrays, the "
         "limit is 64 kB.",
     )
+    max_training_mb: float = Field(
+        12_000,
+        ge=4_000,
+        description="Limit of the memory that a training is estimated to need; one that needs more is answered 422.",
+    )
     worker_processes: int = Field(1, ge=1, le=64, description="Jobs that one worker trains at once.")
     worker_threads: int = Field(0, ge=0, le=256, description="CPU threads per job; 0 = cores / WORKER_PROCESSES.")
     lease_seconds: float = Field(60, gt=0, description="A worker without a heartbeat for this long loses its job.")

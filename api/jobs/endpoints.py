@@ -38,9 +38,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=JobOut)
-def submit(spec: JobSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
+def submit(spec: JobSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms, settings: Settings) -> Response:
     """Accept a training job. It is stored once this answers, even while the broker is away."""
-    refuse_excess(spec)
+    refuse_excess(spec, settings.max_training_mb)
     with sessions.begin() as session:
         record, replayed = jobs.create(session, spec, **terms)
     return answer_accepted(record, sessions, hints, replayed=replayed)
@@ -91,8 +91,8 @@ def retry(job_id: JobId, sessions: Sessions, hints: Hints, terms: SubmissionTerm
     return answer_accepted(record, sessions, hints, replayed=replayed)
 
 
-def refuse_excess(spec: JobSpec) -> None:
-    if excess := find_excess(spec):
+def refuse_excess(spec: JobSpec, max_training_mb: float) -> None:
+    if excess := find_excess(spec, max_training_mb=max_training_mb):
         raise RequestValidationError([make_refusal(("body", field), text, None) for field, text in excess.items()])
 
 

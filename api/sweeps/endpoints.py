@@ -5,7 +5,7 @@ import logging
 from fastapi import APIRouter, Response
 from fastapi.exceptions import RequestValidationError
 
-from api.dependencies import Hints, Sessions
+from api.dependencies import Hints, Sessions, Settings
 from api.http.auth import VisibleOwner
 from api.http.numbers import ExactJSON
 from api.http.paging import Cursor, Limit
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 
-def expand_spec(spec: SweepSpec) -> list[JobSpec]:
+def expand_spec(spec: SweepSpec, max_training_mb: float) -> list[JobSpec]:
     """Make the specs of the sweep's jobs; an error in one is reported at the place in the request that causes it."""
     try:
-        return expand(spec)
+        return expand(spec, max_training_mb=max_training_mb)
     except InvalidSweep as error:
         faults = [
             {"type": "invalid_value", "loc": ("body",), "msg": message, "ctx": {"pointer": pointer}}
@@ -40,9 +40,9 @@ def expand_spec(spec: SweepSpec) -> list[JobSpec]:
 
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=SweepDetail)
-def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms) -> Response:
+def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms, settings: Settings) -> Response:
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
-    specs = expand_spec(spec)
+    specs = expand_spec(spec, settings.max_training_mb)
     with sessions.begin() as session:
         sweep, job_ids, replayed = sweeps.create(session, spec, specs, **terms)
     out = read_detail(sessions, sweep.id)  # after the commit: meanwhile others can write

@@ -1,5 +1,7 @@
 """Bounds of what a job and a sweep may take."""
 
+from math import inf
+
 from jobs.bounds import MAX_METADATA_BYTES, MAX_SWEEP_METADATA_BYTES, find_excess, find_sweep_excess
 from jobs.spec import JobSpec
 
@@ -12,10 +14,12 @@ def with_metadata(size: int, letter: str = "x") -> JobSpec:
 
 
 def test_a_jobs_metadata_is_measured_in_bytes():
-    assert find_excess(with_metadata(MAX_METADATA_BYTES)) == {}
+    assert find_excess(with_metadata(MAX_METADATA_BYTES), max_training_mb=inf) == {}
     message = "8,001 bytes in all; the maximum is 8,000"
-    assert find_excess(with_metadata(MAX_METADATA_BYTES + 1)) == {"metadata": message}
-    assert [*find_excess(with_metadata(MAX_METADATA_BYTES * 2, "\N{GRINNING FACE}"))] == ["metadata"]
+    assert find_excess(with_metadata(MAX_METADATA_BYTES + 1), max_training_mb=inf) == {"metadata": message}
+    assert [*find_excess(with_metadata(MAX_METADATA_BYTES * 2, "\N{GRINNING FACE}"), max_training_mb=inf)] == [
+        "metadata"
+    ]
 
 
 def test_the_metadata_of_a_sweeps_jobs_is_added_up():

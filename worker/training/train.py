@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from jobs.errors import DeviceUnavailable, Diverged
+from jobs.memory import IMAGES_AT_ONCE
 from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
@@ -19,7 +20,7 @@ from worker.training.progress_meter import ProgressMeter
 from worker.training.randomness import make_generator
 from worker.training.running_metrics import RunningMetrics
 
-CHUNK = {"cpu": 256, "cuda": 8192}
+CHUNK = {**IMAGES_AT_ONCE}
 """Images between two calls of ``between_batches``: less than a second's work."""
 
 BATCHES_BETWEEN_CHECKS = {"cpu": 1, "cuda": 32}

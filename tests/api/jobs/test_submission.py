@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tests.support.access import Headers, change_settings
+from tests.support.refusals import refused_pointers
 from tests.support.submitting import post_job
 
 
@@ -136,3 +137,12 @@ def test_a_post_over_the_quota_must_be_retried_later(client: TestClient) -> None
     response = client.post("/v1/jobs", json={"activation": "relu"})
     assert (response.status_code, response.json()["code"]) == (429, "too_many_jobs")
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_job_that_needs_too_much_memory_is_refused_at_its_batch(client: TestClient, app: FastAPI) -> None:
+    change_settings(app, max_training_mb=4000)
+    asked = {"activation": "relu", "batch_size": 8192}
+    sweep = {"activations": ["relu"], "grid": {"batch_size": [128, 8192]}}
+    assert refused_pointers(client.post("/v1/jobs", json=asked)) == ["/batch_size"]
+    assert refused_pointers(client.post("/v1/sweeps", json=sweep)) == ["/grid/batch_size/1"]
+    assert client.post("/v1/jobs", json={**asked, "device": "cpu"}).status_code == 202
