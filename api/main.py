@@ -45,7 +45,7 @@ MAX_BODY_BYTES = 64_000
 """Of all requests but those with long arrays. An image to be classified has 20 kB, a chain of 1,000 layers 50 kB."""
 ARRAYS = ("/evaluate", "/gradients/clip")
 """Ends of the paths that take 100,000 numbers."""
-EVERYWHERE = responses.declare_errors(401, 403, 422, 429, DatabaseUnavailable)
+EVERYWHERE = responses.declare_errors(401, 422, 429, DatabaseUnavailable)
 """Errors of every request under /v1: of its key, which the database knows, its text and parameters."""
 DESCRIPTION = """
 Errors are `application/problem+json`; their `code` is stable. Floats survive the round trip exactly; a number that is

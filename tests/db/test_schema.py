@@ -145,7 +145,7 @@ def test_what_is_known_of_owners_outlives_the_migration_that_writes_them_down(
         session.execute(text(keyed.format(holder="anna", id="s", job="NULL", sweep="'sweep'")))
     schema.migrate(database_url)
     with sessions.read() as session:
-        owners = dict(session.execute(select(Job.id, Job.owner)).tuples().all())
+        owners = {row.id: row.owner for row in session.execute(select(Job.id, Job.owner))}
         assert owners == {"annas": "anna", "nobodys": "", "unknown": "", "swept": "anna"}
         assert session.scalar(select(Sweep.owner)) == "anna"
         key = keys.list_all(session)[0]
