@@ -84,10 +84,19 @@ HEADERS = [
     "Last-Event-ID",
     "Accept-Encoding",
     "X-Forwarded-Prefix",
+    "X-Forwarded-Host",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "Origin",
+    "Referer",
+    "Sec-Fetch-Site",
+    "Host",
+    "traceparent",
 ]
 ODD_HEADERS = st.one_of(
     st.text(IN_HEADERS, max_size=40).map(str.strip),
     NUMBERS,
+    st.sampled_from(["http://[", "http://[::1]:x", "[::]:99999", "//", "null", "::1%eth0", "127.0.0.1:0"]),
     st.sampled_from(["*", "*/*;q=nan", "image/svg+xml", "bytes=-0", "bytes=5-2", 'W/"', "application/json; charset=x"]),
 )
 
