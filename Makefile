@@ -73,7 +73,7 @@ env:
 pins:
 	$(PYTHON) docker/pin_images.py
 
-# The API by its OpenAPI document, then odd requests: 500 of each kind an operation, on both databases. It takes an hour or two.
+# The API by its OpenAPI document, then odd requests, 500 of each kind an operation on both databases: an hour or two.
 fuzz: install
 	$(BIN)/python -m tests.fuzz
 

@@ -18,6 +18,7 @@ from db import keys as stored_keys
 from db.checkpoints import CheckpointFile
 from db.predictions import Answer
 from db.session import Sessions
+from jobs.access import Scope
 from jobs.errors import Diverged, JobsError
 from runtime.settings import Settings, sqlite_url
 from storage import files
@@ -30,7 +31,13 @@ WEIGHTS = bytes(range(256)) * 4
 MOST_EPOCHS = 2
 TRAINED_BACKLOG = 20
 """While more jobs wait, they are cancelled: a sweep of 512 would keep its stream open for long."""
-LIMITS = {"max_unfinished_jobs": 2_000, "predict_seconds": 2.0, "reconcile_seconds": 86_400.0}
+LIMITS = {
+    "max_unfinished_jobs": 2_000,
+    "max_unfinished_jobs_per_owner": 2_000,
+    "max_requests_per_minute": 1_000_000,
+    "predict_seconds": 2.0,
+    "reconcile_seconds": 86_400.0,
+}
 
 
 class Trainer:
@@ -116,7 +123,7 @@ def serve_on(database: str, *, keys: bool = False) -> Iterator[Target]:
 
 def make_headers(sessions: Sessions) -> dict[str, str]:
     with sessions.begin() as session:
-        return {"Authorization": f"Bearer {stored_keys.create(session, 'fuzz')}"}
+        return {"Authorization": f"Bearer {stored_keys.create(session, 'fuzz', scope=Scope.ADMIN)}"}
 
 
 @contextmanager
