@@ -8,9 +8,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from unittest.mock import patch
 
 import httpx
 
+from api.http import auth
 from api.main import create_app
 from bench.postgres import run_server
 from db import jobs, predictions, schema
@@ -111,13 +113,14 @@ def serve_on(database: str, *, keys: bool = False) -> Iterator[Target]:
     """Serve the API on an empty database, "sqlite" or "postgres"."""
     with tempfile.TemporaryDirectory(prefix="activation-lab-fuzz-") as name, make_database(database, Path(name)) as url:
         schema.migrate(url)
-        auth = "keys" if keys else "none"
-        settings = Settings.model_validate({"database_url": url, "data_dir": Path(name), "auth": auth, **LIMITS})
+        chosen = {"database_url": url, "data_dir": Path(name), "auth": "keys" if keys else "none"}
+        settings = Settings.model_validate({**chosen, **LIMITS})
         app = create_app(settings)
         app.state.hints.close()
         with closing(Trainer(app.state.sessions, settings.checkpoints)) as trainer:
             app.state.hints = trainer
-            with serve(app, lifespan="on") as address:
+            # Each check that a key is asked for tries a wrong one, and the eleventh would be answered 429.
+            with patch.dict(auth.FAILED_KEYS, capacity=1_000_000), serve(app, lifespan="on") as address:
                 yield Target(address, make_headers(app.state.sessions) if keys else {})
 
 
