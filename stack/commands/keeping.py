@@ -47,3 +47,26 @@ def restore(file: BackupFile, data_dir: DataDir = None) -> None:
     say(f"restored {file} with {summary.checkpoints} checkpoints")
     if summary.missing:
         warn(f"{summary.missing} recorded checkpoints are not in it, or damaged")
+
+
+@app.command("prune")
+def prune(
+    older_than: Annotated[float | None, typer.Option(min=0, help="Delete jobs that ended so many days ago.")] = None,
+    keep: Annotated[int | None, typer.Option(min=0, help="Delete all but the last jobs that ended.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print their ids and delete none.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete ended jobs by age or number, with their checkpoints, while the service runs.
+
+    With both, a job is deleted that either of them names. A sweep with an unfinished job loses none.
+    """
+    from datetime import timedelta
+
+    from stack import retention
+
+    if older_than is None and keep is None:
+        raise fail("say which jobs: --older-than DAYS, --keep N, or both", status=2)
+    max_age = None if older_than is None else timedelta(days=older_than)
+    deleted = retention.prune(configure(data_dir=data_dir), max_age=max_age, keep=keep, dry_run=dry_run)
+    for job_id in deleted:
+        say(job_id)
