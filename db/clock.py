@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy import DateTime, Dialect, TypeDecorator, select
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -61,3 +62,8 @@ def after_on_postgresql(element: after, compiler: SQLCompiler, **options: Any) -
     # clock_timestamp, not now(): a transaction that waited for a lock must not renew a lease in the past.
     seconds = compiler.process(element.clauses, **options)
     return f"clock_timestamp() + make_interval(secs => {seconds})"
+
+
+def read_clock(session: Session) -> datetime:
+    """Read the database's time."""
+    return session.scalars(select(now())).one()

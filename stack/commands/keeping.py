@@ -1,4 +1,4 @@
-"""The commands that keep a service's data: backups, and the deletion of old jobs."""
+"""The commands that keep a service in order: backups, the deletion of old jobs, and the check of a set-up."""
 
 from pathlib import Path
 from typing import Annotated
@@ -70,3 +70,22 @@ def prune(
     deleted = retention.prune(configure(data_dir=data_dir), max_age=max_age, keep=keep, dry_run=dry_run)
     for job_id in deleted:
         say(job_id)
+
+
+@app.command("doctor")
+def examine(
+    port: Annotated[int, typer.Option(help="The port that the API is to listen on; 0 = do not check.")] = 8000,
+    data_dir: DataDir = None,
+) -> None:
+    """Check the set-up: database, clock, keys, broker, disk, checkpoints, MNIST, GPU and port.
+
+    The exit status is 1 where something is wrong. It reads the same settings as the service.
+    """
+    from stack import doctor
+
+    settings = configure(data_dir=data_dir)
+    found = doctor.examine(doctor.Setup(settings, port))
+    for name, problem in found:
+        say(f"{name:<12} {problem or 'ok'}")
+    if any(problem for _, problem in found):
+        raise typer.Exit(1)
