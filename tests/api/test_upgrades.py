@@ -146,7 +146,14 @@ def fill(sessions: Sessions) -> set[str]:
 
 @pytest.fixture
 def app(upgraded: set[str], database_url: str) -> FastAPI:  # noqa: ARG001  # before the API starts
-    return create_app(Settings(database_url=database_url, broker_url="redis://127.0.0.1:1/0", reconcile_seconds=60))
+    return create_app(
+        Settings(
+            database_url=database_url,
+            broker_url="redis://127.0.0.1:1/0",
+            reconcile_seconds=60,
+            allowed_hosts="testserver",
+        )
+    )
 
 
 @pytest.fixture

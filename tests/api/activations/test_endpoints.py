@@ -21,7 +21,7 @@ from api.main import create_app
 from api.plots import drawings, plotting
 from runtime.settings import Settings
 
-app = create_app(Settings(database_url="sqlite://"))
+app = create_app(Settings(database_url="sqlite://", allowed_hosts="testserver"))
 client = TestClient(app, base_url="http://testserver/v1/activations")
 
 

@@ -20,7 +20,7 @@ from api.plots.drawings import Drawing
 from api.plots.panels import Line, Panel
 from runtime.settings import Settings
 
-app = create_app(Settings(database_url="sqlite://"))
+app = create_app(Settings(database_url="sqlite://", allowed_hosts="testserver"))
 client = TestClient(app, base_url="http://testserver/v1/gradients")
 
 EXPLODING = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 
 from api.main import create_app
 from api.streams.places import StreamPlaces

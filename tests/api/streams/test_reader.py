@@ -66,7 +66,7 @@ def test_streams_read_by_a_few_connections(sessions: Sessions, monkeypatch: pyte
 def test_clients_of_a_sweep_that_have_seen_the_same_share_a_read(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sweep_id, job_ids = create_sweep(sessions, SweepSpec(activations=("relu", "gelu")))
+    sweep_id, job_ids = create_sweep(sessions, SweepSpec(activations=["relu", "gelu"]))
     reads = []
     list_members = sweep_events.list_members_of_stream
 
@@ -79,17 +79,19 @@ def test_clients_of_a_sweep_that_have_seen_the_same_share_a_read(
 
         async def listen() -> list[str | None]:
             first = await shared.share(read_first, Stream("sweep_id", sweep_id), None, EVENTS_AT_ONCE)
+            await everybody.wait()
             return [frame.event async for frame in sweep.stream(sweep_id, shared, polling, first)]
 
+        everybody = asyncio.Barrier(clients + 1)
         listening = [asyncio.create_task(listen()) for _ in range(clients)]
-        await asyncio.sleep(0.3)
+        await everybody.wait()
         await asyncio.to_thread(cancel_all)
         return await asyncio.gather(*listening)
 
     def cancel_all() -> None:
         for job_id in job_ids:
             with sessions.begin() as session:
-                jobs.cancel(session, job_id)
+                jobs.request_cancel(session, job_id)
 
     monkeypatch.setattr(sweep_events, "list_members_of_stream", count)
     heard = asyncio.run(listen_all(40))
