@@ -16,9 +16,8 @@ LONGEST_SECONDS = 900
 
 
 @pytest.mark.timeout(LONGEST_SECONDS)
-@pytest.mark.parametrize("database", DATABASES)
-def test_requests_that_schemathesis_makes_are_answered_as_documented(database: str) -> None:
-    with serve_on(database) as target:
+def test_requests_that_schemathesis_makes_are_answered_as_documented() -> None:
+    with serve_on("sqlite") as target:  # PostgreSQL by `make fuzz`
         tried = try_schema(target, "--max-examples", "2", "--generation-deterministic")
     assert tried.is_sound, tried
     assert (tried.untested, tried.operations) == (0, len(OPERATION_IDS))
