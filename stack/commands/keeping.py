@@ -19,7 +19,10 @@ def back_up(
     data_dir: DataDir = None,
     checkpoints: Annotated[bool, typer.Option(help="With the checkpoints' files.")] = True,
 ) -> None:
-    """Write the database and the checkpoints into a new archive, while the service runs."""
+    """Write the database and the checkpoints into a new archive, while the service runs.
+
+    Example: activation-lab backup lab.tar
+    """
     from stack import backup
     from stack.errors import BackupFailed
 
@@ -35,7 +38,10 @@ def back_up(
 
 @app.command("restore")
 def restore(file: BackupFile, data_dir: DataDir = None) -> None:
-    """Fill an empty database, SQLite or PostgreSQL, from an archive of this or an older version."""
+    """Fill an empty database, SQLite or PostgreSQL, from an archive of this or an older version.
+
+    Example: activation-lab restore lab.tar --data-dir restored
+    """
     from stack import backup
     from stack.errors import BackupFailed, CannotStart
 
@@ -59,6 +65,8 @@ def prune(
     """Delete ended jobs by age or number, with their checkpoints, while the service runs.
 
     With both, a job is deleted that either of them names. A sweep with an unfinished job loses none.
+
+    Example: activation-lab prune --older-than 90
     """
     from datetime import timedelta
 
@@ -80,6 +88,8 @@ def examine(
     """Check the set-up: database, clock, keys, broker, disk, checkpoints, MNIST, GPU and port.
 
     The exit status is 1 where something is wrong. It reads the same settings as the service.
+
+    Example: activation-lab doctor
     """
     from stack import doctor
 

@@ -14,7 +14,7 @@ from db import schema
 from runtime.settings import Settings, sqlite_url
 from tests.support.disk import Disk, small_disk
 
-FIRST = {"activation": "relu", "metadata": {f"key-{number}": "x" * 500 for number in range(32)}}
+FIRST = {"activation": "relu", "metadata": {f"key-{number}": "x" * 500 for number in range(15)}}
 """A job that takes some room."""
 
 
@@ -56,7 +56,7 @@ def filled(client: TestClient, disk: Disk) -> None:
     """Jobs are posted until the last page that the database had is full too."""
     assert client.post("/v1/jobs", json=FIRST).status_code == 202
     disk.fill()
-    for _ in range(200):
+    for _ in range(400):
         if client.post("/v1/jobs", json=FIRST).status_code != 202:
             return
     pytest.fail("the disk is never full")
@@ -94,7 +94,7 @@ def test_when_there_is_room_again_jobs_are_taken_again(client: TestClient, disk:
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_service_that_starts_on_a_full_disk_says_so(database_url: str, disk: Disk, tmp_path: Path) -> None:
     disk.fill()  # SQLite finds no room for the files beside the database
-    settings = Settings(database_url=database_url, data_dir=tmp_path, reconcile_seconds=60)
+    settings = Settings(database_url=database_url, data_dir=tmp_path, reconcile_seconds=60, allowed_hosts="testserver")
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         for response in (client.get("/v1/jobs"), client.post("/v1/jobs", json=FIRST)):
             assert (response.status_code, response.json()["code"]) == (507, "disk_full")

@@ -47,7 +47,10 @@ def test_the_api_starts_while_the_database_is_migrated_and_the_worker_when_it_is
     monkeypatch.setattr(up, "prepare_data", lambda _: steps.append("migrate"))
     monkeypatch.setattr(Gate, "open", lambda _: steps.append("open the gate"))
     monkeypatch.setattr(up, "wait_until_ready", lambda *_, **__: steps.append("wait"))
-    with Path(os.devnull).open("w") as log, run_stack(Settings(data_dir=tmp_path), host="", port=0, log_to=log):
+    with (
+        Path(os.devnull).open("w") as log,
+        run_stack(Settings(data_dir=tmp_path), host="127.0.0.1", port=0, log_to=log),
+    ):
         assert steps == ["start api", "start valkey", "migrate", "open the gate", "wait", "start worker"]
 
 
