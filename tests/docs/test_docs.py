@@ -27,6 +27,7 @@ WHY_NOT = frozenset(
         "it is tried by tests/compose",
         "it takes minutes",
         "it runs the service",
+        "the service runs already",
         "it changes the project",
         "it needs an MLflow server",
     }
