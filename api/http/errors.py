@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from anyio import BrokenResourceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -55,10 +56,17 @@ class Errors:
         try:
             await self._app(scope, receive, note)
         except Exception as error:
+            if began and is_of_a_client_that_left(error):
+                return
             if began or scope["type"] != "http":
                 raise
             response = answer(Request(scope), error)
             await response(scope, receive, send)
+
+
+def is_of_a_client_that_left(error: Exception) -> bool:
+    """Whether FastAPI's task that keeps a stream alive had an event to pass on when the client had left."""
+    return isinstance(error, ExceptionGroup) and error.split(BrokenResourceError)[1] is None
 
 
 def answer(request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """The stream of a sweep: the events of all its jobs."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from threading import Thread
@@ -53,6 +53,31 @@ def test_an_event_is_that_of_the_jobs_own_stream(client: TestClient, ended: dict
     of_job = [data for _, _, data in parse_events(client.get(f"/v1/jobs/{first}/stream").text)]
     mine = [data for data in of_sweep if data.get("job_id") == first]
     assert mine == [{**data, "job_id": first, "activation": "relu"} for data in of_job]
+
+
+def test_a_client_that_leaves_while_events_wait_for_it_is_no_bug(
+    app: FastAPI, ended: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = f"/v1/sweeps/{ended['id']}/stream"
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"testserver")]}
+
+    async def leave() -> None:
+        left = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(0.2)  # while the next events come to wait
+                left.set()
+                await asyncio.Event().wait()
+
+        await app(scope, receive, send)
+
+    asyncio.run(leave())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_reconnect_after_any_event_gets_exactly_what_was_missed(client: TestClient, ended: dict[str, Any]) -> None:
