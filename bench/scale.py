@@ -142,7 +142,7 @@ def measure_reads(scale: Scale) -> None:
         "page, newest 50 with metadata": lambda session: read_page(session, metadata={"client": "3"}),
         "page, best 50 by accuracy": lambda session: read_page(session, sort="-best_val_accuracy"),
         "one job, queued": lambda session: job_records.find_record(session, job_id),
-        "newest event of 100 streams": lambda session: events.read_newest_numbers(session, [job_id] * 100),
+        "newest event of 100 streams": lambda session: events.read_newest(session, [job_id] * 100),
     }
     for name, ask in queries.items():
         print_reads(name, repeat(READS, partial(read, scale, ask)))

@@ -70,12 +70,6 @@ def read(session: Session, job_id: str, *, after_seq: int, limit: int) -> Sequen
     return [(row[0], row[1]) for row in rows]
 
 
-def read_newest_numbers(session: Session, job_ids: Collection[str]) -> Mapping[str, int]:
-    """Read the number of each job's newest event; deleted jobs are missing."""
-    rows = session.execute(select(Job.id, Job.event_seq).where(Job.id.in_(job_ids)))
-    return {row.id: row.event_seq for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class Newest:
     """The number of a job's newest event, and how far it is."""

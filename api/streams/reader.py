@@ -54,7 +54,8 @@ def read_next_frames(sessions: Sessions, job_id: str, seen: int) -> Frames:
     try:
         with sessions.read() as session:
             found = events.read(session, job_id, after_seq=seen, limit=EVENTS_AT_ONCE)
-            newest = events.read_newest_numbers(session, [job_id]).get(job_id, math.inf)
-            return newest, [make_frame(event, epoch) for event, epoch in found]
+            newest = events.read_newest(session, [job_id]).get(job_id)
+            frames = [make_frame(event, epoch) for event, epoch in found]
+            return math.inf if newest is None else newest.event_seq, frames
     except DatabaseUnavailable:
         return math.inf, []
