@@ -45,8 +45,8 @@ class Connection(H11Protocol):
 
     receive_seconds = 20.0
     """From the connection, or from the first byte of a later request, to the last byte of the request."""
-    max_discarded_bytes = 1_000_000
-    """Read of a body after its answer, such as 413: a client may send all of it before it reads."""
+    max_discarded_bytes = 5_000_000
+    """Read of a body after its answer, such as 413 or 415: a client may send all of it before it reads."""
 
     def __init__(self, *arguments: Any, limit: ConnectionLimit, **options: Any) -> None:  # noqa: ANN401  # uvicorn's
         super().__init__(*arguments, **options)
