@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins audit sbom
 
 install: .venv/installed
 
@@ -80,6 +80,19 @@ fuzz: install
 # Twenty minutes of mixed traffic, and docs/load.md from it.
 load: install
 	$(BIN)/python -m bench.load
+
+# Known vulnerabilities of the pinned packages: of those whose entry in the package index can be read.
+audit: .audit/installed
+	.audit/venv/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
+# A bill of materials of what is installed, as CycloneDX.
+sbom: install .audit/installed
+	.audit/venv/bin/cyclonedx-py environment .venv --output-file sbom.json
+
+.audit/installed: Makefile
+	$(PYTHON) -m venv .audit/venv
+	.audit/venv/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	touch $@
 
 compose:
 	tests/compose/run

@@ -40,6 +40,7 @@ print(read("VmHWM:") - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_the_estimate_holds_what_three_sizes_of_a_batch_need(activation: str):
