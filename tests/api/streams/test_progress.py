@@ -1,8 +1,7 @@
 """Progress within an epoch, on the streams of a job, of a sweep and of several."""
 
 from collections.abc import Callable
-from threading import Timer
-from time import sleep
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,28 +11,54 @@ from api.streams import poller
 from tests.support.fake_worker import FakeWorker
 from tests.support.sse import Events, parse_events
 from tests.support.submitting import list_job_ids, post_job, post_pair
+from tests.support.waiting import wait_for
 
-PAUSE = 3 * poller.POLL_SECONDS
 WITHIN = {"images": 4200, "images_total": 6000, "images_per_second": 650.0}
+
+
+class Polls:
+    """Counts the looks of the one poll of all streams, which looks while there is a stream."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def wait_for_one(self) -> None:
+        """Wait for the end of a look that begins after now: the next that ends may have begun before."""
+        before = self.count
+        wait_for(lambda: self.count >= before + 2, seconds=60)
+
+
+@pytest.fixture
+def polls(monkeypatch: pytest.MonkeyPatch) -> Polls:
+    counted, wake = Polls(), poller.wake
+
+    def count(*arguments: Any) -> None:
+        wake(*arguments)
+        counted.count += 1
+
+    monkeypatch.setattr(poller, "wake", count)
+    return counted
 
 
 def read_while(work: Callable[[], None], client: TestClient, path: str) -> Events:
     """Read a stream to its end while a worker works."""
-    working = Timer(0.5, work)
+    working = Thread(target=work)
     working.start()
     found = parse_events(client.get(path).text)
     working.join()
     return found
 
 
-def test_a_stream_sends_progress_without_an_id_whenever_it_changed(client: TestClient, worker: FakeWorker) -> None:
+def test_a_stream_sends_progress_without_an_id_whenever_it_changed(
+    client: TestClient, worker: FakeWorker, polls: Polls
+) -> None:
     job_id = post_job(client, epochs=2)["id"]
 
     def train() -> None:
         lease = worker.claim(job_id)
         for images in (4200, 4200, 5000):
             worker.report(lease, images=images)
-            sleep(PAUSE)
+            polls.wait_for_one()
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/jobs/{job_id}/stream")
@@ -51,7 +76,7 @@ def test_a_stream_sends_progress_without_an_id_whenever_it_changed(client: TestC
 
 
 def test_progress_costs_no_read_of_events(
-    client: TestClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, worker: FakeWorker, polls: Polls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the one poll of all streams sees it."""
     job_id, reads = post_job(client, epochs=2)["id"], []
@@ -65,7 +90,7 @@ def test_progress_costs_no_read_of_events(
     def train() -> None:
         for images in range(1, 5):
             worker.report(lease, images=images)
-            sleep(PAUSE)
+            polls.wait_for_one()
         worker.cancel(lease)
 
     monkeypatch.setattr(poller.events, "read", count)
@@ -74,25 +99,39 @@ def test_progress_costs_no_read_of_events(
     assert len(reads) == 2, "at the start and for the end"
 
 
-def test_a_client_that_comes_back_is_told_where_the_epoch_is_now(client: TestClient, worker: FakeWorker) -> None:
+def test_a_client_that_comes_back_is_told_where_the_epoch_is_now(
+    client: TestClient, worker: FakeWorker, polls: Polls
+) -> None:
     job_id = post_job(client, epochs=2)["id"]
     lease = worker.claim(job_id)
     for images in (1, 2, 3):
         worker.report(lease, images=images)
-    found = read_while(lambda: worker.cancel(lease), client, f"/v1/jobs/{job_id}/stream?after=2")
+
+    def end() -> None:
+        polls.wait_for_one()
+        worker.cancel(lease)
+
+    found = read_while(end, client, f"/v1/jobs/{job_id}/stream?after=2")
     assert [data["images"] for _, kind, data in found if kind == "progress"] == [3]
 
 
-def test_an_epoch_that_was_recorded_has_no_progress_left(client: TestClient, worker: FakeWorker) -> None:
+def test_an_epoch_that_was_recorded_has_no_progress_left(client: TestClient, worker: FakeWorker, polls: Polls) -> None:
     job_id = post_job(client, epochs=2)["id"]
     lease = worker.claim(job_id)
     worker.report(lease)
     worker.record(lease)
-    found = read_while(lambda: worker.cancel(lease), client, f"/v1/jobs/{job_id}/stream")
+
+    def end() -> None:
+        polls.wait_for_one()
+        worker.cancel(lease)
+
+    found = read_while(end, client, f"/v1/jobs/{job_id}/stream")
     assert "progress" not in [kind for _, kind, _ in found]
 
 
-def test_the_stream_of_a_sweep_names_the_job_that_progresses(client: TestClient, worker: FakeWorker) -> None:
+def test_the_stream_of_a_sweep_names_the_job_that_progresses(
+    client: TestClient, worker: FakeWorker, polls: Polls
+) -> None:
     sweep = post_pair(client)
     first, second = list_job_ids(sweep)
     client.post(f"/v1/jobs/{first}/cancel")
@@ -100,7 +139,7 @@ def test_the_stream_of_a_sweep_names_the_job_that_progresses(client: TestClient,
     def train() -> None:
         lease = worker.claim(second)
         worker.report(lease)
-        sleep(PAUSE)
+        polls.wait_for_one()
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/sweeps/{sweep['id']}/stream")
@@ -110,14 +149,16 @@ def test_the_stream_of_a_sweep_names_the_job_that_progresses(client: TestClient,
     ]
 
 
-def test_several_streams_have_the_progress_of_each_of_their_jobs(client: TestClient, worker: FakeWorker) -> None:
+def test_several_streams_have_the_progress_of_each_of_their_jobs(
+    client: TestClient, worker: FakeWorker, polls: Polls
+) -> None:
     sweep = post_pair(client, activations=["relu"])
     (job_id,) = list_job_ids(sweep)
 
     def train() -> None:
         lease = worker.claim(job_id)
         worker.report(lease)
-        sleep(PAUSE)
+        polls.wait_for_one()
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/stream?jobs={job_id}&sweeps={sweep['id']}")
