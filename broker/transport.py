@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 UNUSED = ("eta", "expires", "group", "shadow", "timelimit")
 """Headers that change when, how long or as what a task runs: a hint has none of them."""
 INVALID = (AttributeError, LookupError, TypeError, ValueError)
-"""Whatever a text from outside may lead to in those who read it."""
+"""Errors that reading a message can raise, whatever its text."""
 
 
 class InvalidHint(ValueError):

@@ -8,7 +8,7 @@ NOBODY = ""
 
 
 class Scope(StrEnum):
-    """What a key permits."""
+    """The requests that a key permits."""
 
     READ = "read"
     """To look, and to calculate: nothing that is stored or occupies a worker."""

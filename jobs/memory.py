@@ -10,7 +10,7 @@ EVALUATED_BYTES = 400_000
 """Of an image that is only evaluated."""
 PARAMETERS = 1_199_882
 COPIES = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 2}
-"""What an optimizer keeps for each weight, without momentum."""
+"""Numbers that an optimizer keeps for each weight, without momentum."""
 DATA_BYTES = 70_000 * (28 * 28 + 8)
 """All images, a byte for each pixel, and their labels."""
 

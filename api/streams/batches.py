@@ -39,7 +39,7 @@ class Batch:
     awaited: Awaited
     """The jobs with events to come, now or later."""
     names: Mapping[str, Mapping[str, str]]
-    """What says, in the data of an event of a sweep, of which job it is."""
+    """By job, the fields that name it in the data of a sweep's event."""
 
     @property
     def complete(self) -> bool:

@@ -51,7 +51,7 @@ class Followed:
 
     stream: Stream
     names: Mapping[str, Any]
-    """What says, in the data of an event, of which stream it is."""
+    """The fields that name it in the data of an event."""
     given: Position | None
     """The position that the client came with."""
     position: str

@@ -1,4 +1,4 @@
-"""What anyone may write to the broker: a worker refuses it, and takes the next hint."""
+"""Messages that anyone may write to the broker: a worker refuses them, and takes the next hint."""
 
 import json
 from base64 import b64encode

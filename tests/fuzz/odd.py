@@ -102,7 +102,7 @@ ODD_HEADERS = st.one_of(
 
 Case = schemathesis.Case[Any]
 Twist = tuple[dict[str, str], dict[str, str], str, bytes | None]
-"""What a request gets beside its own: query, headers, a raw part of the query, and a body in place of its own."""
+"""Additions to a request: query, headers, a raw part of the query, and a body in place of its own."""
 
 
 def try_odd_requests(target: Target, *, examples: int, derandomize: bool = False) -> Counter[str]:
