@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from api.http.samples import make_sample
 from tests.support.fake_worker import FakeWorker
+from tests.support.headers import READ_HEADERS
 
 ODD_JSON = [
     r'"\ud800"',
@@ -129,21 +130,7 @@ ODD_HEADERS = [
     b"x" * 300,
     b"\tx",
 ]
-HEADERS = [
-    "Accept",
-    "Content-Type",
-    "Last-Event-ID",
-    "Range",
-    "If-Range",
-    "If-None-Match",
-    "If-Match",
-    "If-Modified-Since",
-    "Idempotency-Key",
-    "X-Request-ID",
-    "Authorization",
-    "Accept-Encoding",
-    "X-Forwarded-Prefix",
-]
+HEADERS = [*READ_HEADERS, "Authorization"]
 JSON = {"Content-Type": b"application/json"}
 UNKNOWN = "no-such-name"
 MARK = "put something odd here"

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.streams import positions
 from tests.fuzz.target import Target, make_known
+from tests.support.headers import READ_HEADERS
 
 CHECKS = [
     not_a_server_error,
@@ -72,18 +73,7 @@ ODD_BYTES = st.binary(min_size=1, max_size=6).map(lambda content: "".join(f"%{by
 """In a query, also what is no UTF-8."""
 IN_HEADERS = st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f")
 HEADERS = [
-    "Accept",
-    "Content-Type",
-    "Range",
-    "If-Range",
-    "If-None-Match",
-    "If-Match",
-    "If-Modified-Since",
-    "Idempotency-Key",
-    "X-Request-ID",
-    "Last-Event-ID",
-    "Accept-Encoding",
-    "X-Forwarded-Prefix",
+    *READ_HEADERS,
     "X-Forwarded-Host",
     "X-Forwarded-For",
     "X-Forwarded-Proto",
