@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from activations.formula.formula import Formula
 from activations.functions import Array
 
 Parameters = Mapping[str, float | str]
@@ -81,7 +82,8 @@ class Activation:
     ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
     of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
     the infimum and supremum of the value, None where there is none. ``monotonic`` holds for all parameters in bounds.
-    ``seams`` are the numbers at which pieces of the definition meet.
+    ``seams`` are the numbers at which pieces of the definition meet. For a ``custom`` activation, a client's own,
+    ``formula`` is there, ``warnings`` say what is unusual about it, and what could not be decided is None.
     """
 
     name: str
@@ -91,13 +93,16 @@ class Activation:
     formula_latex: str
     derivative_latex: str
     parameters: tuple[Parameter, ...] = ()
-    bounds: Callable[..., Range]
-    monotonic: bool
+    bounds: Callable[..., Range | None]
+    monotonic: bool | None
     seams: tuple[float, ...] = ()
     self_normalizing: bool = False
-    advantages: tuple[str, ...]
-    drawbacks: tuple[str, ...]
-    reference: Reference
+    advantages: tuple[str, ...] = ()
+    drawbacks: tuple[str, ...] = ()
+    reference: Reference | None = None
+    custom: bool = False
+    formula: Formula | None = None
+    warnings: tuple[str, ...] = ()
 
     def complete(self, given: Parameters) -> dict[str, float | str]:
         """Fill in the catalog's defaults; the parameters are in the catalog's order.
@@ -117,8 +122,11 @@ class Activation:
     def unknown_parameter(self, name: str) -> str:
         return f"{self.name} has no parameter {name!r}; it has: {', '.join(self.parameter_names) or 'none'}"
 
-    def range(self, parameters: Parameters) -> Range:
-        """Return the infimum and supremum of the value for complete parameters; None = unbounded."""
+    def range(self, parameters: Parameters) -> Range | None:
+        """Return the infimum and supremum of the value for complete parameters, each None where there is none.
+
+        Where a custom activation's range is not decided, return None.
+        """
         return self.bounds(**parameters)
 
     def derivative_at_zero(self, parameters: Parameters) -> float:

@@ -1,0 +1,270 @@
+"""Sums, products and powers of trees, simplified as they are made.
+
+Numbers are folded where float64 holds the result exactly, so that a formula keeps its meaning to the last digit.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from activations.formula.tree import ONE, ZERO, Call, Name, Node, Number, call, is_call, negate
+
+EXACT_INTEGER = 2.0**53
+
+
+def exact_sum(a: float, b: float) -> float | None:
+    total = a + b
+    if abs(total) <= EXACT_INTEGER and a.is_integer() and b.is_integer():
+        return total
+    if abs(total) == float("inf"):
+        return None
+    return total if Fraction(a) + Fraction(b) == Fraction(total) else None
+
+
+def exact_product(a: float, b: float) -> float | None:
+    product = a * b
+    if abs(product) <= EXACT_INTEGER and a.is_integer() and b.is_integer():
+        return product
+    if abs(product) == float("inf"):
+        return None
+    return product if Fraction(a) * Fraction(b) == Fraction(product) else None
+
+
+def exact_quotient(a: float, b: float) -> float | None:
+    if b == 0 or abs(a / b) == float("inf"):
+        return None
+    return a / b if Fraction(a) / Fraction(b) == Fraction(a / b) else None
+
+
+class Product:
+    """A product as numbers, divisors, and powers of other factors with whole exponents."""
+
+    def __init__(self) -> None:
+        self.numbers: list[float] = []
+        self.divisors: list[float] = []
+        self.powers: dict[Node, int] = {}
+
+    def include(self, node: Node, exponent: int = 1) -> None:
+        waiting = [(node, exponent)]
+        while waiting:
+            factor, power = waiting.pop()
+            if isinstance(factor, Number):
+                self.include_number(factor.value, power)
+            elif is_call(factor, "neg"):
+                self.numbers.append(-1.0)
+                waiting.append((factor.arguments[0], power))
+            elif is_call(factor, "*"):
+                waiting += [(factor.arguments[1], power), (factor.arguments[0], power)]
+            elif is_call(factor, "/"):
+                waiting += [(factor.arguments[1], -power), (factor.arguments[0], power)]
+            else:
+                base, whole = whole_power(factor)
+                self.powers[base] = self.powers.get(base, 0) + power * whole
+
+    def include_number(self, value: float, exponent: int) -> None:
+        (self.numbers if exponent > 0 else self.divisors).append(value)
+
+    def build(self) -> Node:
+        numbers, divisors = fold_numbers(self.numbers, self.divisors)
+        negative = (sum(value < 0 for value in (*numbers, *divisors)) % 2) == 1
+        above = [raised(base, power) for base, power in self.powers.items() if power > 0]
+        below = [raised(base, -power) for base, power in self.powers.items() if power < 0]
+        if 0.0 in numbers and 0.0 not in divisors:
+            return ZERO
+        above = [Number(abs(value)) for value in numbers if abs(value) != 1] + above
+        below = [Number(abs(value)) for value in divisors if abs(value) != 1] + below
+        node = chain(above)
+        if below:
+            node = call("/", node, chain(below))
+        return negate(node) if negative else node
+
+
+def whole_power(node: Node) -> tuple[Node, int]:
+    if is_call(node, "^"):
+        base, exponent = node.arguments
+        if isinstance(exponent, Number) and exponent.value.is_integer():
+            return base, int(exponent.value)
+    return node, 1
+
+
+def raised(base: Node, exponent: int) -> Node:
+    return base if exponent == 1 else call("^", base, Number(float(exponent)))
+
+
+def chain(factors: list[Node]) -> Node:
+    node = factors[0] if factors else ONE
+    for factor in factors[1:]:
+        node = call("*", node, factor)
+    return node
+
+
+def fold_numbers(numbers: list[float], divisors: list[float]) -> tuple[list[float], list[float]]:
+    """Fold factors into one as far as float64 is exact; the rest stays."""
+    above = fold_exactly(numbers)
+    below = fold_exactly(divisors)
+    for index, divisor in enumerate(below):
+        for position, factor in enumerate(above or [1.0]):
+            quotient = exact_quotient(factor, divisor)
+            inverse = exact_quotient(divisor, factor)
+            if quotient is not None and (quotient.is_integer() or not divisor.is_integer()):
+                return [*above[:position], quotient, *above[position + 1 :]], [*below[:index], *below[index + 1 :]]
+            if inverse is not None and above:
+                return [*above[:position], *above[position + 1 :]], [*below[:index], inverse, *below[index + 1 :]]
+    return above, below
+
+
+def fold_exactly(values: list[float]) -> list[float]:
+    folded: list[float] = []
+    for value in values:
+        for index, known in enumerate(folded):
+            product = exact_product(known, value)
+            if product is not None:
+                folded[index] = product
+                break
+        else:
+            folded.append(value)
+    return [value for value in folded if value != 1]
+
+
+def multiply(*factors: Node) -> Node:
+    product = Product()
+    for factor in factors:
+        product.include(factor)
+    return product.build()
+
+
+def divide(numerator: Node, denominator: Node) -> Node:
+    product = Product()
+    product.include(numerator)
+    product.include(denominator, -1)
+    return product.build()
+
+
+def terms(node: Node) -> list[tuple[float, Node]]:
+    """The terms of a sum, each with its coefficient; a number has ONE as its other factor."""
+    found: list[tuple[float, Node]] = []
+    waiting = [(1.0, node)]
+    while waiting:
+        sign, term = waiting.pop()
+        if is_call(term, "+"):
+            waiting += [(sign, term.arguments[1]), (sign, term.arguments[0])]
+        elif is_call(term, "-"):
+            waiting += [(-sign, term.arguments[1]), (sign, term.arguments[0])]
+        elif is_call(term, "neg"):
+            waiting.append((-sign, term.arguments[0]))
+        else:
+            coefficient, rest = split_coefficient(term)
+            found.append((sign * coefficient, rest))
+    return found
+
+
+def split_coefficient(term: Node) -> tuple[float, Node]:
+    """The number in front of a product, and the rest of it."""
+    if isinstance(term, Number):
+        return term.value, ONE
+    links: list[Call] = []
+    first: Node = term
+    while isinstance(first, Call) and first.function in {"*", "/"}:
+        links.append(first)
+        first = first.arguments[0]
+    if not isinstance(first, Number) or not links:
+        return 1.0, term
+    innermost = links.pop()
+    rest = innermost.arguments[1] if innermost.function == "*" else call("/", ONE, innermost.arguments[1])
+    for link in reversed(links):
+        rest = call(link.function, rest, link.arguments[1])
+    return first.value, rest
+
+
+def with_coefficient(coefficient: float, node: Node) -> Node:
+    if node == ONE:
+        return Number(coefficient)
+    return multiply(Number(coefficient), node)
+
+
+def add(*summands: Node) -> Node:
+    collected: list[tuple[float, Node]] = []
+    for summand in summands:
+        for coefficient, rest in terms(summand):
+            collect(collected, coefficient, rest)
+    return build_sum(collected)
+
+
+def subtract(left: Node, right: Node) -> Node:
+    return add(left, negate(right))
+
+
+def collect(collected: list[tuple[float, Node]], coefficient: float, rest: Node) -> None:
+    for index, (known, node) in enumerate(collected):
+        if node == rest:
+            total = exact_sum(known, coefficient)
+            if total is not None:
+                collected[index] = (total, node)
+                return
+    collected.append((coefficient, rest))
+
+
+def build_sum(collected: list[tuple[float, Node]]) -> Node:
+    """Add the terms up, one that is not negative first if there is one."""
+    present = [(coefficient, rest) for coefficient, rest in collected if coefficient != 0]
+    if not present:
+        return ZERO
+    leader = next((index for index, (coefficient, _) in enumerate(present) if coefficient > 0), 0)
+    present.insert(0, present.pop(leader))
+    node = with_coefficient(*present[0])
+    for coefficient, rest in present[1:]:
+        node = call("+" if coefficient > 0 else "-", node, with_coefficient(abs(coefficient), rest))
+    return node
+
+
+def power(base: Node, exponent: Node) -> Node:
+    if exponent == ZERO:
+        return ONE
+    if exponent == ONE:
+        return base
+    if isinstance(exponent, Number) and is_call(base, "^"):
+        inner = base.arguments[1]
+        if isinstance(inner, Number) and inner.value.is_integer() and exponent.value.is_integer():
+            return call("^", base.arguments[0], Number(inner.value * exponent.value))
+    return call("^", base, exponent)
+
+
+def where(condition: Node, then: Node, otherwise: Node) -> Node:
+    return then if then == otherwise else call("where", condition, then, otherwise)
+
+
+def minimum(a: Node, b: Node) -> Node:
+    return extreme("min", a, b)
+
+
+def maximum(a: Node, b: Node) -> Node:
+    return extreme("max", a, b)
+
+
+def extreme(function: str, a: Node, b: Node) -> Node:
+    if a == b:
+        return a
+    if isinstance(a, Number) and isinstance(b, Number):
+        return Number((min if function == "min" else max)(a.value, b.value))
+    return call(function, a, b)
+
+
+MAKERS: dict[str, Callable[..., Node]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+    "^": power,
+    "neg": negate,
+    "where": where,
+    "min": minimum,
+    "max": maximum,
+}
+KNOWN_VALUES: dict[Call, Node] = {call("exp", ZERO): ONE, call("log", ONE): ZERO, call("log", Name("e")): ONE}
+
+
+def simplify(function: str, arguments: tuple[Node, ...]) -> Node:
+    """Make a call of simplified arguments."""
+    if function in MAKERS:
+        return MAKERS[function](*arguments)
+    node = call(function, *arguments)
+    return KNOWN_VALUES.get(node, node)
