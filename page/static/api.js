@@ -29,13 +29,17 @@ export const key = {
   set: (value) => sessionStorage.setItem(KEY, value),
 };
 
-/** @type {() => Promise<void>} prompts the visitor for a key; set by main.js */
+/** @typedef {"missing"|"unknown"|"ended"} KeyProblem "ended": accepted earlier, revoked or expired since */
+
+/** @type {(problem: KeyProblem) => Promise<void>} prompts the visitor for a key; set by main.js */
 let promptForKey = async () => {
   throw new Error("no prompt for an API key is set");
 };
 export const setKeyPrompt = (prompt) => {
   promptForKey = prompt;
 };
+
+let accepted = null; // the key that the service accepted last
 
 /**
  * @param {string} path without a leading slash, so that the service may live below another path
@@ -45,6 +49,7 @@ export async function request(path, { headers = {}, ...options } = {}) {
   for (;;) {
     const used = key.get();
     const response = await fetchOrFail(path, { ...options, headers: { ...headers, ...authorize(used) } });
+    if (response.status !== 401) accepted = used;
     if (response.ok) return response;
     if (response.status !== 401) throw new ApiError(await readProblem(response));
     await renewKey(used);
@@ -54,8 +59,10 @@ export async function request(path, { headers = {}, ...options } = {}) {
 
 /** Prompts for a key to replace the rejected one, unless another has been entered since. */
 export async function renewKey(used) {
-  if (key.get() === used) await promptForKey(used !== null);
+  if (key.get() === used) await promptForKey(describeKeyProblem(used));
 }
+
+const describeKeyProblem = (used) => (used === null ? "missing" : used === accepted ? "ended" : "unknown");
 
 const authorize = (used) => (used === null ? {} : { Authorization: `Bearer ${used}` });
 

@@ -107,9 +107,14 @@ function showNotFound(root) {
 }
 
 let prompt = null;
+const KEY_PROBLEMS = {
+  missing: "This service requires an API key. It is kept until you close this tab.",
+  unknown: "The service does not know this key.",
+  ended: "The service no longer accepts this key: it was revoked or has expired. Enter another to go on.",
+};
 
 /** Shows one form for all pending requests; resolves when a key was entered. */
-function askForKey(rejected) {
+function askForKey(reason) {
   prompt ??= new Promise((resolve) => {
     const use = (event) => {
       event.preventDefault();
@@ -124,13 +129,7 @@ function askForKey(rejected) {
           <label for="api-key">API key</label>
           <input type="password" id="api-key" name="key" autocomplete="off" required spellcheck="false" />
           <button class="primary">Use the key</button>
-          <p role="alert">
-            ${
-              rejected
-                ? "The service does not know this key."
-                : "This service requires an API key. It is kept until you close this tab."
-            }
-          </p>
+          <p role="alert">${KEY_PROBLEMS[reason]}</p>
         </form>`,
       keyPlace,
     );

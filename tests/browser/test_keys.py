@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,25 @@ def stack(browser: Browser, folder: Path) -> Iterator[Service]:  # noqa: ARG001
         yield running
 
 
+Keys = Callable[..., str]
+
+
 @pytest.fixture(scope="module")
-def key(stack: Service, folder: Path) -> str:
-    command = [sys.executable, "-m", "stack", "keys", "create", "visitor"]
-    environment = stack.part("stack api").environ() | {"ACTIVATION_LAB_DATA_DIR": str(folder)}
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()[-1]
+def manage_keys(stack: Service, folder: Path) -> Keys:
+    """Run `keys` with these words: the key, where it prints one."""
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-m", "stack", "keys", *words]
+        environment = stack.part("stack api").environ() | {"ACTIVATION_LAB_DATA_DIR": str(folder)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.rpartition(" ")[2].strip()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def key(stack: Service, manage_keys: Keys) -> str:
+    made = manage_keys("create", "visitor")
     stack.http.headers["Authorization"] = f"Bearer {made}"
     return made
 
@@ -54,3 +68,27 @@ def test_the_page_asks_for_the_key_and_then_works_streams_included(tab: Tab, sta
         tab.page.get_by_role("link", name="CSV").first.click()
     assert download.value.path().read_text().startswith("epoch,")
     assert tab.page.evaluate("localStorage.length + document.cookie.length") == 0, "the key is the tab's alone"
+
+
+def test_a_page_whose_key_is_revoked_says_so_and_goes_on_with_another(
+    tab: Tab, stack: Service, key: str, manage_keys: Keys
+) -> None:
+    tab.expect_complaint("401")
+    job_id = stack.submit(epochs=1000)
+    first = manage_keys("create", "guest", "--owner", "visitor", "--scope", "read")
+    tab.open(f"#/jobs/{job_id}")
+    field = tab.page.get_by_label("API key")
+    field.fill(first)
+    field.press("Enter")
+    tab.expect_live("live")
+    tab.until(lambda: tab.points("val_loss") >= 1)
+    manage_keys("revoke", "guest")
+    expect(tab.page.get_by_role("alert").filter(has_text="it was revoked or has expired")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(tab.heading("relu")).to_be_visible()
+    seen = tab.points("val_loss")
+    field.fill(key)
+    field.press("Enter")
+    tab.until(lambda: tab.points("val_loss") > seen)
+    expect(field).to_have_count(0)
+    stack.http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
