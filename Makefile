@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins audit sbom
+.PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins locks audit sbom
 
 install: .venv/installed
 
@@ -72,6 +72,15 @@ env:
 # The digests of the base images in docker-compose.yml and Dockerfile, as their tags stand today: needs docker and a registry.
 pins:
 	$(PYTHON) docker/pin_images.py
+
+# The packages of the images with the digests of their files, from constraints.txt: needs the package index.
+locks: .locks/installed
+	$(PYTHON) docker/lock_packages.py .locks/venv/bin/uv
+
+.locks/installed: Makefile
+	$(PYTHON) -m venv .locks/venv
+	.locks/venv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	touch $@
 
 # The API by its OpenAPI document, then odd requests, 500 of each kind an operation on both databases: an hour or two.
 fuzz: install
