@@ -3,11 +3,14 @@
 Numbers are folded where float64 holds the result exactly, so that a formula keeps its meaning to the last digit.
 """
 
+import functools
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any, TypeGuard
 
 from activations.formula.tree import ONE, ZERO, Call, Name, Node, Number, call, is_call, negate
 
+MINUS_ONE = Number(-1.0)
 EXACT_INTEGER = 2.0**53
 
 
@@ -35,22 +38,33 @@ def exact_quotient(a: float, b: float) -> float | None:
     return a / b if Fraction(a) / Fraction(b) == Fraction(a / b) else None
 
 
-class Product:
-    """A product as numbers, divisors, and powers of other factors with whole exponents."""
+def exact_power(base: float, exponent: float) -> float | None:
+    """A whole power of a whole number, where float64 holds it exactly."""
+    if not (base.is_integer() and exponent.is_integer() and 0 < exponent <= 64 and abs(base) <= EXACT_INTEGER):
+        return None
+    result = int(base) ** int(exponent)
+    return float(result) if abs(result) <= EXACT_INTEGER else None
 
-    def __init__(self) -> None:
+
+class Product:
+    """A product as numbers and powers of other factors with whole exponents, above and below the line."""
+
+    def __init__(self, *factors: Node) -> None:
         self.numbers: list[float] = []
         self.divisors: list[float] = []
-        self.powers: dict[Node, int] = {}
+        self.above: dict[Node, int] = {}
+        self.below: dict[Node, int] = {}
+        for factor in factors:
+            self.include(factor)
 
     def include(self, node: Node, exponent: int = 1) -> None:
         waiting = [(node, exponent)]
         while waiting:
             factor, power = waiting.pop()
             if isinstance(factor, Number):
-                self.include_number(factor.value, power)
+                (self.numbers if power > 0 else self.divisors).extend([factor.value] * abs(power))
             elif is_call(factor, "neg"):
-                self.numbers.append(-1.0)
+                self.numbers.append(-1.0 if power % 2 else 1.0)
                 waiting.append((factor.arguments[0], power))
             elif is_call(factor, "*"):
                 waiting += [(factor.arguments[1], power), (factor.arguments[0], power)]
@@ -58,24 +72,68 @@ class Product:
                 waiting += [(factor.arguments[1], -power), (factor.arguments[0], power)]
             else:
                 base, whole = whole_power(factor)
-                self.powers[base] = self.powers.get(base, 0) + power * whole
+                if is_call(base, "neg"):
+                    self.numbers.append(-1.0 if power * whole % 2 else 1.0)
+                    base = base.arguments[0]
+                self.include_power(base, power * whole)
 
-    def include_number(self, value: float, exponent: int) -> None:
-        (self.numbers if exponent > 0 else self.divisors).append(value)
+    def include_power(self, base: Node, exponent: int) -> None:
+        side = self.above if exponent > 0 else self.below
+        side[base] = side.get(base, 0) + abs(exponent)
+
+    def remove(self, base: Node, exponent: int = 1) -> None:
+        """Divide by a factor that is above the line."""
+        self.above[base] -= exponent
+        if not self.above[base]:
+            del self.above[base]
+
+    def cancel(self) -> None:
+        """Cancel what is above and below; where it is 0 the quotient was undefined."""
+        for base in [base for base in self.above if base in self.below]:
+            exponent = self.above.pop(base) - self.below.pop(base)
+            if exponent:
+                self.include_power(base, exponent)
 
     def build(self) -> Node:
         numbers, divisors = fold_numbers(self.numbers, self.divisors)
-        negative = (sum(value < 0 for value in (*numbers, *divisors)) % 2) == 1
-        above = [raised(base, power) for base, power in self.powers.items() if power > 0]
-        below = [raised(base, -power) for base, power in self.powers.items() if power < 0]
         if 0.0 in numbers and 0.0 not in divisors:
             return ZERO
-        above = [Number(abs(value)) for value in numbers if abs(value) != 1] + above
-        below = [Number(abs(value)) for value in divisors if abs(value) != 1] + below
-        node = chain(above)
+        negative = sum(value < 0 for value in (*numbers, *divisors)) % 2 == 1
+        node = chain([*constants(numbers), *powers(self.above)])
+        below = [*constants(divisors), *powers(self.below)]
         if below:
             node = call("/", node, chain(below))
         return negate(node) if negative else node
+
+
+def constants(values: list[float]) -> list[Node]:
+    return [Number(abs(value)) for value in values if abs(value) != 1]
+
+
+def powers(factors: dict[Node, int]) -> list[Node]:
+    return [base if exponent == 1 else call("^", base, Number(float(exponent))) for base, exponent in factors.items()]
+
+
+def join_signs(product: Product) -> None:
+    """Write u times the slope of abs(u) as abs(u)."""
+    for sign in [base for base in product.above if is_sign(base)]:
+        argument = Product(sign.arguments[0].arguments[0])
+        if not argument.below and all(product.above.get(base, 0) >= power for base, power in argument.above.items()):
+            for base, power in argument.above.items():
+                product.remove(base, power)
+            product.remove(sign)
+            product.include(call("abs", sign.arguments[0].arguments[0]))
+            product.divisors += [abs(value) for value in argument.numbers]
+            product.numbers += [abs(value) for value in argument.divisors]
+
+
+def is_sign(node: Node) -> TypeGuard[Any]:
+    """Tell whether this is the slope of abs(u), ``where(u > 0, 1, -1)``."""
+    return is_call(node, "where") and node.arguments[1:] == (ONE, MINUS_ONE) and is_positive(node.arguments[0])
+
+
+def is_positive(condition: Node) -> bool:
+    return is_call(condition, ">") and condition.arguments[1] == ZERO
 
 
 def whole_power(node: Node) -> tuple[Node, int]:
@@ -84,10 +142,6 @@ def whole_power(node: Node) -> tuple[Node, int]:
         if isinstance(exponent, Number) and exponent.value.is_integer():
             return base, int(exponent.value)
     return node, 1
-
-
-def raised(base: Node, exponent: int) -> Node:
-    return base if exponent == 1 else call("^", base, Number(float(exponent)))
 
 
 def chain(factors: list[Node]) -> Node:
@@ -126,16 +180,18 @@ def fold_exactly(values: list[float]) -> list[float]:
 
 
 def multiply(*factors: Node) -> Node:
-    product = Product()
-    for factor in factors:
-        product.include(factor)
-    return product.build()
+    return simplified(Product(*factors))
 
 
 def divide(numerator: Node, denominator: Node) -> Node:
-    product = Product()
-    product.include(numerator)
+    product = Product(numerator)
     product.include(denominator, -1)
+    return simplified(product)
+
+
+def simplified(product: Product) -> Node:
+    product.cancel()
+    join_signs(product)
     return product.build()
 
 
@@ -157,6 +213,7 @@ def terms(node: Node) -> list[tuple[float, Node]]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def split_coefficient(term: Node) -> tuple[float, Node]:
     """The number in front of a product, and the rest of it."""
     if isinstance(term, Number):
@@ -175,6 +232,7 @@ def split_coefficient(term: Node) -> tuple[float, Node]:
     return first.value, rest
 
 
+@functools.lru_cache(maxsize=4096)
 def with_coefficient(coefficient: float, node: Node) -> Node:
     if node == ONE:
         return Number(coefficient)
@@ -182,25 +240,25 @@ def with_coefficient(coefficient: float, node: Node) -> Node:
 
 
 def add(*summands: Node) -> Node:
-    collected: list[tuple[float, Node]] = []
+    collected: dict[Node, list[float]] = {}
     for summand in summands:
         for coefficient, rest in terms(summand):
-            collect(collected, coefficient, rest)
-    return build_sum(collected)
+            collect(collected.setdefault(rest, []), coefficient)
+    return build_sum([(coefficient, rest) for rest, parts in collected.items() for coefficient in parts])
 
 
 def subtract(left: Node, right: Node) -> Node:
     return add(left, negate(right))
 
 
-def collect(collected: list[tuple[float, Node]], coefficient: float, rest: Node) -> None:
-    for index, (known, node) in enumerate(collected):
-        if node == rest:
-            total = exact_sum(known, coefficient)
-            if total is not None:
-                collected[index] = (total, node)
-                return
-    collected.append((coefficient, rest))
+def collect(coefficients: list[float], coefficient: float) -> None:
+    """Add to one of the coefficients of a term where float64 holds the sum, else beside them."""
+    for index, known in enumerate(coefficients):
+        total = exact_sum(known, coefficient)
+        if total is not None:
+            coefficients[index] = total
+            return
+    coefficients.append(coefficient)
 
 
 def build_sum(collected: list[tuple[float, Node]]) -> Node:
@@ -221,6 +279,14 @@ def power(base: Node, exponent: Node) -> Node:
         return ONE
     if exponent == ONE:
         return base
+    if is_call(base, "neg") and isinstance(exponent, Number) and exponent.value % 2 == 0:
+        return power(base.arguments[0], exponent)
+    if (
+        isinstance(base, Number)
+        and isinstance(exponent, Number)
+        and (folded := exact_power(base.value, exponent.value))
+    ):
+        return Number(folded)
     if isinstance(exponent, Number) and is_call(base, "^"):
         inner = base.arguments[1]
         if isinstance(inner, Number) and inner.value.is_integer() and exponent.value.is_integer():

@@ -11,7 +11,7 @@ from activations.formula.derivative import differentiate
 from activations.formula.language import parse, write
 from activations.formula.latex import write_latex
 from activations.formula.program import Program
-from activations.formula.stable import stabilize
+from activations.formula.stable import rewrite, stabilize
 from activations.formula.table import CONSTANTS, FUNCTIONS
 from activations.formula.tree import Node, names
 from activations.functions import Array
@@ -40,7 +40,7 @@ class Formula:
         if parameters is None:
             parameters = [name for name in names(tree) if name != "x" and name not in CONSTANTS]
         formula = cls(write(tree), tuple(parameters))
-        _ = formula.derivative
+        _ = formula.derivative, formula.written_derivative
         return formula
 
     @functools.cached_property
@@ -57,7 +57,7 @@ class Formula:
 
     def slope(self, name: str) -> Node:
         """The derivative by a parameter or by x."""
-        return stabilize(differentiate(self.value, name))
+        return stabilize(differentiate(rewrite(self.tree), name))
 
     @functools.cached_property
     def written_derivative(self) -> Node:

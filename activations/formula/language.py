@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from activations.formula.table import CONSTANTS, FUNCTIONS, NAMED
-from activations.formula.tree import COMPARISONS, Call, Name, Node, Number, fold, is_call, names, negate
+from activations.formula.tree import COMPARISONS, Call, Name, Node, Number, fold, make, names, negate
 
 PARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -209,9 +209,7 @@ class Reader:
     def operation(self, operator: str, left: Node, right: Node, node: ast.expr) -> Node:
         if operator == "^":
             self.check_exponent(right, node)
-        if operator in {"*", "/"} and is_call(left, "neg"):
-            return negate(Call(operator, (negate(left), right)))
-        return Call(operator, (left, right))
+        return make(operator, left, right)
 
     def check_exponent(self, exponent: Node, node: ast.expr) -> None:
         """Refuse 9^9^9 and its like."""

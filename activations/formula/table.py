@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from activations import functions
-from activations.formula.algebra import add, divide, maximum, minimum, multiply, power, subtract, where
-from activations.formula.tree import ONE, TWO, ZERO, Name, Node, call, negate
+from activations.formula.algebra import add, divide, maximum, minimum, multiply, power, subtract, terms, where
+from activations.formula.tree import ONE, TWO, ZERO, Name, Node, Number, call, is_call, negate, size
 
 Slopes = tuple[Node, ...]
 Rule = Callable[[tuple[Node, ...], Slopes], Node]
 
 PI = Name("pi")
+HALF = Number(0.5)
+MOST_EXPANDED = 16  # terms of a product of two sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +70,37 @@ def slope_of_product(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
 
 
 def slope_of_quotient(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
+    """A difference of two quotients, or one quotient where that is shorter because terms above cancel."""
     (u, v), (du, dv) = arguments, slopes
     if dv == ZERO:
         return divide(du, v)
-    return subtract(divide(du, v), divide(multiply(u, dv), power(v, TWO)))
+    apart = subtract(divide(du, v), divide(multiply(u, dv), power(v, TWO)))
+    if du == ZERO or len(terms(u)) * len(terms(v)) > MOST_EXPANDED:
+        return apart
+    together = over_common_denominator(u, v, du, dv)
+    return together if size(together) < size(apart) else apart
+
+
+def over_common_denominator(u: Node, v: Node, du: Node, dv: Node) -> Node:
+    """For v = w^n, with n a half or one: (w u' - n u w') / (w v)."""
+    w, n = root(v)
+    inner_slope = multiply(TWO, v, dv) if n == HALF else dv
+    numerator = add(*expand(du, w), *map(negate, expand(multiply(n, u), inner_slope)))
+    return divide(numerator, multiply(w, v))
+
+
+def root(node: Node) -> tuple[Node, Node]:
+    """The base and exponent of a square root, else the node itself and 1."""
+    if is_call(node, "sqrt"):
+        return node.arguments[0], HALF
+    if is_call(node, "hypot"):
+        return add(*map(squared, node.arguments)), HALF
+    return node, ONE
+
+
+def expand(factor: Node, total: Node) -> list[Node]:
+    """The terms of the product of two sums."""
+    return [multiply(Number(a), left, Number(b), right) for a, left in terms(factor) for b, right in terms(total)]
 
 
 def slope_of_power(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
@@ -92,7 +121,7 @@ def slope_of_relu(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
 
 
 def slope_of_abs(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
-    return where(call(">", arguments[0], ZERO), slopes[0], negate(slopes[0]))
+    return multiply(slopes[0], where(call(">", arguments[0], ZERO), ONE, Number(-1.0)))
 
 
 def slope_of_max(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
@@ -277,7 +306,16 @@ NAMED: dict[str, Function] = {
     ),
 }
 
-INTERNAL: dict[str, Function] = {}
+# What stable forms need and formulas may not name.
+INTERNAL: dict[str, Function] = {
+    "hypot": Function(
+        arity=2,
+        value=np.hypot,
+        derivative=chain(lambda u, v: divide(u, call("hypot", u, v)), lambda u, v: divide(v, call("hypot", u, v))),
+        latex=r"\sqrt{{{{{0}}}^2 + {{{1}}}^2}}",
+        torch="hypot",
+    )
+}
 
 FUNCTIONS: Mapping[str, Function] = OPERATORS | NAMED | INTERNAL
 CONSTANTS: Mapping[str, float] = {"pi": float(np.pi), "e": float(np.e)}

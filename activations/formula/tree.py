@@ -25,13 +25,19 @@ class Name:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A function of the table with its arguments. Its hash is computed once: trees are the keys of many tables."""
+    """A function of the table with its arguments.
+
+    ``size`` is the number of nodes, as often as each is written. It and the hash are computed once: trees are the keys
+    of many tables.
+    """
 
     function: str
     arguments: tuple["Node", ...]
+    size: int = field(init=False, repr=False)
     hashed: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", 1 + sum(map(size, self.arguments)))
         object.__setattr__(self, "hashed", hash((self.function, self.arguments)))
 
     def __hash__(self) -> int:
@@ -102,13 +108,19 @@ def names(*roots: Node) -> list[str]:
     return [node.name for node in postorder(*roots) if isinstance(node, Name)]
 
 
-def size(root: Node) -> int:
+def size(node: Node) -> int:
     """The number of nodes, as often as each is written."""
-    return fold(root, lambda _, sizes: 1 + sum(sizes))
+    return node.size if isinstance(node, Call) else 1
 
 
-def depth(root: Node) -> int:
-    return fold(root, lambda _, depths: 1 + max(depths, default=0))
+def make(function: str, *arguments: Node) -> Node:
+    """Make a call in the one form that trees have, with the sign of a product outside of it."""
+    if function == "neg":
+        return negate(arguments[0])
+    first = arguments[0]
+    if function in {"*", "/"} and is_call(first, "neg"):
+        return negate(call(function, first.arguments[0], arguments[1]))
+    return call(function, *arguments)
 
 
 def negate(node: Node) -> Node:
