@@ -1,4 +1,4 @@
-"""Figures that training measures: the table of an epoch's, that of a layer's, and the values themselves.
+"""Figures that training measures: a table each of an epoch's, a layer's and a learnt parameter's, and the values.
 
 Files, OpenAPI, drawings, the command line's tables and the page derive from the tables. Where the fields are written
 out, for readers and type checkers (the dataclasses here, db.models, api.jobs), tests/test_figures.py compares them.
@@ -246,6 +246,25 @@ ALWAYS_MEASURED = frozenset(
 """The figures that every layer has."""
 
 
+of_values = partial(Figure, finite=False)
+
+PARAMETER_FIGURES = by_name(
+    Figure(name="epoch", value_type=int, title="Epoch", description="1-based; 0 = before the first epoch.", example=3),
+    Figure(
+        name="layer",
+        value_type=str,
+        title="Layer",
+        description="The layer that has these values; all = they are the whole network's.",
+        example="conv1",
+    ),
+    Figure(name="parameter", value_type=str, title="Parameter", description="The parameter's name.", example="alpha"),
+    of_values(name="mean", title="Mean", description="Mean of its values in this layer.", example=0.24, plotted=True),
+    of_values(name="minimum", title="Minimum", description="The least of them.", example=0.11),
+    of_values(name="maximum", title="Maximum", description="The greatest of them.", example=0.37),
+)
+"""In the order of the columns of files. The values are one, or one for each channel of the layer."""
+
+
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
     """One epoch of training; its training figures are running means over the epoch's batches."""
@@ -276,6 +295,18 @@ class LayerMetrics:
     dead_fraction: float | None
     saturated_fraction: float | None
     clipped_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterMetrics:
+    """A learnt parameter of one layer (`all`: of the network) after one epoch; epoch 0 is the start."""
+
+    epoch: int
+    layer: str
+    parameter: str
+    mean: float
+    minimum: float
+    maximum: float
 
 
 @dataclass(frozen=True, slots=True)

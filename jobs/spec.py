@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from activations import catalog
+from activations.activation import Activation
 
 Value = TypeVar("Value")
 
@@ -107,6 +108,35 @@ class ActivationSpec(SpecModel):
         return self
 
 
+class Trainable(SpecModel):
+    """Parameters of the activation that are learnt with the weights, from the job's `parameters` on.
+
+    The bounds of a parameter are those of its first value alone.
+    """
+
+    parameters: list[str] = Field(
+        min_length=1, description="Names of numeric parameters of the activation, each once.", examples=[["alpha"]]
+    )
+    per: Literal["layer", "channel", "network"] = Field(
+        "layer",
+        description="What has a value of its own: each layer that has an activation (conv1, conv2, dense1), each "
+        "channel of such a layer and each unit of dense1 (as in PReLU), or the network.",
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Of these parameters, as the optimizer applies it; the optimizer's own is of the weights alone.",
+    )
+
+    @model_validator(mode="after")
+    def each_parameter_is_named_once(self) -> Self:
+        for index, name in enumerate(self.parameters):
+            if name in self.parameters[:index]:
+                raise make_field_error(f"/parameters/{index}", f"{name} is named twice")
+        return self
+
+
 class JobSpec(ActivationSpec):
     """One training of the article's MNIST CNN."""
 
@@ -123,10 +153,14 @@ class JobSpec(ActivationSpec):
                     "validation": {"kind": "holdout", "fraction": 0.1},
                     "metadata": {"note": "first try"},
                 },
+                {"activation": "elu", "trainable": {"parameters": ["alpha"], "per": "channel"}},
             ]
         }
     )
 
+    trainable: Trainable | None = Field(
+        None, description="Parameters of the activation that are learnt; null = all keep their values."
+    )
     epochs: int = Field(10, ge=1, le=1000, description="Passes over the training images.")
     batch_size: int = Field(128, ge=1, le=8192, description="Images a step; the last batch of an epoch may be smaller.")
     optimizer: Optimizer = Field(Optimizer(), description="How the weights are updated.")
@@ -181,6 +215,12 @@ class JobSpec(ActivationSpec):
         return {"epochs": ARTICLE_EPOCHS, **given, "validation": {"kind": "test"}}
 
     @model_validator(mode="after")
+    def trainable_parameters_are_numbers(self) -> Self:
+        if self.trainable is not None:
+            refuse_untrainable(self.trainable, catalog.find(self.activation))
+        return self
+
+    @model_validator(mode="after")
     def train_samples_exist(self) -> Self:
         available = self.images_left_for_training
         if self.train_samples is not None and self.train_samples > available:
@@ -209,6 +249,20 @@ class JobSpec(ActivationSpec):
         if isinstance(self.validation, OnTestSet):
             return TRAINING_ARCHIVE_IMAGES
         return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
+
+
+def refuse_untrainable(trainable: Trainable, activation: Activation) -> None:
+    """Refuse parameters that the activation does not have, or that are no numbers.
+
+    Raises:
+        PydanticCustomError: with the pointer of the first of them, in a JobSpec.
+    """
+    known = {parameter.name: parameter for parameter in activation.parameters}
+    for index, name in enumerate(trainable.parameters):
+        if name not in known:
+            raise make_field_error(f"/trainable/parameters/{index}", activation.unknown_parameter(name))
+        if known[name].choices:
+            raise make_field_error(f"/trainable/parameters/{index}", f"{name} is a choice and no number to be learnt")
 
 
 def resolve_initializer(initializer: Initializer, activation: str) -> str:

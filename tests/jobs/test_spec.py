@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from activations import catalog
-from jobs.spec import Holdout, JobSpec
+from jobs.spec import Holdout, JobSpec, Trainable
 
 
 def test_the_stored_spec_reads_back_as_itself() -> None:
@@ -25,6 +27,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert spec == {
         "activation": "relu",
         "parameters": {},
+        "trainable": None,
         "epochs": 10,
         "batch_size": 128,
         "optimizer": {"name": "adam", "learning_rate": 1e-3, "momentum": None, "weight_decay": None},
@@ -68,3 +71,40 @@ def test_a_validation_without_a_kind_is_a_holdout() -> None:
 def test_metadata_in_another_order_is_the_same_spec():
     one, other = ({"activation": "relu", "metadata": given} for given in ({"b": "1", "aa": "2"}, {"aa": "2", "b": "1"}))
     assert JobSpec.model_validate(one).model_dump_json() == JobSpec.model_validate(other).model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["leaky-relu", "elu", "celu"])
+def test_a_numeric_parameter_can_be_learnt(name: str) -> None:
+    spec = JobSpec.model_validate({"activation": name, "trainable": {"parameters": ["alpha"]}})
+    assert spec.trainable == Trainable(parameters=["alpha"], per="layer", weight_decay=0)
+    assert JobSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("activation", "trainable", "pointer", "message"),
+    [
+        ("relu", {"parameters": ["alpha"]}, "/trainable/parameters/0", "relu has no parameter 'alpha'; it has: none"),
+        ("elu", {"parameters": ["alpha", "beta"]}, "/trainable/parameters/1", "elu has no parameter 'beta'"),
+        ("gelu", {"parameters": ["approximate"]}, "/trainable/parameters/0", "approximate is a choice"),
+        ("elu", {"parameters": ["alpha", "alpha"]}, "/parameters/1", "alpha is named twice"),
+    ],
+)
+def test_only_numeric_parameters_can_be_learnt_and_each_once(
+    activation: str, trainable: dict[str, Any], pointer: str, message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobSpec.model_validate({"activation": activation, "trainable": trainable})
+    [error] = refused.value.errors()
+    assert error["ctx"]["pointer"] == pointer
+    assert message in error["msg"]
+
+
+@pytest.mark.parametrize("trainable", [{}, {"parameters": []}, {"parameters": ["alpha"], "per": "unit"}])
+def test_what_is_learnt_is_named(trainable: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate({"activation": "elu", "trainable": trainable})
+
+
+def test_a_spec_stored_before_parameters_could_be_learnt_learns_none() -> None:
+    stored = JobSpec(activation="elu").model_dump(mode="json", exclude={"trainable"})
+    assert JobSpec.model_validate(stored).trainable is None
