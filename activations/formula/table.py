@@ -212,7 +212,7 @@ OPERATORS: dict[str, Function] = {
 
 
 def named(name: str) -> str:
-    return rf"\operatorname{{{name}}}\left({{0}}\right)"
+    return rf"\operatorname{{{{{name}}}}}\left({{0}}\right)"
 
 
 def backslashed(name: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from activations.formula.formula import Formula
 from activations.formula.language import InvalidFormula, parse, write
+from activations.formula.table import NAMED
 
 TEXTS = {
     "x*sigmoid(b*x)": "sigmoid(b*x) + x*b*sigmoid(b*x)*(1 - sigmoid(b*x))",
@@ -69,3 +70,11 @@ def test_value_and_derivative_have_the_shape_of_x():
     value, derivative = formula.evaluate([[1.0, 2.0]], {"a": 3.0})
     np.testing.assert_array_equal(value, [[4.0, 13.0]])
     np.testing.assert_array_equal(derivative, [[6.0, 12.0]])
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_function_is_written_in_latex(name: str):
+    arguments = ["x > 0" if name == "where" else "x", "1", "2"][: NAMED[name].arity]
+    written = Formula.read(f"{name}({', '.join(arguments)})").latex
+    assert written.startswith("f(x) = ")
+    assert written.count("{") == written.count("}")
