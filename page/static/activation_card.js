@@ -1,10 +1,9 @@
 // A card about one activation: its formulas, properties, advantages, drawbacks and files.
 
+import { createFormulas, facts, marks } from "./activation_facts.js";
 import { createParameterControls } from "./controls.js";
-import { create, html } from "./dom.js";
+import { html } from "./dom.js";
 import { fileLink, files } from "./file_links.js";
-import { number } from "./format.js";
-import { parseMath } from "./mathml.js";
 import { swatch } from "./swatch.js";
 
 const FORMATS = ["csv", "svg", "png"];
@@ -19,38 +18,23 @@ const FORMATS = ["csv", "svg", "png"];
  * @returns {() => unknown} the card's template
  */
 export function createCard(activation, { own, values, file, onchange }) {
-  const { name, title, reference, advantages, drawbacks } = activation;
+  const { name, title, reference } = activation;
   const controls = createParameterControls(activation, values, onchange);
-  const formulas = [
-    formula(`${name}: formula`, activation.formula_mathml),
-    formula(`${name}: derivative`, activation.derivative_mathml),
-  ];
-  const items = (kind, texts) => texts.map((text) => html`<li class=${kind}>${text}</li>`);
+  const formulas = createFormulas(activation);
   const link = (format) => fileLink(file(format), format.toUpperCase(), { name: `${name}.${format}` });
   return () => html`
     <article class="panel card" aria-label=${title}>
       <header>${swatch(own)}<h2>${title}</h2></header>
       ${controls}
       ${formulas}
-      <ul class="facts">${items("badge plain", listFacts(activation))}</ul>
-      <ul class="marks">${items("plus", advantages)}${items("minus", drawbacks)}</ul>
-      <p><small><a href=${reference.url} rel="noreferrer">${reference.title}</a>${cite(reference)}</small></p>
+      ${facts(activation)}
+      ${marks(activation)}
+      ${reference ? html`<p><small>${cite(reference)}</small></p>` : ownFormula(activation)}
       ${files("The curves", html`<span class="row">${FORMATS.map(link)}</span>`)}
     </article>`;
 }
 
-const formula = (label, mathml) =>
-  create(html`<div class="formula" role="group" aria-label=${label} tabindex="0">${parseMath(mathml)}</div>`);
+const cite = ({ url, title, authors, year }) =>
+  html`<a href=${url} rel="noreferrer">${title}</a> · ${authors}, ${year}`;
 
-const cite = ({ authors, year }) => ` · ${authors}, ${year}`;
-
-function listFacts({ range: [low, high], monotonic, self_normalizing: selfNormalizing, derivative_at_zero: atZero }) {
-  const from = low === null ? "−∞" : number(low, 4);
-  const to = high === null ? "∞" : number(high, 4);
-  return [
-    `from ${from} to ${to}`,
-    monotonic ? "monotonic" : "not monotonic",
-    `f′(0) = ${number(atZero, 4)}`,
-    selfNormalizing && "self-normalizing",
-  ].filter(Boolean);
-}
+const ownFormula = ({ formula }) => html`<p><small>Your own: <code>${formula}</code></small></p>`;

@@ -21,7 +21,8 @@ export function readParameters(all, query) {
 }
 
 function isAllowed({ choices, minimum, maximum }, value) {
-  return choices.length ? choices.includes(value) : value >= minimum && value <= maximum;
+  if (choices.length) return choices.includes(value);
+  return Number.isFinite(value) && value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity);
 }
 
 /** The inverse of `readParameters`: what differs from the defaults. */

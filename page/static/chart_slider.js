@@ -6,6 +6,8 @@ import { swatch } from "./swatch.js";
 
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -20, PageUp: 20 };
 
+const describeX = (x) => `x = ${fixed(x, 3)}`;
+
 /**
  * Turns a chart into a slider for x with a tooltip beside the cursor.
  *
@@ -13,12 +15,13 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
  * @param {object} about
  * @param {string} about.label the accessible name
  * @param {AbortSignal} about.signal
- * @param {() => number} about.at index of x, 0 to `about.last`
- * @param {number} about.last
+ * @param {() => number} about.at index of x, 0 to `about.last()`
+ * @param {() => number} about.last
  * @param {(place: number) => void} about.onmove
  * @param {(shown: boolean) => void} about.onshow the pointer enters or leaves the chart
+ * @param {(x: number) => string} [about.describe]
  */
-export function chartSlider(figure, { label, signal, at, last, onmove, onshow }) {
+export function chartSlider(figure, { label, signal, at, last, onmove, onshow, describe = describeX }) {
   const { element, plot } = figure;
   const tip = create(html`<div class="tip" aria-hidden="true" hidden></div>`);
   element.classList.add("read");
@@ -26,7 +29,6 @@ export function chartSlider(figure, { label, signal, at, last, onmove, onshow })
   for (const [name, value] of Object.entries({ role: "slider", tabindex: "0", "aria-label": label }))
     plot.setAttribute(name, value);
   plot.setAttribute("aria-valuemin", "0");
-  plot.setAttribute("aria-valuemax", String(last));
 
   /** The plot area within the figure. */
   function area() {
@@ -53,12 +55,12 @@ export function chartSlider(figure, { label, signal, at, last, onmove, onshow })
   plot.addEventListener("blur", () => onshow(false));
   plot.addEventListener("keydown", (event) => {
     if (event.key === "Escape") return onshow(false);
-    const places = { Home: 0, End: last };
+    const places = { Home: 0, End: last() };
     const place = event.key in STEPS ? at() + STEPS[event.key] : places[event.key];
     if (place === undefined) return;
     event.preventDefault();
     onshow(true);
-    onmove({ place: Math.min(last, Math.max(0, place)) });
+    onmove({ place: Math.min(last(), Math.max(0, place)) });
   });
   document.addEventListener("pointerdown", ({ target }) => target.closest(".read") ?? onshow(false), { signal });
 
@@ -69,7 +71,8 @@ export function chartSlider(figure, { label, signal, at, last, onmove, onshow })
      * @param {boolean} shown
      */
     tell(x, rows, shown) {
-      const text = `x = ${fixed(x, 3)}`;
+      const text = describe(x);
+      plot.setAttribute("aria-valuemax", String(last()));
       plot.setAttribute("aria-valuenow", String(at()));
       plot.setAttribute(
         "aria-valuetext",

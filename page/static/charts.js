@@ -196,6 +196,22 @@ export function buildLine(colors, own, { x, y, name, faint = false, markers = x.
   };
 }
 
+/** Plotly fills the area between the lowest and the highest line. */
+export function buildBand(colors, { own, label, epoch, low, high }) {
+  const edge = {
+    type: "scatter",
+    mode: "lines",
+    x: epoch,
+    name: escapeForPlotly(label),
+    hoverinfo: "skip",
+    line: { width: 0, color: colors.looks[own.color] },
+  };
+  return [
+    { ...edge, y: low },
+    { ...edge, y: high, fill: "tonexty", fillcolor: `${colors.looks[own.color]}26` },
+  ];
+}
+
 function baseLayout(colors) {
   const axis = {
     gridcolor: colors.line,

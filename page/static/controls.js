@@ -92,12 +92,22 @@ export const createParameterControls = (activation, values, onchange) =>
     return create(selectField({ ...about, choices: choices.map((word) => [word, word]) }));
   });
 
+const WIDTH = 5; // of a slider without bounds, to each side of 0
+
+/** The ends of a slider: the bounds, and where there is none, numbers that leave room around the default. */
+function chooseEnds({ default: otherwise, minimum, maximum }) {
+  const reach = Math.max(WIDTH, 2 * Math.abs(otherwise));
+  const low = minimum ?? Math.min(-reach, (maximum ?? 0) - reach);
+  return [low, maximum ?? Math.max(reach, low + reach)];
+}
+
 /** A range of 1000 places over the parameter's values; logarithmic if they cover more than two decades. */
-function createScale({ minimum: low, maximum: high }) {
+export function createScale(parameter) {
+  const [low, high] = chooseEnds(parameter);
   const log = low > 0 && high / low > 100;
   return {
-    low,
-    high,
+    low: parameter.minimum ?? undefined,
+    high: parameter.maximum ?? undefined,
     step: "any",
     places: [0, 1000],
     toPlace: (value) => (log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)) * 1000,

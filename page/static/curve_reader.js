@@ -104,7 +104,7 @@ export function createCurveReader({ signal, query, look, onreach, onmove, update
   }
 
   const moveCursor = ({ x, place = placeOf(x) }) => moveTo(place);
-  const about = { signal, at: () => at, last: LAST, onmove: moveCursor, onshow: setPointed };
+  const about = { signal, at: () => at, last: () => LAST, onmove: moveCursor, onshow: setPointed };
   const valuesRead = chartSlider(values, { ...about, label: "x of the values" });
   const slopesRead = chartSlider(slopes, { ...about, label: "x of the derivatives" });
   const resized = new ResizeObserver(updateTips);

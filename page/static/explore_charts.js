@@ -52,7 +52,7 @@ const curveLine = (colors, own, { name }, x, y) => buildLine(colors, own, { x, y
 function buildLayout(colors, curves, key, { at, reach }, limit) {
   return {
     xaxis: { range: [-reach, reach] },
-    yaxis: { range: yRange(curves, key, limit) },
+    yaxis: { range: fitRange(curves, key, limit) },
     hovermode: false,
     margin: { b: 28 },
     shapes: curves.length ? [cursorLine(colors, curves[0].x[at])] : [],
@@ -60,7 +60,7 @@ function buildLayout(colors, curves, key, { at, reach }, limit) {
   };
 }
 
-const cursorLine = (colors, x) => ({
+export const cursorLine = (colors, x) => ({
   type: "line",
   xref: "x",
   yref: "paper",
@@ -86,7 +86,7 @@ const cursorMark = (colors, own) => ({
 
 /** The point at the cursor with its tangent. */
 function buildTangent(colors, own, curve, at, reach) {
-  const [x, y, slope] = [curve.x[at], curve.value[at], curve.derivative[at]];
+  const [x, y, slope] = [curve.x[at], curve.value[at], curve.derivative[at] ?? Number.NaN]; // null: undefined there
   const mark = cursorMark(colors, own);
   return {
     ...mark,
@@ -115,7 +115,7 @@ function jumpDots(colors, own, jumps) {
 }
 
 /** The y range: all of a bounded function, an unbounded one up to the limit. */
-function yRange(curves, key, limit) {
+export function fitRange(curves, key, limit) {
   const [least, greatest] = extent(curves.flatMap((curve) => curve[key]));
   if (least > greatest) return [-1, 1];
   const [low, high] = [Math.max(-limit, least), Math.min(limit, greatest)];

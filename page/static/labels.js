@@ -40,14 +40,15 @@ export const flatten = (value, path = "") =>
     : [[path, value]];
 
 /**
- * For each job the settings in which it differs from most others; a parameter is compared within its activation.
+ * For each job the settings in which it differs from most others; a parameter is compared within its activation, which
+ * its formula goes with.
  *
  * @param {object[]} specs
  * @param {string[]} apart settings to leave out
  * @returns {string[][]} a list per job, such as ["batch size 64"]
  */
 export function findDifferences(specs, apart) {
-  const rows = specs.map(({ activation, metadata, ...settings }) => ({
+  const rows = specs.map(({ activation, formula, metadata, ...settings }) => ({
     activation,
     fields: new Map(flatten(settings)),
   }));

@@ -18,17 +18,31 @@ const LINE_PX = 2.25;
  * @returns {Promise<(name: string, variant?: number) => Look>}
  */
 export async function loadLineStyles() {
-  const { activations, markers, dashes, dotted } = await getOnce("static/looks.json");
+  const [{ activations, dashes }, style] = await Promise.all([loadTable(), loadNumberedStyles()]);
   return (name, variant = 0) => {
-    const number = Math.max(0, activations.indexOf(name));
-    return {
-      color: number,
-      dash: toPixels(dashes[variant % dashes.length]),
-      dotted: toPixels(dotted),
-      symbol: markers[(number + variant) % markers.length],
-    };
+    const number = activations.indexOf(name);
+    if (number >= 0) return style(number, variant);
+    const own = hashName(name, activations.length * (dashes.length - 1));
+    return style(own % activations.length, 1 + Math.floor(own / activations.length) + variant);
   };
 }
+
+/** As api/plots/styles.py chooses a colour and a dash for an activation that is not of the catalog. */
+const hashName = (name, count) =>
+  new TextEncoder().encode(name).reduce((found, byte) => (31 * found + byte) % count, 0);
+
+/** Styles of lines that are of no activation, such as a layer's. @returns {Promise<(number: number) => Look>} */
+export async function loadNumberedStyles() {
+  const { activations, markers, dashes, dotted } = await loadTable();
+  return (number, variant = 0) => ({
+    color: number % activations.length,
+    dash: toPixels(dashes[variant % dashes.length]),
+    dotted: toPixels(dotted),
+    symbol: markers[(number + variant) % markers.length],
+  });
+}
+
+const loadTable = () => getOnce("static/looks.json");
 
 /** The server gives dashes in multiples of the line width. */
 const toPixels = (dash) => dash.map((length) => `${(length * LINE_PX).toFixed(1)}px`).join(",") || "solid";

@@ -1,7 +1,7 @@
 // The chart of a sweep: per configuration the mean over its seeds, and a band from the lowest to the highest value.
 
 import { integerAxis } from "./axes.js";
-import { buildLine, escapeForPlotly, NO_EPOCH, NO_EPOCH_YET, noteAnnotation } from "./charts.js";
+import { buildBand, buildLine, escapeForPlotly, NO_EPOCH, NO_EPOCH_YET, noteAnnotation } from "./charts.js";
 import { greatest } from "./figures.js";
 import { count } from "./format.js";
 import { scale } from "./metrics.js";
@@ -70,22 +70,6 @@ export function buildPicture(curves, metric, { banded, ended, published }) {
 }
 
 const thinLine = (colors, own) => ({ line: { color: colors.looks[own.color], dash: own.dash, width: 1.5 } });
-
-/** Plotly fills the area between the lowest and the highest line. */
-function buildBand(colors, { own, label, epoch, low, high }) {
-  const edge = {
-    type: "scatter",
-    mode: "lines",
-    x: epoch,
-    name: escapeForPlotly(label),
-    hoverinfo: "skip",
-    line: { width: 0, color: colors.looks[own.color] },
-  };
-  return [
-    { ...edge, y: low },
-    { ...edge, y: high, fill: "tonexty", fillcolor: `${colors.looks[own.color]}26` },
-  ];
-}
 
 /** For many lines, one entry per activation's colour and one per grid point's dash. */
 function buildLegend(curves) {
