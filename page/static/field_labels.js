@@ -13,6 +13,18 @@ import { capitalize, humanize } from "./format.js";
 /** @type {Record<string, FieldText>} */
 const FIELDS = {
   activation: { label: "Activation" },
+  formula: { label: "Formula", empty: "the catalog’s" },
+  trainable: { label: "Parameters that learn", empty: "none" },
+  "trainable.parameters": {
+    label: "Parameters that learn",
+    hint: "Each begins with its value above and is trained with the weights.",
+  },
+  "trainable.per": {
+    label: "A value of its own for",
+    hint: "Each channel: as in PReLU.",
+    choices: { layer: "each layer", channel: "each channel", network: "the network" },
+  },
+  "trainable.weight_decay": { label: "Their weight decay", hint: "Pulls these parameters towards zero." },
   activations: { label: "Activations", hint: "Each is trained with every seed and every combination of values." },
   epochs: { label: "Epochs", hint: "Passes over all training images." },
   batch_size: { label: "Batch size", hint: "Images per step." },

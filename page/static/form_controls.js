@@ -176,9 +176,10 @@ export function showFaults(found, places) {
  *
  * @param {{pointer: string, message: string, rule: string, limit?: number}[]} errors
  * @param {{name: string, input: HTMLElement, refusal: HTMLElement}[]} places
+ * @param {{focus?: boolean}} [how] whether the first of these fields gets the focus
  * @returns {string[]}
  */
-export function showErrors(errors, places) {
+export function showErrors(errors, places, { focus = true } = {}) {
   const byName = new Map(places.map((place) => [place.name, place]));
   const elsewhere = [];
   let first = null;
@@ -191,7 +192,7 @@ export function showErrors(errors, places) {
     showMessage(place, explain(error));
     first ??= place;
   }
-  focusInput(first);
+  if (focus) focusInput(first);
   return elsewhere;
 }
 

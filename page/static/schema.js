@@ -7,7 +7,7 @@ import { describeField } from "./field_labels.js";
  * @property {string} path dotted, as in `optimizer.learning_rate`
  * @property {string} label
  * @property {string} hint
- * @property {"integer"|"number"|"boolean"|"choice"|"text"|"map"} type
+ * @property {"integer"|"number"|"boolean"|"choice"|"text"|"map"|"list"} type
  * @property {unknown} default
  * @property {boolean} nullable
  * @property {number} [minimum]
@@ -88,6 +88,8 @@ function readUnion(path, { oneOf, discriminator: { propertyName, mapping } }, ot
   ];
 }
 
+const TYPES = { object: "map", array: "list" };
+
 function readLeaf(path, kind) {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = kind;
   const own = nameField(path);
@@ -102,7 +104,7 @@ function readLeaf(path, kind) {
       below: exclusiveMaximum !== undefined,
     };
   if (kind.type === "boolean") return { ...own, type: "boolean" };
-  return { ...own, type: kind.type === "object" ? "map" : "text" };
+  return { ...own, type: TYPES[kind.type] ?? "text" };
 }
 
 function resolveReference(property, definitions) {

@@ -33,9 +33,15 @@ const ONLY = {
   "validation.kind": { path: "protocol", value: null },
 };
 
-export const readJobFields = (definitions, without) =>
-  readFields(definitions.JobSpec, definitions)
-    .filter(({ path }) => !without.includes(path))
+/** What other controls stand for: a job's formula is its activation's. */
+const APART = /^(activation|parameters|formula|trainable(\..*)?)$/;
+
+export const readAllFields = (definitions) => readFields(definitions.JobSpec, definitions);
+
+/** The fields that have a control of their own in every form. */
+export const readJobFields = (definitions, without = []) =>
+  readAllFields(definitions)
+    .filter(({ path }) => !APART.test(path) && !without.includes(path))
     .map((field) => (ONLY[field.path] ? { ...field, only: ONLY[field.path] } : field));
 
 /** Controls for the name and the note, which are part of the metadata. */

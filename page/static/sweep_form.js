@@ -7,13 +7,14 @@ import { buildBody, createControl } from "./form_controls.js";
 import { count } from "./format.js";
 import { gridEditor } from "./grid_editor.js";
 import { parseSeeds } from "./seeds.js";
-import { assembleForm, createAnnotations, includeEpochs, readJobFields } from "./spec_form.js";
+import { assembleForm, createAnnotations, includeEpochs, readAllFields, readJobFields } from "./spec_form.js";
+import { createTrainableFields, isNumeric } from "./trainable_fields.js";
 
 const MAX_JOBS = 512;
 
 export function sweepForm(all, definitions, draft) {
   const { SweepSpec } = definitions;
-  const found = readJobFields(definitions, ["activation", "parameters", "seed"]);
+  const found = readJobFields(definitions, ["seed"]);
   const rest = found.map((field) => createControl(field, `base.${field.path}`));
   const words = createAnnotations("base.");
   const activations = activationCheckboxes(all, SweepSpec.properties.activations.default, draft.activations);
@@ -25,12 +26,21 @@ export function sweepForm(all, definitions, draft) {
     default: "0",
   });
   seeds.validate = () => parseSeeds(seeds.input.value).wrong;
-  applyDraft([...rest, ...words, seeds], draft);
+  const trainable = createTrainableFields(readAllFields(definitions), "base.");
+  const offer = (drafted) => {
+    const chosen = all.filter(({ name }) => activations.value().includes(name));
+    trainable.offer(listShared(chosen), "shared", drafted);
+  };
+  activations.element.addEventListener("change", () => offer(readChanges(trainable.controls())));
+  applyDraft([...rest, ...words, ...trainable.controls(), seeds], draft);
+  offer(draft.fields);
   const grid = gridEditor(found, draft.grid);
   const request = () => {
     const values = grid.value();
+    const learned = trainable.value();
+    const base = includeEpochs(buildBody([...rest, ...words]), rest, values);
     return {
-      base: includeEpochs(buildBody([...rest, ...words]), rest, values),
+      base: { ...base, ...(learned === null ? {} : { trainable: learned }) },
       activations: activations.value(),
       seeds: parseSeeds(seeds.input.value).seeds,
       grid: values,
@@ -40,7 +50,7 @@ export function sweepForm(all, definitions, draft) {
     first: [activations.element, html`<div class="fields">${seeds.element}</div>`],
     controls: rest,
     words,
-    after: grid.element,
+    after: [trainable.element, grid.element],
     action: "Train the sweep",
   });
   return {
@@ -49,14 +59,21 @@ export function sweepForm(all, definitions, draft) {
     request,
     specs: () => listSpecs(request()),
     draft: () => ({
-      fields: readChanges([...rest, ...words, seeds]),
+      fields: readChanges([...rest, ...words, ...trainable.controls(), seeds]),
       activations: activations.draft(),
       grid: grid.draft(),
     }),
     to: "v1/sweeps",
     target: "sweeps",
-    places: () => [activations, seeds, ...rest, ...words, ...grid.rows()],
+    places: () => [activations, seeds, ...rest, ...words, ...trainable.places(), ...grid.rows()],
   };
+}
+
+/** The numeric parameters that all of these activations have. */
+function listShared(activations) {
+  const [first = [], ...others] = activations.map(({ parameters }) => parameters.filter(isNumeric));
+  const isShared = ({ name }) => others.every((parameters) => parameters.some((one) => one.name === name));
+  return first.filter(isShared).map(({ name }) => name);
 }
 
 /** The jobs of a sweep, as far as needed for the estimate; or a message if the request is invalid. */

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from tests.browser.tab import Tab
+from tests.browser.canned import Canned
+from tests.browser.tab import OpenTab, Tab
 from tests.support.service import Service
 
 QUICK = {"train_samples": 256, "validation.fraction": 0.001}
@@ -124,6 +125,35 @@ def test_a_corrected_field_is_no_longer_refused(tab: Tab, stack: Service) -> Non
     tab.fill(epochs=1)
     tab.button("Train").click()
     stack.http.post(f"/v1/jobs/{submitted(tab)}/cancel").raise_for_status()
+
+
+def test_a_parameter_learns_where_its_box_is_checked(open_canned: OpenTab, lab: Canned) -> None:
+    tab = open_canned()
+    tab.open("#/train?activation=elu")
+    learns = tab.page.get_by_role("group", name="Parameters that learn")
+    expect(learns.get_by_label("A value of its own for")).to_be_hidden()
+    learns.get_by_label("alpha learns").check()
+    tab.choose("trainable.per", "channel")
+    tab.page.reload()
+    expect(tab.field("trainable.per")).to_have_value("channel")
+    tab.button("Train").click()
+    spec = lab.http.get(f"/v1/jobs/{submitted(tab)}").json()["spec"]
+    assert spec["trainable"] == {"parameters": ["alpha"], "per": "channel", "weight_decay": 0.0}
+    tab.open("#/train?activation=relu")
+    expect(learns).to_be_hidden()
+
+
+def test_in_a_sweep_a_parameter_learns_that_all_of_its_activations_have(open_canned: OpenTab, lab: Canned) -> None:
+    tab = open_canned()
+    tab.open("#/train/sweep")
+    for name in ("sigmoid", "relu", "selu", "gelu"):
+        expect(tab.page.get_by_label("alpha learns")).to_have_count(0)
+        tab.page.get_by_role("checkbox", name=name, exact=True).uncheck()
+    tab.page.get_by_label("alpha learns").check()
+    tab.button("Train the sweep").click()
+    tab.page.wait_for_url(re.compile(r"#/sweeps/[0-9a-f-]{36}"))
+    base = lab.http.get(f"/v1/sweeps/{tab.page.url.rpartition('/')[2]}").json()["spec"]["base"]
+    assert base["trainable"] == {"parameters": ["alpha"]}
 
 
 @pytest.mark.parametrize("form", ["#/train", "#/train/sweep"])
