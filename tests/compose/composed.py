@@ -165,6 +165,8 @@ def environment(**chosen: str) -> dict[str, str]:
         "COMPOSE_FILE": os.pathsep.join([*files, "tests/compose/images.yml"]),
         "COMPOSE_DISABLE_ENV_FILE": "1",
         "POSTGRES_PASSWORD": "of-a-test",
+        "API_DATABASE_PASSWORD": "of-the-api",
+        "WORKER_DATABASE_PASSWORD": "of-the-worker",
         "VALKEY_PASSWORD": "of-a-test",
         "ACTIVATION_LAB_AUTH": "none",
         "ACTIVATION_LAB_WORKER_THREADS": "1",

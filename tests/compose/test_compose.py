@@ -29,7 +29,13 @@ PACKAGES = PYPROJECT["tool"]["setuptools"]["packages"]
 S3 = set(OBJECT_STORAGE_VARIABLES)
 SETTINGS = {PREFIX + name.upper() for name in Settings.model_fields}
 OUR_OWN = ["api", "migrate", "worker"]
-PASSWORDS = {"POSTGRES_PASSWORD": "of-postgres", "VALKEY_PASSWORD": "of-valkey"}
+PASSWORDS = {
+    "POSTGRES_PASSWORD": "of-postgres",
+    "API_DATABASE_PASSWORD": "of-api",
+    "WORKER_DATABASE_PASSWORD": "of-worker",
+    "VALKEY_PASSWORD": "of-valkey",
+}
+ENDING = {"migrate", "roles"}
 
 
 def tool(name: str, package: str) -> str:
@@ -106,7 +112,7 @@ def test_make_env_writes_random_passwords_for_its_owner_alone_and_never_twice(tm
     found = [dict(re.findall(r"(?m)^(\w+)=(.+)$", file.read_text())) for file in files]
 
     assert [set(passwords) for passwords in found] == [set(PASSWORDS), set(PASSWORDS)]
-    assert len({password for passwords in found for password in passwords.values()}) == 4
+    assert len({password for passwords in found for password in passwords.values()}) == 2 * len(PASSWORDS)
     assert all(re.fullmatch("[0-9a-f]{48}", password) for password in found[0].values())
     assert files[0].stat().st_mode & 0o777 == 0o600
     before = files[0].read_text()
@@ -127,7 +133,8 @@ def test_every_container_is_hardened_and_limited():
         assert service["pids_limit"] > 0
         assert "cap_add" not in service
         assert "privileged" not in service
-        assert name in OUR_OWN or service["user"] == name  # ours are the images' user
+        user = "postgres" if name == "roles" else name
+        assert name in OUR_OWN or service["user"] == user  # ours are the images' user
 
 
 def test_the_memory_of_each_container_can_be_chosen():
@@ -168,7 +175,7 @@ def test_make_pins_writes_the_digest_of_each_base_image_and_renews_it(tmp_path: 
     compose_file = (PROJECT / "docker-compose.yml").read_text()
 
     for text, images in (
-        (compose_file, ["postgres:18", "valkey/valkey:8"]),
+        (compose_file, ["postgres:18", "valkey/valkey:8", "postgres:18"]),
         (DOCKERFILE, ["python:3.11-slim-bookworm"]),
     ):
         pinned = PIN(text)
@@ -186,21 +193,22 @@ def test_the_published_port_can_be_chosen():
 
 
 def test_every_service_that_stays_up_has_a_health_check_and_restarts():
-    staying = {name: service for name, service in resolved()["services"].items() if name != "migrate"}
+    staying = {name: service for name, service in resolved()["services"].items() if name not in ENDING}
 
     assert set(staying) == {"postgres", "valkey", "api", "worker"}
     assert all(service["healthcheck"]["test"][0] == "CMD" for service in staying.values())
     assert {service["restart"] for service in staying.values()} == {"unless-stopped"}
 
 
-def test_the_migration_runs_once_before_api_and_worker():
+def test_the_migration_and_then_the_roles_come_once_before_api_and_worker():
     services = resolved()["services"]
 
-    assert services["migrate"]["restart"] == "no"
+    assert {services[name]["restart"] for name in ENDING} == {"no"}
     assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    assert services["roles"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     for name in ("api", "worker"):
         conditions = {on: how["condition"] for on, how in services[name]["depends_on"].items()}
-        assert conditions == {"migrate": "service_completed_successfully", "valkey": "service_healthy"}
+        assert conditions == {"roles": "service_completed_successfully", "valkey": "service_healthy"}
 
 
 def test_every_service_has_an_init_process():
@@ -262,15 +270,42 @@ def test_checkpoints_lie_in_an_object_store_where_one_is_named():
 
 
 def test_every_part_reads_the_passwords_that_were_chosen():
-    services = resolved(POSTGRES_PASSWORD="one", VALKEY_PASSWORD="two")["services"]
+    chosen = {name: name.lower().replace("_", "-") for name in PASSWORDS}
+    services = resolved(**chosen)["services"]
+    roles = {
+        "migrate": "activation_lab:postgres-password",
+        "api": "activation_lab_api:api-database-password",
+        "worker": "activation_lab_worker:worker-database-password",
+    }
 
-    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"] == "one"
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"] == "postgres-password"
+    assert services["roles"]["environment"]["PGOPTIONS"] == (
+        "-c lab.api=api-database-password -c lab.worker=worker-database-password"
+    )
     for name in OUR_OWN:
         environment = services[name]["environment"]
         assert environment["ACTIVATION_LAB_DATABASE_URL"] == (
-            "postgresql+psycopg://activation_lab:one@postgres:5432/activation_lab"
+            f"postgresql+psycopg://{roles[name]}@postgres:5432/activation_lab"
         )
-        assert environment["ACTIVATION_LAB_BROKER_URL"] == "redis://:two@valkey:6379/0"
+        assert environment["ACTIVATION_LAB_BROKER_URL"] == "redis://:valkey-password@valkey:6379/0"
+
+
+def test_no_part_has_the_password_of_another_ones_role():
+    """Nor that of the role that owns the tables, but for what migrates them and makes the roles."""
+    services = resolved()["services"]
+    known = {
+        name: {password for password in PASSWORDS if PASSWORDS[password] in json.dumps(services[name])}
+        for name in services
+    }
+
+    assert known == {
+        "postgres": {"POSTGRES_PASSWORD"},
+        "valkey": {"VALKEY_PASSWORD"},
+        "migrate": {"POSTGRES_PASSWORD", "VALKEY_PASSWORD"},
+        "roles": {"POSTGRES_PASSWORD", "API_DATABASE_PASSWORD", "WORKER_DATABASE_PASSWORD"},
+        "api": {"API_DATABASE_PASSWORD", "VALKEY_PASSWORD"},
+        "worker": {"WORKER_DATABASE_PASSWORD", "VALKEY_PASSWORD"},
+    }
 
 
 def test_workers_can_be_scaled_for_none_has_a_fixed_name():
