@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -34,7 +35,8 @@ from api.sweeps import history as sweep_history
 from api.sweeps import means, published
 from broker.hints import CeleryHintQueue
 from broker.reconciler import Reconciler
-from db.session import connect
+from broker.retention import Limits, Retention
+from db.session import Sessions, connect
 from jobs.errors import DatabaseUnavailable
 from runtime import tracing
 from runtime.settings import Settings
@@ -65,7 +67,11 @@ def create_app(settings: Settings) -> FastAPI:
     sessions = connect(settings.database)
     hints = CeleryHintQueue(settings.broker_url)
     reconciler = Reconciler(
-        sessions, hints, interval_seconds=settings.reconcile_seconds, lease_seconds=settings.lease_seconds
+        sessions,
+        hints,
+        interval_seconds=settings.reconcile_seconds,
+        lease_seconds=settings.lease_seconds,
+        retention=make_retention(sessions, settings),
     )
 
     @asynccontextmanager
@@ -95,6 +101,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics.Metrics(release)
     install_parts(app, settings)
     return app
+
+
+def make_retention(sessions: Sessions, settings: Settings) -> Retention | None:
+    if not (settings.keep_jobs_days or settings.keep_jobs):
+        return None
+    max_age = timedelta(days=settings.keep_jobs_days) if settings.keep_jobs_days else None
+    return Retention(sessions, settings.checkpoints, Limits(max_age, settings.keep_jobs or None))
 
 
 def install_parts(app: FastAPI, settings: Settings) -> None:

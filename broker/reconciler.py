@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import monotonic, time
 
 from broker.hints import HintQueue
+from broker.retention import Retention
 from db import predictions, queue, schema
 from db.session import Sessions
 from jobs.errors import BrokerUnavailable, DatabaseBusy, DatabaseUnavailable, WrongSchema
@@ -84,7 +85,8 @@ class Reconciler:
     renew its own: for GRACE_SECONDS no worker loses its job. The same holds after the machine slept or its clock was
     set.
 
-    Each round first checks the schema's version, which a migration may have changed under this process.
+    Each round first checks the schema's version, which a migration may have changed under this process. The last thing
+    in a round is to delete expired jobs, if `retention` says which.
     """
 
     def __init__(
@@ -94,8 +96,10 @@ class Reconciler:
         *,
         interval_seconds: float,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        retention: Retention | None = None,
         on_wrong_schema: Callable[[], None] = wait_for_next_version,
     ) -> None:
+        self._retention = retention
         self._on_wrong_schema = on_wrong_schema
         self._sessions = sessions
         self._hints = hints
@@ -118,6 +122,8 @@ class Reconciler:
                 schema.check(self._sessions)
                 grace = monotonic() < self._grace_until
                 reconcile(self._sessions, self._hints, grace=grace, lease_seconds=self._lease_seconds)
+                if self._retention is not None:
+                    self._retention.delete_batch()
             except DatabaseBusy as error:  # no outage: workers go first
                 log.warning("reconciliation waits: %s", error)
             except WrongSchema as error:
@@ -128,6 +134,8 @@ class Reconciler:
                 self._grace_until = monotonic() + GRACE_SECONDS
             except BrokerUnavailable as error:
                 log.warning("hints wait: %s", error)
+            except OSError as error:  # of the storage
+                log.warning("expired jobs wait: %s", error)
             except Exception:
                 # The thread must survive a bug in one round, or lost jobs would stay lost.
                 log.exception("a round of reconciliation failed")

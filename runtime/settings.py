@@ -146,6 +146,18 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(
         10, gt=0, description="Interval at which a worker renews its lease; at most half of LEASE_SECONDS."
     )
+    keep_jobs_days: float = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="The API deletes jobs that ended more days ago, with their checkpoints; 0 = all are kept.",
+    )
+    keep_jobs: int = Field(
+        0,
+        ge=0,
+        le=1_000_000_000,
+        description="The API keeps this many of the jobs that ended last, and deletes the others; 0 = all are kept.",
+    )
     reconcile_seconds: float = Field(5, gt=0, description="Interval of the search for lost hints and lost workers.")
     stalled_seconds: float = Field(
         1800,

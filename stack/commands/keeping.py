@@ -70,13 +70,13 @@ def prune(
     """
     from datetime import timedelta
 
+    from broker.retention import Limits
     from stack import retention
 
     if older_than is None and keep is None:
         raise fail("say which jobs: --older-than DAYS, --keep N, or both", status=2)
-    max_age = None if older_than is None else timedelta(days=older_than)
-    deleted = retention.prune(configure(data_dir=data_dir), max_age=max_age, keep=keep, dry_run=dry_run)
-    for job_id in deleted:
+    limits = Limits(None if older_than is None else timedelta(days=older_than), keep)
+    for job_id in retention.prune(configure(data_dir=data_dir), limits, dry_run=dry_run):
         say(job_id)
 
 

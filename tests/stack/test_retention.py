@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from broker.retention import Limits
 from db.clock import after
 from db.models import Epoch, Job, Sweep
 from db.session import Sessions
@@ -40,7 +41,7 @@ def list_jobs(sessions: Sessions) -> set[str]:
 def prune_jobs(
     settings: Settings, *, days: float | None = None, keep: int | None = None, dry_run: bool = False
 ) -> Sequence[str]:
-    return prune(settings, max_age=None if days is None else timedelta(days=days), keep=keep, dry_run=dry_run)
+    return prune(settings, Limits(None if days is None else timedelta(days=days), keep), dry_run=dry_run)
 
 
 def test_jobs_that_ended_long_ago_are_deleted_with_their_files(sessions: Sessions, settings: Settings):
