@@ -1,7 +1,7 @@
 """Checkpoints: which ones are kept, and the paths of their files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import BindParameter, bindparam, delete, select
 from sqlalchemy.orm import Session
@@ -30,11 +30,6 @@ def find(session: Session, job_id: str, epoch: int) -> Checkpoint:
     return found
 
 
-def list_digests(session: Session) -> dict[str, str]:
-    """List every checkpoint's digest by its path."""
-    return {row.path: row.sha256 for row in session.execute(select(Checkpoint.path, Checkpoint.sha256))}
-
-
 @dataclass(frozen=True, slots=True)
 class CheckpointFile:
     epoch: int
@@ -43,6 +38,12 @@ class CheckpointFile:
     """Relative to CHECKPOINTS_URL."""
     sha256: str
     size_bytes: int
+
+
+def list_files(session: Session) -> Sequence[CheckpointFile]:
+    """List the files of every job's checkpoints."""
+    columns = (getattr(Checkpoint, field.name) for field in fields(CheckpointFile))
+    return [CheckpointFile(*row) for row in session.execute(select(*columns))]
 
 
 FILES = get_table(Checkpoint)

@@ -5,14 +5,14 @@ import os
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, cast
 
 from db import checkpoints, copying, schema
+from db.checkpoints import CheckpointFile
 from db.session import Sessions, connect
 from runtime.settings import Settings, sqlite_url
 from stack.errors import BackupFailed
@@ -84,22 +84,55 @@ def open_archive(target: Path | None, scratch: Path) -> Iterator[tarfile.TarFile
 def add_checkpoints(archive: tarfile.TarFile, folder_url: str, copy: Path) -> Summary:
     summary = Summary()
     for path in list_checkpoints(copy):
-        try:
-            content = files.read(files.join(folder_url, path))
-        except FileNotFoundError:
+        if add_checkpoint(archive, files.join(folder_url, path), path):
+            summary.checkpoints += 1
+        else:
             summary.missing += 1
-            continue
-        member = tarfile.TarInfo(CHECKPOINTS + path)
-        member.size, member.mode = len(content), 0o600
-        archive.addfile(member, BytesIO(content))
-        summary.checkpoints += 1
     return summary
 
 
-def list_checkpoints(database: Path) -> Mapping[str, str]:
-    """List the digests of the checkpoints by path."""
+def add_checkpoint(archive: tarfile.TarFile, url: str, path: str) -> bool:
+    """Copy a file some bytes at a time; return whether all of it was there."""
+    member = tarfile.TarInfo(CHECKPOINTS + path)
+    try:
+        member.size, _ = files.stat(url)
+        content = Content(files.open_chunks(url, 0, member.size))
+    except FileNotFoundError:
+        return False
+    member.mode = 0o600
+    archive.addfile(member, cast(IO[bytes], content))  # of which it only reads
+    return content.is_whole
+
+
+class Content:
+    """The chunks of a file; zeros in place of what a file that was replaced or deleted meanwhile lacks.
+
+    The archive has announced its size by then. `restore` knows such a file by its digest, and leaves it out.
+    """
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._read = b""
+        self.is_whole = True
+
+    def read(self, size: int) -> bytes:
+        while len(self._read) < size and self.is_whole:
+            self._read += self._read_chunk()
+        found, self._read = self._read[:size], self._read[size:]
+        return found.ljust(size, b"\0")
+
+    def _read_chunk(self) -> bytes:
+        chunk = b""
+        with suppress(FileNotFoundError):
+            chunk = next(self._chunks, b"")
+        self.is_whole = bool(chunk)
+        return chunk
+
+
+def list_checkpoints(database: Path) -> Mapping[str, CheckpointFile]:
+    """List the files of the checkpoints by path."""
     with closing(connect(sqlite_url(database))) as sessions, sessions.read() as session:
-        return checkpoints.list_digests(session)
+        return {file.path: file for file in checkpoints.list_files(session)}
 
 
 def restore(settings: Settings, source: Path | None) -> Summary:
@@ -146,16 +179,18 @@ def extract_database(archive: tarfile.TarFile, scratch: Path) -> Path:
     return copy
 
 
-def extract_checkpoints(archive: tarfile.TarFile, folder_url: str, digests: Mapping[str, str]) -> Summary:
-    """Extract what the database names and what has its digest, and nothing else."""
+def extract_checkpoints(archive: tarfile.TarFile, folder_url: str, recorded: Mapping[str, CheckpointFile]) -> Summary:
+    """Extract what the database names and what has its size and digest, and read nothing else."""
     found = 0
     while member := archive.next():
-        path = member.name.removeprefix(CHECKPOINTS)
+        file = recorded.get(member.name.removeprefix(CHECKPOINTS))
+        if file is None or file.size_bytes != member.size:
+            continue
         content = read_member(archive, member)
-        if path in digests and hashlib.sha256(content).hexdigest() == digests[path]:
-            files.write(files.join(folder_url, path), content)
+        if hashlib.sha256(content).hexdigest() == file.sha256:
+            files.write(files.join(folder_url, file.path), content)
             found += 1
-    return Summary(checkpoints=found, missing=len(digests) - found)
+    return Summary(checkpoints=found, missing=len(recorded) - found)
 
 
 def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -5,7 +5,7 @@ import json
 import secrets
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -162,6 +162,38 @@ def test_a_database_of_another_version_is_not_backed_up(
         backup.back_up(
             Settings(database_url=sqlite_url, checkpoints_url=file_url), tmp_path / "backup.tar", with_checkpoints=True
         )
+
+
+def test_a_checkpoint_is_copied_some_bytes_at_a_time(
+    sqlite_url: str, checkpoints_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = Settings(database_url=sqlite_url, checkpoints_url=checkpoints_url)
+    with closing(connect(sqlite_url)) as sessions:
+        record_job(sessions, settings)
+    for constant in ("CHUNK_BYTES", "REMOTE_CHUNK_BYTES"):
+        monkeypatch.setattr(files, constant, 1000)
+    reads = []
+    monkeypatch.setattr(backup.Content, "_read_chunk", spy(backup.Content._read_chunk, reads))
+    backup.back_up(settings, tmp_path / "backup.tar", with_checkpoints=True)
+
+    assert [len(chunk) for chunk in reads] == [1000] * 7
+    assert backup.restore(Settings(data_dir=tmp_path / "restored"), tmp_path / "backup.tar").checkpoints == 1
+
+
+def spy(method: Callable[[backup.Content], bytes], seen: list[bytes]) -> Callable[[backup.Content], bytes]:
+    def call(content: backup.Content) -> bytes:
+        seen.append(method(content))
+        return seen[-1]
+
+    return call
+
+
+@pytest.mark.parametrize("left", [[b"wei"], [b"wei", b""], []])
+def test_a_file_that_was_cut_meanwhile_leaves_the_archive_readable(left: list[bytes]):
+    content = backup.Content(iter(left))
+
+    assert content.read(2) + content.read(6) == b"".join(left).ljust(8, b"\0")
+    assert not content.is_whole
 
 
 @pytest.mark.parametrize("size", [0, 1000, 20_000])
