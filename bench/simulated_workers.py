@@ -18,7 +18,7 @@ import psutil
 from db import jobs, leases
 from db.checkpoints import CheckpointFile
 from db.session import Sessions
-from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics, ParameterMetrics
 from jobs.spec import JobSpec
 from storage.checkpoints import Listed
 from worker.attempt import work_on
@@ -227,6 +227,13 @@ class Clock:
     def layers(self) -> Sequence[LayerMetrics]:
         figures = (0.1, 1e-3, 0.2, 0.3, 0.4, 0.0, 0.0, 0.0)
         return [LayerMetrics(self.epoch, layer, *figures) for layer in ("conv1", "conv2", "dense1")]
+
+    @property
+    def parameters(self) -> Sequence[ParameterMetrics]:
+        return ()
+
+    def initial_parameters(self) -> Sequence[ParameterMetrics]:
+        return ()
 
     def state_dict(self) -> Mapping[str, Any]:
         return {}

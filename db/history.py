@@ -1,4 +1,4 @@
-"""A job's history: its epochs and its layers."""
+"""A job's history: its epochs, its layers and its learnt parameters."""
 
 import math
 from collections.abc import Sequence
@@ -10,21 +10,24 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from db import jobs
-from db.models import Epoch, Layer, get_table
+from db.models import Epoch, Layer, LearntParameter, get_table
 from jobs.diagnosis import VANISHING_EPOCHS, History, Losses
-from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES, LayerMetrics
+from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES, PARAMETER_FIGURES, LayerMetrics
 from jobs.spec import JobSpec
 
 FigureRow = Row[*tuple[Any, ...]]
 """A row with its figures by name, and in the order of their table in jobs.metrics."""
 
-EPOCHS, LAYERS = get_table(Epoch), get_table(Layer)
+EPOCHS, LAYERS, PARAMETERS = get_table(Epoch), get_table(Layer), get_table(LearntParameter)
 SELECT_EPOCHS = (
     select(*(EPOCHS.c[name] for name in EPOCH_FIGURES))
     .where(EPOCHS.c.job_id == bindparam("job_id"), EPOCHS.c.epoch > bindparam("after_epoch"))
     .order_by(EPOCHS.c.epoch)
 )
 SELECT_LAYERS = select(*(LAYERS.c[name] for name in LAYER_FIGURES)).order_by(LAYERS.c.epoch, LAYERS.c.position)
+SELECT_PARAMETERS = select(*(PARAMETERS.c[name] for name in PARAMETER_FIGURES)).order_by(
+    PARAMETERS.c.epoch, PARAMETERS.c.position
+)
 
 
 def read_epochs(session: Session, job_id: str, *, after_epoch: int = 0) -> Sequence[FigureRow]:
@@ -57,6 +60,23 @@ def read_layers(
     return rows or refuse_unknown(session, job_id)
 
 
+def read_parameters(
+    session: Session, job_id: str, *, epoch: int | None = None, after_epoch: int | None = None
+) -> Sequence[FigureRow]:
+    """Read the PARAMETER_FIGURES by epoch from 0, from the input to the output; none where nothing is learnt.
+
+    Raises:
+        JobNotFound: there is no such job.
+    """
+    conditions = [PARAMETERS.c.job_id == job_id]
+    if epoch is not None:
+        conditions.append(PARAMETERS.c.epoch == epoch)
+    elif after_epoch is not None:
+        conditions.append(PARAMETERS.c.epoch > after_epoch)
+    rows = session.execute(SELECT_PARAMETERS.where(*conditions)).all()
+    return rows or refuse_unknown(session, job_id)
+
+
 SELECT_LOSSES = (
     select(*(EPOCHS.c[name] for name in Losses._fields))
     .where(EPOCHS.c.job_id == bindparam("job_id"), EPOCHS.c.epoch >= bindparam("first_epoch"))
@@ -80,5 +100,5 @@ def read_for_diagnosis(session: Session, job_id: str, spec: JobSpec, *, first_ep
 def to_layer_metrics(row: FigureRow) -> LayerMetrics:
     """Restore NaN, which SQLite stores as NULL: a figure that always has a value was NaN where it is NULL."""
     figures = dict(zip(LAYER_FIGURES, row, strict=True))
-    lost = {name: math.nan for name in ALWAYS_MEASURED if figures[name] is None}
+    lost = {name: math.nan for name in ALWAYS_MEASURED & LAYER_FIGURES.keys() if figures[name] is None}
     return LayerMetrics(**{**figures, **lost})

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from db import checkpoints, events, history, queue, transitions
 from db.checkpoints import CheckpointFile
 from db.clock import SLACK_SECONDS, after, now
-from db.models import Checkpoint, Epoch, Job, Layer, LostLease, NullableJson, get_table
+from db.models import Checkpoint, Epoch, Job, Layer, LearntParameter, LostLease, NullableJson, get_table
 from db.text import make_storable
 from db.transitions import CANCELLED_BY_REQUEST
 from jobs import diagnosis
 from jobs.errors import Fenced, TrainingError, UnsupportedSpec
-from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics, ParameterMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from jobs.state import TERMINAL, JobState
@@ -28,7 +28,7 @@ from jobs.stored import parse_spec
 
 log = logging.getLogger(__name__)
 
-JOBS, EPOCHS = get_table(Job), get_table(Epoch)
+JOBS, EPOCHS, PARAMETERS = get_table(Job), get_table(Epoch), get_table(LearntParameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,18 @@ def claim(session: Session, job_id: str, owner: str, *, lease_seconds: float) ->
         return None
 
 
-def record_environment(session: Session, lease: Lease, environment: Environment) -> None:
-    """Store where the job is trained. Raises Fenced when the lease is lost."""
+def record_start(
+    session: Session, lease: Lease, environment: Environment, parameters: Sequence[ParameterMetrics] = ()
+) -> None:
+    """Store where the job is trained, and once what its learnt parameters start from.
+
+    Raises:
+        Fenced: the lease is lost.
+    """
     update_held(session, lease, environment=asdict(environment))
+    started = select(PARAMETERS.c.job_id).where(PARAMETERS.c.job_id == lease.job_id).exists()
+    if parameters and not session.scalar(select(started)):  # else an earlier attempt did, or this one before an outage
+        insert_parameters(session, lease, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ UPDATE_JOB = (
 )
 INSERT_EPOCH = insert(EPOCHS).values(recorded_at=now())
 INSERT_LAYERS = insert(get_table(Layer))
+INSERT_PARAMETERS = insert(PARAMETERS)
 INSERT_CHECKPOINT = insert(get_table(Checkpoint)).values(created_at=now())
 
 
@@ -170,6 +180,7 @@ def record_epoch(
     *,
     layers: Sequence[LayerMetrics] = (),
     checkpoint: CheckpointFile | None = None,
+    parameters: Sequence[ParameterMetrics] = (),
 ) -> None:
     """Store one epoch and its diagnoses exactly once; idempotent, so a caller may repeat it after a lost answer.
 
@@ -177,8 +188,8 @@ def record_epoch(
         Fenced: the lease is lost.
     """
     figures = {name: getattr(metrics, name) for name in MEASURED}
-    parameters = prefix("held", asdict(lease)) | prefix("new", figures)
-    row = session.execute(UPDATE_JOB, parameters).one_or_none()
+    bound = prefix("held", asdict(lease)) | prefix("new", figures)
+    row = session.execute(UPDATE_JOB, bound).one_or_none()
     if row is None:
         confirm_recorded(session, lease, metrics.epoch)
         return
@@ -188,9 +199,17 @@ def record_epoch(
         session.execute(INSERT_LAYERS, [{**of_job, "position": at, **asdict(layer)} for at, layer in enumerate(layers)])
     if checkpoint is not None:
         session.execute(INSERT_CHECKPOINT, {**of_job, **asdict(checkpoint)})
+    if parameters:
+        insert_parameters(session, lease, parameters)
     events.emit(session, lease.job_id, row.event_seq, "epoch", {"epoch": metrics.epoch})
     seen = history.read_for_diagnosis(session, lease.job_id, parse_spec(row.spec), first_epoch=row.best_epoch)
     record_diagnoses(session, lease.job_id, row.diagnoses or [], seen)
+
+
+def insert_parameters(session: Session, lease: Lease, parameters: Sequence[ParameterMetrics]) -> None:
+    """Insert the values of learnt parameters; the job row is already locked, and the lease held."""
+    rows = [{"job_id": lease.job_id, "position": at, **asdict(values)} for at, values in enumerate(parameters)]
+    session.execute(INSERT_PARAMETERS, rows)
 
 
 def prefix(word: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -264,6 +264,23 @@ class Layer(Base):
     __table_args__ = (ForeignKeyConstraint(["job_id", "epoch"], ["epochs.job_id", "epochs.epoch"], ondelete="CASCADE"),)
 
 
+class LearntParameter(Base):
+    """The values of a learnt parameter in one layer, or in the network, after one epoch; epoch 0 is the start."""
+
+    __tablename__ = "learnt_parameters"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    layer: Mapped[str] = mapped_column(String(32), primary_key=True)
+    parameter: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int]
+    mean: Mapped[float | None]
+    minimum: Mapped[float | None]
+    maximum: Mapped[float | None]
+
+    __table_args__ = (CheckConstraint("epoch >= 0", name="epoch_counts_from_zero"),)
+
+
 class Event(Base):
     """An event of a job's stream: `seq` counts the job's events from 1 without a gap."""
 

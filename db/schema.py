@@ -12,7 +12,7 @@ from jobs.errors import WrongSchema
 if TYPE_CHECKING:
     from alembic.config import Config
 
-VERSION = "0011"
+VERSION = "0013"
 """The newest migration, repeated here so that the API can check it without importing Alembic."""
 
 ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String))

@@ -240,12 +240,6 @@ LAYER_FIGURES = by_name(
 )
 """In the order of the columns of files."""
 
-ALWAYS_MEASURED = frozenset(
-    name for name, figure in LAYER_FIGURES.items() if figure.value_type is float and not figure.optional
-)
-"""The figures that every layer has."""
-
-
 of_values = partial(Figure, finite=False)
 
 PARAMETER_FIGURES = by_name(
@@ -263,6 +257,14 @@ PARAMETER_FIGURES = by_name(
     of_values(name="maximum", title="Maximum", description="The greatest of them.", example=0.37),
 )
 """In the order of the columns of files. The values are one, or one for each channel of the layer."""
+
+
+ALWAYS_MEASURED = frozenset(
+    name
+    for name, figure in {**LAYER_FIGURES, **PARAMETER_FIGURES}.items()
+    if figure.value_type is float and not figure.optional
+)
+"""The figures that every layer and every learnt parameter has, and that may be NaN."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Attempt:
 
     def train(self) -> Evaluation:
         training, environment = self.trainer.prepare(self.claim.spec, self.between_batches)
-        self.write_fenced(leases.record_environment, environment)
+        self.write_fenced(leases.record_start, environment, training.initial_parameters())
         self.resume(training)
         self.heartbeat.report(training.measure_progress)
         for metrics in training.epochs():
@@ -155,7 +155,7 @@ class Attempt:
         )
         checkpoint = self.save_checkpoint(training, metrics.epoch)
         self.heartbeat.record_epoch()
-        self.journal.record(Entry(metrics, training.layers, checkpoint))
+        self.journal.record(Entry(metrics, training.layers, checkpoint, training.parameters))
 
     def save_checkpoint(self, training: Training, epoch: int) -> CheckpointFile | None:
         spec, lease = self.claim.spec, self.claim.lease

@@ -10,7 +10,7 @@ from db.checkpoints import CheckpointFile
 from db.leases import Lease
 from db.session import Sessions
 from jobs.errors import DatabaseUnavailable
-from jobs.metrics import EpochMetrics, LayerMetrics
+from jobs.metrics import EpochMetrics, LayerMetrics, ParameterMetrics
 from worker.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class Entry:
     metrics: EpochMetrics
     layers: Sequence[LayerMetrics]
     checkpoint: CheckpointFile | None
+    parameters: Sequence[ParameterMetrics] = ()
 
 
 class Journal:
@@ -70,7 +71,12 @@ class Journal:
             entry = self._entries[0]
             with self._sessions.begin() as session:
                 leases.record_epoch(
-                    session, self._lease, entry.metrics, layers=entry.layers, checkpoint=entry.checkpoint
+                    session,
+                    self._lease,
+                    entry.metrics,
+                    layers=entry.layers,
+                    checkpoint=entry.checkpoint,
+                    parameters=entry.parameters,
                 )
                 stale = checkpoints.forget_stale(session, self._lease.job_id) if entry.checkpoint else []
             self._entries.popleft()

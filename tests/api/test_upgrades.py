@@ -33,6 +33,7 @@ LAYER_FIGURES = (
     "saturated_fraction",
     "clipped_fraction",
 )
+VALUES = ("mean", "minimum", "maximum")
 ROWS: dict[str, list[dict[str, Any]]] = {
     "sweeps": [
         {
@@ -112,6 +113,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "idempotency_keys": [
         {"holder": "", "key": "job-key", "request_sha256": None, "job_id": JOB, "sweep_id": None},
         {"holder": "", "key": "sweep-key", "request_sha256": None, "job_id": None, "sweep_id": SWEEP},
+    ],
+    "learnt_parameters": [
+        {
+            "job_id": JOB,
+            "epoch": epoch,
+            "layer": "all",
+            "parameter": "alpha",
+            "position": 0,
+            **dict.fromkeys(VALUES, 0.5),
+        }
+        for epoch in (0, 1)
     ],
     "lost_leases": [{"job_id": JOB, "attempt": 1, "epochs_done": 0}],
 }

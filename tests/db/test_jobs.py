@@ -10,7 +10,7 @@ from db.checkpoints import CheckpointFile
 from db.session import Sessions
 from jobs.errors import Diverged, IdempotencyConflict, JobFinished, JobNotFinished, JobNotFound, TooManyJobs
 from jobs.spec import JobSpec
-from tests.support.figures import epoch_metrics
+from tests.support.figures import epoch_metrics, layer_metrics, parameter_metrics
 from tests.support.protocol import read_events, start_job, try_claim
 from tests.support.submitting import create_job, find_job
 
@@ -92,13 +92,18 @@ def test_an_ended_job_is_deleted_with_everything_of_it(sessions: Sessions) -> No
     lease = start_job(sessions, SPEC)
     with sessions.begin() as session:
         leases.record_epoch(
-            session, lease, epoch_metrics(1), checkpoint=CheckpointFile(1, 1, f"{lease.job_id}/1", "0" * 64, 10)
+            session,
+            lease,
+            epoch_metrics(1),
+            layers=[layer_metrics()],
+            checkpoint=CheckpointFile(1, 1, f"{lease.job_id}/1", "0" * 64, 10),
+            parameters=[parameter_metrics()],
         )
         leases.cancel(session, lease)
     with sessions.begin() as session:
         jobs.remove(session, lease.job_id)
     with sessions.read() as session:
-        for table in ("jobs", "job_metadata", "epochs", "events", "checkpoints"):
+        for table in ("jobs", "job_metadata", "epochs", "layers", "learnt_parameters", "events", "checkpoints"):
             assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
 
 

@@ -6,26 +6,28 @@ from db import checkpoints, history, leases
 from db.checkpoints import CheckpointFile
 from db.session import Sessions
 from jobs.spec import JobSpec
-from tests.support.figures import OUTPUT_LAYER, epoch_metrics, layer_metrics
+from tests.support.figures import OUTPUT_LAYER, epoch_metrics, layer_metrics, parameter_metrics
 from tests.support.protocol import record_epochs, start_job
 from tests.support.statements import name_targets, record_statements
 
 SPEC = JobSpec(activation="relu", epochs=100)
 
 
-def test_an_epoch_is_recorded_by_eight_statements_however_many_there_were(sessions: Sessions) -> None:
+def test_an_epoch_is_recorded_by_nine_statements_however_many_there_were(sessions: Sessions) -> None:
     lease = start_job(sessions, SPEC)
     record_epochs(sessions, lease, *range(1, 40))
     layers = [layer_metrics(40, "conv1"), replace(OUTPUT_LAYER, epoch=40)]
+    parameters = [parameter_metrics(40, layer) for layer in ("conv1", "conv2", "dense1")]
     file = CheckpointFile(40, 1, f"{lease.job_id}/40", "0" * 64, 10)
     with record_statements(sessions) as sent, sessions.begin() as session:
-        leases.record_epoch(session, lease, epoch_metrics(40), layers=layers, checkpoint=file)
+        leases.record_epoch(session, lease, epoch_metrics(40), layers=layers, checkpoint=file, parameters=parameters)
         checkpoints.forget_stale(session, lease.job_id)
     assert name_targets(sent) == [
         "UPDATE jobs",
         "INSERT epochs",
         "INSERT layers",
         "INSERT checkpoints",
+        "INSERT learnt_parameters",
         "INSERT events",
         "SELECT epochs",
         "SELECT layers",

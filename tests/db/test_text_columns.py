@@ -16,6 +16,7 @@ LONG_TEXT = {
     "job_metadata.value": 500,
     "idempotency_keys.holder": 64,
     "idempotency_keys.key": 255,
+    "learnt_parameters.parameter": 32,
     "jobs.lease_owner": 255,
     "jobs.owner": 64,
     "sweeps.owner": 64,

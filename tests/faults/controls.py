@@ -81,6 +81,13 @@ GUARDS = (
         (LEASE_TESTS, "lost_answer or skipped"),
     ),
     Guard(
+        "what learnt parameters start from is recorded once",
+        "db/leases.py",
+        "if parameters and not session.scalar(select(started)):",
+        "if parameters and lease:",
+        ("tests/db/test_learnt_parameters.py", "start_is_recorded_once"),
+    ),
+    Guard(
         "an epoch whose commit was not answered is not an error",
         "db/leases.py",
         "    if recorded is None or recorded.attempt != lease.attempt:",

@@ -23,6 +23,7 @@ from storage import files
 from tests.support import protocol
 from tests.support.command_line import run_program
 from tests.support.fake_worker import FakeWorker
+from tests.support.figures import parameter_metrics
 from tests.support.submitting import create_job
 
 WEIGHTS = b"weights" * 1000
@@ -55,7 +56,9 @@ def record_job(sessions: Sessions, settings: Settings) -> str:
     files.write(files.join(settings.checkpoints, path), WEIGHTS)
     digest = hashlib.sha256(WEIGHTS).hexdigest()
     epochs = read_job(sessions, job_id).epochs_total
-    worker.record(lease, 1, checkpoint=CheckpointFile(1, lease.attempt, path, digest, len(WEIGHTS)))
+    worker.start(lease, parameter_metrics(0))
+    checkpoint = CheckpointFile(1, lease.attempt, path, digest, len(WEIGHTS))
+    worker.record(lease, 1, checkpoint=checkpoint, parameters=[parameter_metrics(1)])
     for epoch in range(2, epochs + 1):
         worker.record(lease, epoch)
     worker.succeed(lease)

@@ -8,9 +8,9 @@ from db.checkpoints import CheckpointFile
 from db.leases import Lease
 from db.session import Sessions
 from jobs.errors import TrainingError
-from jobs.metrics import Evaluation, LayerMetrics
+from jobs.metrics import Evaluation, LayerMetrics, ParameterMetrics
 from tests.support import protocol
-from tests.support.figures import TEST, epoch_metrics, epoch_progress
+from tests.support.figures import ENVIRONMENT, TEST, epoch_metrics, epoch_progress
 
 
 class FakeWorker:
@@ -28,10 +28,17 @@ class FakeWorker:
         *,
         layers: Sequence[LayerMetrics] = (),
         checkpoint: CheckpointFile | None = None,
+        parameters: Sequence[ParameterMetrics] = (),
         **figures: Any,
     ) -> None:
+        metrics = epoch_metrics(epoch, **figures)
         with self.sessions.begin() as session:
-            leases.record_epoch(session, lease, epoch_metrics(epoch, **figures), layers=layers, checkpoint=checkpoint)
+            leases.record_epoch(session, lease, metrics, layers=layers, checkpoint=checkpoint, parameters=parameters)
+
+    def start(self, lease: Lease, *parameters: ParameterMetrics) -> None:
+        """Record where the job is trained, and what its learnt parameters start from."""
+        with self.sessions.begin() as session:
+            leases.record_start(session, lease, ENVIRONMENT, parameters)
 
     def report(self, lease: Lease, epoch: int = 1, **figures: Any) -> None:
         """Renew the lease with the progress of an epoch."""

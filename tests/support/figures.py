@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from jobs.metrics import EPOCH_FIGURES, EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import EPOCH_FIGURES, Environment, EpochMetrics, Evaluation, LayerMetrics, ParameterMetrics
 from jobs.progress import EpochProgress
 
 EPOCH = EpochMetrics(
@@ -40,6 +40,8 @@ OUTPUT_LAYER = replace(
     saturated_fraction=None,
 )
 """It has no activation of which these could be figures."""
+PARAMETER = ParameterMetrics(epoch=1, layer="conv1", parameter="alpha", mean=0.2, minimum=0.1, maximum=1 / 3)
+ENVIRONMENT = Environment("cpu", "2", "3", 1, "0", "0" * 64)
 PROGRESS = EpochProgress(
     epoch=1, images=4200, images_total=6000, fraction=0.5, images_per_second=650.0, epoch_seconds=12.0
 )
@@ -55,6 +57,10 @@ def epoch_metrics(epoch: int = 1, **figures: Any) -> EpochMetrics:
 
 def layer_metrics(epoch: int = 1, layer: str = "conv1", **figures: Any) -> LayerMetrics:
     return replace(LAYER, epoch=epoch, layer=layer, **figures)
+
+
+def parameter_metrics(epoch: int = 1, layer: str = "conv1", **figures: Any) -> ParameterMetrics:
+    return replace(PARAMETER, epoch=epoch, layer=layer, **figures)
 
 
 def epoch_progress(epoch: int = 1, **figures: Any) -> EpochProgress:

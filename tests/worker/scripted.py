@@ -12,12 +12,12 @@ from db.leases import Lease
 from db.models import Job, Prediction
 from db.session import Sessions
 from jobs.errors import CheckpointDamaged
-from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import Environment, EpochMetrics, Evaluation, LayerMetrics, ParameterMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from storage.checkpoints import Listed
 from tests.support.fake_worker import FakeWorker
-from tests.support.figures import TEST, epoch_metrics
+from tests.support.figures import ENVIRONMENT, TEST, epoch_metrics, parameter_metrics
 from tests.support.submitting import create_job, find_job
 from worker.attempt import work_on
 from worker.heartbeat import Heartbeat
@@ -37,6 +37,14 @@ class FakeTraining:
         self.before = before
         self.epoch = 0
         self.layers: Sequence[LayerMetrics] = ()
+        self.parameters: Sequence[ParameterMetrics] = ()
+
+    def initial_parameters(self) -> Sequence[ParameterMetrics]:
+        return self.measure_parameters(0)
+
+    def measure_parameters(self, epoch: int) -> Sequence[ParameterMetrics]:
+        """The mean of a learnt parameter is the number of the epoch."""
+        return [parameter_metrics(epoch, mean=float(epoch))] if self.spec.trainable else []
 
     def state_dict(self) -> Mapping[str, Any]:
         return {"epoch": self.epoch}
@@ -49,6 +57,7 @@ class FakeTraining:
             self.before(self.epoch + 1)
             self.between_batches()
             self.epoch += 1
+            self.parameters = self.measure_parameters(self.epoch)
             yield epoch_metrics(self.epoch, loss=float(self.epoch))
 
     def measure_progress(self) -> EpochProgress | None:
@@ -111,10 +120,10 @@ class ScriptedWorker:
 
     def prepare(self, spec: JobSpec, between_batches: Callable[[], None]) -> tuple[FakeTraining, Environment]:
         self.trainings.append(FakeTraining(spec, between_batches, self.before))
-        return self.trainings[-1], Environment("cpu", "2", "3", 1, "0", "0" * 64)
+        return self.trainings[-1], ENVIRONMENT
 
     def submit(self, **spec: Any) -> str:
-        return create_job(self.sessions, JobSpec(activation="relu", **spec))
+        return create_job(self.sessions, JobSpec(**{"activation": "relu", **spec}))
 
     def train(self, job_id: str, owner: str = "worker/1") -> None:
         trainer = Trainer(self.sessions, owner, self.checkpoints, self.prepare, self.predictor, draining=self.draining)
@@ -148,6 +157,11 @@ class ScriptedWorker:
         """Epoch, attempt and loss of each epoch."""
         with self.sessions.read() as session:
             return [(row.epoch, row.attempt, row.loss) for row in history.read_epochs(session, job_id)]
+
+    def read_parameters(self, job_id: str) -> list[tuple[int, str, float]]:
+        """Epoch, layer and mean of each row of the learnt parameters."""
+        with self.sessions.read() as session:
+            return [(row.epoch, row.layer, row.mean) for row in history.read_parameters(session, job_id)]
 
     def reap(self, owner: str) -> None:
         """Take the job from this owner; again while a heartbeat holds the row, which `queue.reap` passes over."""

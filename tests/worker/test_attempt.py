@@ -8,9 +8,12 @@ from sqlalchemy import update
 from db import jobs, queue, schema
 from db.models import Job
 from jobs.errors import Diverged
+from jobs.spec import Trainable
 from tests.support.fake_worker import FakeWorker
 from tests.support.outage import Outage
 from tests.worker.scripted import ScriptedWorker
+
+LEARNING = {"activation": "elu", "trainable": Trainable(parameters=["alpha"])}
 
 
 def test_a_job_is_trained_to_its_end(worker: ScriptedWorker) -> None:
@@ -65,6 +68,14 @@ def test_a_draining_worker_gives_the_job_back_and_another_resumes_it(worker: Scr
     assert (job.state, job.crashes) == ("queued", 0)
     assert worker.work_on(job_id, "worker/2").state == "succeeded"
     assert worker.read_history(job_id) == [(1, 1, 1.0), (2, 2, 2.0), (3, 2, 3.0)]
+
+
+def test_learnt_parameters_are_recorded_once_from_the_start_whatever_the_attempts(worker: ScriptedWorker) -> None:
+    job_id = worker.submit(**LEARNING, epochs=4, checkpoint_every=2)
+    for epoch in (1, 4):
+        worker.work_until(epoch, job_id)
+    assert worker.work_on(job_id).state == "succeeded"
+    assert worker.read_parameters(job_id) == [(epoch, "conv1", float(epoch)) for epoch in range(5)]
 
 
 def test_epochs_after_an_older_checkpoint_are_recomputed_but_not_recorded_again(worker: ScriptedWorker) -> None:

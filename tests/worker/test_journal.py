@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from jobs.spec import Trainable
 from tests.support.outage import Outage
 from tests.worker.scripted import ScriptedWorker, do_nothing
 
@@ -32,8 +33,9 @@ def test_training_goes_on_while_the_database_is_away_and_every_epoch_is_written_
             outage.end()
 
     worker.before = away_from_epoch_two_to_five
-    job = worker.work_on(worker.submit(epochs=6))
+    job = worker.work_on(worker.submit(activation="elu", epochs=6, trainable=Trainable(parameters=["alpha"])))
     assert (job.state, job.attempt) == ("succeeded", 1)
+    assert worker.read_parameters(job.id) == [(epoch, "conv1", float(epoch)) for epoch in range(7)]
     assert worker.read_history(job.id) == [(epoch, 1, float(epoch)) for epoch in range(1, 7)]
     with worker.sessions.read() as session:
         numbers = list(session.scalars(text("SELECT seq FROM events ORDER BY seq")))

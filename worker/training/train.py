@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from jobs.errors import DeviceUnavailable, Diverged
 from jobs.memory import IMAGES_AT_ONCE
-from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics
+from jobs.metrics import EpochMetrics, Evaluation, LayerMetrics, ParameterMetrics
 from jobs.progress import EpochProgress
 from jobs.spec import JobSpec
 from worker.training import diagnostics, memory, optimizers
@@ -71,6 +71,12 @@ class Training:
         self.meter = ProgressMeter(len(self.training), len(self.validation))
         self.layers: list[LayerMetrics] = []
         """The last epoch's diagnostics, if the spec asks for them."""
+        self.parameters: list[ParameterMetrics] = []
+        """The last epoch's learnt parameters."""
+
+    def initial_parameters(self) -> list[ParameterMetrics]:
+        """Measure the learnt parameters before the first epoch."""
+        return []
 
     def epochs(self) -> Iterator[EpochMetrics]:
         """Train from the epoch after ``epoch`` to the last, yielding each as it ends.

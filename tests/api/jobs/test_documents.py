@@ -38,7 +38,7 @@ def read_as_model(client: TestClient) -> Callable[[str], dict[str, Any]]:
 def environment(app: FastAPI) -> Callable[[Lease], None]:
     def record(lease: Lease) -> None:
         with app.state.sessions.begin() as session:
-            leases.record_environment(session, lease, ENVIRONMENT)
+            leases.record_start(session, lease, ENVIRONMENT)
 
     return record
 
