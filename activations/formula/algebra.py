@@ -70,11 +70,11 @@ class Product:
                 waiting += [(factor.arguments[1], power), (factor.arguments[0], power)]
             elif is_call(factor, "/"):
                 waiting += [(factor.arguments[1], -power), (factor.arguments[0], power)]
+            elif whole_power(factor)[1] != 1 and is_call(whole_power(factor)[0], "*", "neg"):
+                base, whole = whole_power(factor)
+                waiting.append((base, power * whole))
             else:
                 base, whole = whole_power(factor)
-                if is_call(base, "neg"):
-                    self.numbers.append(-1.0 if power * whole % 2 else 1.0)
-                    base = base.arguments[0]
                 self.include_power(base, power * whole)
 
     def include_power(self, base: Node, exponent: int) -> None:
@@ -115,16 +115,22 @@ def powers(factors: dict[Node, int]) -> list[Node]:
 
 
 def join_signs(product: Product) -> None:
-    """Write u times the slope of abs(u) as abs(u)."""
+    """Write u times the slope of abs(u) as abs(u), and abs(u) times it as u."""
     for sign in [base for base in product.above if is_sign(base)]:
-        argument = Product(sign.arguments[0].arguments[0])
-        if not argument.below and all(product.above.get(base, 0) >= power for base, power in argument.above.items()):
-            for base, power in argument.above.items():
-                product.remove(base, power)
+        u = sign.arguments[0].arguments[0]
+        size = call("abs", u)
+        factors = Product(u)
+        if size in product.above:
             product.remove(sign)
-            product.include(call("abs", sign.arguments[0].arguments[0]))
-            product.divisors += [abs(value) for value in argument.numbers]
-            product.numbers += [abs(value) for value in argument.divisors]
+            product.remove(size)
+            product.include(u)
+        elif not factors.below and all(product.above.get(base, 0) >= power for base, power in factors.above.items()):
+            product.remove(sign)
+            for base, power in factors.above.items():
+                product.remove(base, power)
+            product.include(size)
+            product.divisors += [abs(value) for value in factors.numbers]
+            product.numbers += [abs(value) for value in factors.divisors]
 
 
 def is_sign(node: Node) -> TypeGuard[Any]:
@@ -240,11 +246,22 @@ def with_coefficient(coefficient: float, node: Node) -> Node:
 
 
 def add(*summands: Node) -> Node:
-    collected: dict[Node, list[float]] = {}
+    collected: dict[object, tuple[Node, list[float]]] = {}
     for summand in summands:
         for coefficient, rest in terms(summand):
-            collect(collected.setdefault(rest, []), coefficient)
-    return build_sum([(coefficient, rest) for rest, parts in collected.items() for coefficient in parts])
+            _, coefficients = collected.setdefault(unordered(rest), (rest, []))
+            collect(coefficients, coefficient)
+    return build_sum([(coefficient, rest) for rest, parts in collected.values() for coefficient in parts])
+
+
+@functools.lru_cache(maxsize=4096)
+def unordered(node: Node) -> object:
+    """The same for two products that differ in the order of their factors alone."""
+    if not is_call(node, "*", "/"):
+        return node
+    product = Product(node)
+    numbers = tuple(sorted(product.numbers)), tuple(sorted(product.divisors))
+    return numbers, frozenset(product.above.items()), frozenset(product.below.items())
 
 
 def subtract(left: Node, right: Node) -> Node:

@@ -203,6 +203,8 @@ BALLS: Mapping[str, Callable[..., arb]] = {
     "sigmoid": apply_sigmoid,
     "softplus": apply_softplus,
     "Phi": apply_normal,
+    "hypot": lambda u, v: (u * u + v * v).sqrt(),
+    "logaddexp": lambda u, v: u + apply_softplus(v - u),
     **{name: getattr(arb, function.ball) for name, function in FUNCTIONS.items() if function.ball},
 }
 

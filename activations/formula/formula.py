@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from activations.formula.derivative import differentiate
-from activations.formula.language import parse, write
+from activations.formula.language import MAX_LENGTH, InvalidFormula, parse, write
 from activations.formula.latex import write_latex
 from activations.formula.program import Program
 from activations.formula.stable import rewrite, stabilize
@@ -39,7 +39,7 @@ class Formula:
         tree = parse(text, parameters)
         if parameters is None:
             parameters = [name for name in names(tree) if name != "x" and name not in CONSTANTS]
-        formula = cls(write(tree), tuple(parameters))
+        formula = cls(write_short(tree), tuple(parameters))
         _ = formula.derivative, formula.written_derivative
         return formula
 
@@ -84,6 +84,13 @@ class Formula:
     @functools.cached_property
     def program(self) -> Program:
         return Program.compile(self.value, self.derivative)
+
+
+def write_short(tree: Node) -> str:
+    text = write(tree)
+    if len(text) > MAX_LENGTH:
+        raise InvalidFormula(f"with spaces this has more than {MAX_LENGTH:,} characters: write a shorter formula")
+    return text
 
 
 def run_over(program: Program, x: Array, parameters: Mapping[str, float]) -> tuple[Array, ...]:

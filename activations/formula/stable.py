@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
-from activations.formula.algebra import Product, add, divide, multiply, power, subtract, terms
+from activations.formula.algebra import Product, add, divide, exact_quotient, multiply, power, subtract, terms
 from activations.formula.tree import (
     COMPARISONS,
     ONE,
@@ -66,8 +66,11 @@ class Rewriter:
         if node in self.inner:
             return join_sign(node.function, *arguments)
         if node not in self.known:
-            self.known[node] = self.improve(join_sign(node.function, *arguments))
+            self.known[node] = self.improve_unsigned(join_sign(node.function, *arguments))
         return self.known[node]
+
+    def improve_unsigned(self, node: Node) -> Node:
+        return negate(self.improve(node.arguments[0])) if is_call(node, "neg") else self.improve(node)
 
     def improve(self, node: Node) -> Node:
         if not isinstance(node, Call) or self.rewrites == MAX_REWRITES or self.nested == MAX_NESTED:
@@ -188,6 +191,10 @@ def near_squared_cos(u: Node, beside: float) -> Node | None:
     return negate(power(call("sin", u), TWO)) if beside == -1 else None
 
 
+def near_squared_sinh(u: Node, beside: float) -> Node | None:
+    return power(call("cosh", u), TWO) if beside == 1 else None
+
+
 def near_squared_cosh(u: Node, beside: float) -> Node | None:
     return power(call("sinh", u), TWO) if beside == -1 else None
 
@@ -204,6 +211,7 @@ NEAR: Mapping[tuple[str, int], Near] = {
     ("sin", 2): near_squared_sin,
     ("cos", 2): near_squared_cos,
     ("cosh", 2): near_squared_cosh,
+    ("sinh", 2): near_squared_sinh,
 }
 # Their derivatives would be worse than those of what is written.
 LATE_NEAR: Mapping[tuple[str, int], Near] = {
@@ -229,7 +237,58 @@ def pair_terms(node: Call, near: Mapping[tuple[str, int], Near] = NEAR) -> Node 
                 if better is not None:
                     rest = [p.build() for i, p in enumerate(products) if i not in {index, place}]
                     return add(better, *rest)
+    return join_quotient(products) or (join_tail(products) if near is LATE_NEAR else None)
+
+
+def join_tail(products: list[Product]) -> Node | None:
+    """Write 1 + u / d over d, where d grows as abs(u): sqrt(k^2 + u^2) or 1 + abs(u)."""
+    for index, product in enumerate(products):
+        for total in [base for base, exponent in product.below.items() if exponent == 1]:
+            for u in tails(total):
+                rest = Product(product.build())
+                rest.include(total)
+                rest.cancel()
+                scale = Product(rest.build())
+                scale.include(u, -1)
+                scale.cancel()
+                places = [place for place, other in enumerate(products) if key(other) == key(scale) and place != index]
+                if places and ratio_of(products[places[0]], scale) in {1.0, -1.0}:
+                    scale_node = products[places[0]].build()
+                    parts = [multiply(scale_node, Number(coefficient), part) for coefficient, part in terms(total)]
+                    numerator = add(*parts, rest.build())
+                    others = [p.build() for i, p in enumerate(products) if i not in {index, places[0]}]
+                    return add(divide(numerator, total), *others)
     return None
+
+
+def tails(total: Node) -> list[Node]:
+    """What the denominator tends to far from 0, as signed."""
+    if is_call(total, "hypot"):
+        return [total.arguments[1]]
+    return [rest.arguments[0] for coefficient, rest in terms(total) if is_call(rest, "abs") and coefficient == 1]
+
+
+def join_quotient(products: list[Product]) -> Node | None:
+    """Write r - k / d over d, where r d - k has fewer terms than d: 1 - 2 / (a^2 + 1)."""
+    for index, product in enumerate(products):
+        total = next(iter(product.below), ZERO)
+        denominator = polynomial(total)
+        if product.above or product.below != {total: 1} or denominator is None:
+            continue
+        for place, other in enumerate(products):
+            if place == index or other.above or other.below:
+                continue
+            scale = other.build()
+            parts = [multiply(scale, Number(coefficient), exponential(u)) for u, coefficient in denominator.items()]
+            numerator = add(*parts, multiply(product.build(), total))
+            if len(terms(numerator)) < len(denominator):
+                rest = [p.build() for i, p in enumerate(products) if i not in {index, place}]
+                return add(divide(numerator, total), *rest)
+    return None
+
+
+def exponential(exponent: Node) -> Node:
+    return ONE if exponent == ZERO else call("exp", exponent)
 
 
 def pair_terms_late(node: Call) -> Node | None:
@@ -237,7 +296,7 @@ def pair_terms_late(node: Call) -> Node | None:
 
 
 Key = tuple[frozenset[tuple[Node, int]], frozenset[tuple[Node, int]]]
-PAIRED = ("softplus", *{function for function, _ in LATE_NEAR})
+PAIRED = ("softplus", "abs", "atan", *{function for function, _ in LATE_NEAR})
 
 
 def key(product: Product) -> Key:
@@ -259,9 +318,66 @@ def partners(product: Product, factor: Call, exponent: int, near: Mapping[tuple[
     if factor.function == "exp" and exponent == 1:
         opposite = Product(common.build(), call("exp", negate(u)))
         yield opposite, lambda ratio: times(common, hyperbolic(u, ratio))
+    if factor.function == "sigmoid":
+        rest = Product(product.build())
+        rest.remove(factor)
+        mirrored = Product(rest.build(), call("sigmoid", negate(u)))
+        yield mirrored, lambda ratio: times(rest, call("tanh", scaled(0.5, u)) if ratio == -1 else None)
     if factor.function == "softplus" and exponent == 1:
         same = Product(common.build(), u)
         yield same, lambda ratio: times(common, call("softplus", negate(u)) if ratio == -1 else None)
+        opposite = Product(common.build(), call("softplus", negate(u)))
+        yield opposite, lambda ratio: times(common, u if ratio == -1 else None)
+    if near is LATE_NEAR and exponent == 1:
+        yield from late_partners(common, factor)
+
+
+def late_partners(common: Product, factor: Call) -> Iterator[Partner]:
+    u = factor.arguments[-1]
+    if factor.function == "hypot":
+        same = Product(common.build(), u)
+        yield same, lambda ratio: times(common, beside_hypot(factor, ratio))
+    if factor.function == "abs":
+        same = Product(common.build(), u)
+        yield same, lambda ratio: times(common, beside_abs(u, ratio))
+    if factor.function == "softplus":
+        logarithm = Product(common.build(), call("log", TWO))
+        yield logarithm, lambda ratio: times(common, shifted_softplus(u) if ratio == -1 else None)
+    if factor.function == "atan":
+        quarter = Product(multiply(common.build(), Name("pi")))
+        yield quarter, lambda ratio: times(common, beside_atan(u, ratio))
+
+
+def beside_hypot(hypot: Call, ratio: float | None) -> Node | None:
+    """sqrt(k^2 + u^2) + u, which is k^2 / (sqrt(k^2 + u^2) - u)."""
+    leg, other = hypot.arguments
+    if ratio is None or abs(ratio) != 1:
+        return None
+    along = scaled(ratio, other)
+    against = divide(power(leg, TWO), subtract(hypot, along))
+    return call("where", call("<", along, Number(-0.6875)), against, add(hypot, along))
+
+
+def beside_abs(u: Node, ratio: float | None) -> Node | None:
+    """abs(u) + u."""
+    return None if ratio is None or abs(ratio) != 1 else scaled(2, call("relu", scaled(ratio, u)))
+
+
+def shifted_softplus(u: Node) -> Node:
+    """softplus(u) - log(2), which is -log1p(tanh(-u/2)): near 0 nothing cancels there, and in the left tail neither."""
+    half = scaled(-0.5, u)
+    far = call("-", call("softplus", u), call("log", TWO))
+    return call("where", call("<", u, Number(0.6875)), negate(call("log1p", call("tanh", half))), far)
+
+
+def beside_atan(u: Node, ratio: float | None) -> Node | None:
+    """atan(u) + pi/2, which is atan(-1/u) for u < 0."""
+    if ratio is None or abs(ratio) != 0.5:
+        return None
+    side = scaled(2 * ratio, u)
+    near = call("+", call("atan", side), divide(Name("pi"), TWO))
+    far = call("atan", divide(Number(-1.0), side))
+    return scaled(2 * ratio, call("where", call("<", side, Number(-0.6875)), far, near))
 
 
 def times(common: Product, better: Node | None) -> Node | None:
@@ -379,14 +495,47 @@ def cancel_expm1(product: Product) -> bool:
 
 
 def divide_hyperbolic(product: Product) -> bool:
-    for base in [base for base in product.above if is_call(base, "sinh")]:
-        partner = call("cosh", *base.arguments)
-        if partner in product.below:
-            product.remove(base)
-            product.include(partner)
-            product.cancel()
-            product.include_power(call("tanh", *base.arguments), 1)
+    """Write sinh(u) / cosh(u) as tanh(u), and e^u / cosh(u) as 2 sigmoid(2u)."""
+    for cosh in [base for base in product.below if is_call(base, "cosh")]:
+        (u,) = cosh.arguments
+        if call("sinh", u) in product.above:
+            product.remove(call("sinh", u))
+            product.include_power(call("tanh", u), 1)
+            divide_out(product, cosh)
             return True
+        for exponential in [base for base in product.above if is_call(base, "exp")]:
+            w = exponent_of(exponential)
+            for side in (u, negate(u)):
+                rest = subtract(w, side)
+                if rest == ZERO or size(rest) < size(w):
+                    product.remove(exponential)
+                    include_exponential(product, rest)
+                    product.include(scaled(2, call("sigmoid", scaled(2, side))))
+                    divide_out(product, cosh)
+                    return True
+    return False
+
+
+def divide_out(product: Product, base: Node) -> None:
+    """Multiply by a factor that is below the line."""
+    product.below[base] -= 1
+    if not product.below[base]:
+        del product.below[base]
+
+
+def divide_expm1(product: Product) -> bool:
+    """Write e^u / (e^u - 1) as -1 / (e^-u - 1)."""
+    for below in [base for base in product.below if is_call(base, "expm1")]:
+        u = exponent_of(below)
+        for exponential in [base for base in product.above if is_call(base, "exp")]:
+            rest = subtract(exponent_of(exponential), u)
+            if rest == ZERO or size(rest) < size(exponent_of(exponential)):
+                product.remove(exponential)
+                include_exponential(product, rest)
+                divide_out(product, below)
+                product.include_power(call("expm1", negate(u)), -1)
+                product.numbers.append(-1.0)
+                return True
     return False
 
 
@@ -425,9 +574,7 @@ def shrink(product: Product, total: Node, u: Node) -> None:
         term = Product(scaled(coefficient, rest), decay)
         merge_exponentials(term)
         divided.append(term.build())
-    product.below[total] -= 1
-    if not product.below[total]:
-        del product.below[total]
+    divide_out(product, total)
     product.include(add(*divided), -1)
 
 
@@ -454,48 +601,92 @@ def is_negative(node: Node) -> bool:
     return constant and sum(value < 0 for value in (*product.numbers, *product.divisors)) % 2 == 1
 
 
-def divide_by_itself(product: Product) -> bool:
-    """Write (a^2 - 1) / (a^2 + 1) as tanh(log(a)), and (q^2 + 2q) / (q^2 + 2q + 2) likewise for a = 1 + q."""
-    for numerator in [base for base in product.above if is_call(base, "+", "-")]:
-        for denominator in [base for base in product.below if is_call(base, "+", "-")]:
-            if subtract(denominator, numerator) != TWO:
-                continue
-            a = base_of_square(add(numerator, ONE))
-            if a is not None:
-                product.remove(numerator)
-                product.include(denominator)
-                product.cancel()
-                product.include_power(call("tanh", call("log", a)), 1)
-                return True
-    return False
+Polynomial = dict[Node, float]
+"""A sum of exponentials: from what is above e to the coefficient."""
+
+MOST_TERMS = 12
 
 
-def base_of_square(node: Node) -> Node | None:
-    """The positive base of (1 + e^u)^2, as it is or multiplied out."""
-    if is_call(node, "^") and node.arguments[1] == TWO and is_positive_sum(node.arguments[0]):
-        return node.arguments[0]
-    found = sorted(terms(node), key=lambda term: size(term[1]))
-    for _, rest in found:
-        if is_call(rest, "exp"):
-            u = rest.arguments[0]
-            if set(found) == {(1.0, ONE), (2.0, rest), (1.0, call("exp", scaled(2, u)))}:
-                return add(ONE, rest)
+def polynomial(node: Node) -> Polynomial | None:
+    """Multiply a node out as a sum of exponentials, if it is one and a short one."""
+    if isinstance(node, Number):
+        return {ZERO: node.value}
+    if is_call(node, "exp"):
+        return {node.arguments[0]: 1.0}
+    if is_call(node, "^") and node.arguments[1] == TWO:
+        return product_of(polynomial(node.arguments[0]), polynomial(node.arguments[0]))
+    if is_call(node, "+", "-", "*", "neg"):
+        parts = [polynomial(argument) for argument in node.arguments]
+        if node.function == "*":
+            return product_of(*parts)
+        return sum_of(parts, -1.0 if node.function in {"-", "neg"} else 1.0)
     return None
 
 
-def is_positive_sum(node: Node) -> bool:
-    return all(
-        coefficient > 0 and (rest == ONE or is_call(rest, "exp", "softplus", "sigmoid"))
-        for coefficient, rest in terms(node)
-    )
+def product_of(left: Polynomial | None, right: Polynomial | None) -> Polynomial | None:
+    if left is None or right is None or len(left) * len(right) > MOST_TERMS:
+        return None
+    found: Polynomial = {}
+    for u, a in left.items():
+        for v, b in right.items():
+            exponent = add(u, v)
+            found[exponent] = found.get(exponent, 0.0) + a * b
+    return found
+
+
+def sum_of(parts: list[Polynomial | None], last: float) -> Polynomial | None:
+    """Add up, the last part times a sign."""
+    found: Polynomial = {}
+    for index, part in enumerate(parts, start=1):
+        if part is None:
+            return None
+        for exponent, coefficient in part.items():
+            found[exponent] = found.get(exponent, 0.0) + coefficient * (last if index == len(parts) else 1.0)
+    return found if len(found) <= MOST_TERMS else None
+
+
+def divide_by_itself(product: Product) -> bool:
+    """Write (a^2 - 1) / (a^2 + 1) as tanh(log(a)), for a = 1 + e^u, however it is multiplied out."""
+    for total in [base for base in product.below if is_call(base, "+", "-")]:
+        denominator = polynomial(total)
+        if denominator is None or len(denominator) != 3 or denominator.get(ZERO) != 2:
+            continue
+        u = min((exponent for exponent in denominator if exponent != ZERO), key=size)
+        if denominator != {ZERO: 2.0, u: 2.0, scaled(2, u): 1.0}:
+            continue
+        above = [(base, exponent) for base, exponent in product.above.items() if is_call(base, "exp", "+", "-")]
+        numerator = polynomial(multiply(*(power(base, Number(float(exponent))) for base, exponent in above)))
+        if numerator is not None and {**numerator, ZERO: numerator.get(ZERO, 0.0) + 2} == denominator:
+            for base, exponent in above:
+                product.remove(base, exponent)
+            product.include(total)
+            product.cancel()
+            product.include_power(call("tanh", call("softplus", u)), 1)
+            return True
+    return False
+
+
+def cancel_positive(product: Product) -> bool:
+    """Cancel what is never 0."""
+    both = [base for base in product.above if base in product.below and is_call(base, *POSITIVE)]
+    for base in both:
+        exponent = product.above.pop(base) - product.below.pop(base)
+        if exponent:
+            product.include_power(base, exponent)
+    return bool(both)
+
+
+POSITIVE = ("exp", "cosh", "sigmoid", "softplus", "hypot")
 
 
 PRODUCT_RULES: tuple[Callable[[Product], bool], ...] = (
+    cancel_positive,
     merge_exponentials,
     divide_by_logistic,
     mirror_sigmoids,
     cancel_expm1,
     divide_hyperbolic,
+    divide_expm1,
     divide_by_itself,
     divide_by_growth,
     join_sigmoids,
@@ -503,14 +694,38 @@ PRODUCT_RULES: tuple[Callable[[Product], bool], ...] = (
 
 
 def raise_exponential(node: Call) -> Node | None:
-    """Write (e^u)^v as e^(u v)."""
+    """Write (e^u)^v as e^(u v), 2^x likewise, and (1 + e^u)^v as e^(v softplus(u)) where v is no whole number."""
     base, exponent = node.arguments
     if is_call(base, "exp"):
         return call("exp", multiply(exponent, base.arguments[0]))
     if base == Name("e"):
         return call("exp", exponent)
-    if isinstance(exponent, Number) and exponent.value < 0:
-        return divide(ONE, power(base, negate(exponent)))
+    if isinstance(base, Number) and base.value > 0 and X.name in names(exponent):
+        return call("exp", multiply(exponent, call("log", base)))
+    if isinstance(exponent, Number) and exponent.value.is_integer():
+        return divide(ONE, power(base, negate(exponent))) if exponent.value < 0 else None
+    return raise_logistic(base, exponent)
+
+
+def raise_logistic(base: Node, exponent: Node) -> Node | None:
+    logarithm = logarithm_of_logistic(base)
+    return None if logarithm is None or X.name in names(exponent) else call("exp", multiply(exponent, logarithm))
+
+
+def root_of_logistic(node: Call) -> Node | None:
+    return raise_logistic(node.arguments[0], Number(0.5))
+
+
+def logarithm_of_logistic(node: Node) -> Node | None:
+    """The logarithm of 1 + e^u or sigmoid(u)."""
+    if is_call(node, "sigmoid"):
+        return negate(call("softplus", negate(node.arguments[0])))
+    if is_call(node, "exp"):
+        return node.arguments[0]
+    found = terms(node)
+    if len(found) == 2 and (1.0, ONE) in found:
+        (rest,) = [rest for coefficient, rest in found if rest != ONE and coefficient == 1] or [ONE]
+        return call("softplus", *rest.arguments) if is_call(rest, "exp") else None
     return None
 
 
@@ -526,13 +741,12 @@ def logarithm_of_sum(argument: Node, found: list[tuple[float, Node]]) -> Node | 
     if (1.0, ONE) in found:
         return call("log1p", subtract(argument, ONE))
     if all(is_call(rest, "exp") and coefficient == 1 for coefficient, rest in found) and len(found) == 2:
-        u, v = (exponent_of(rest) for _, rest in found)
-        return add(call("max", u, v), call("softplus", negate(call("abs", subtract(u, v)))))
+        return call("logaddexp", *(exponent_of(rest) for _, rest in found))
     parts = [Product(scaled(coefficient, rest)) for coefficient, rest in found]
     if len(parts) == 2 and (logistic_sum := logistic(*parts) or logistic(*reversed(parts))):
         common, u = logistic_sum
-        if isinstance(common, Number):
-            return add(call("log", common), call("softplus", u))
+        logarithm = constant_logarithm(common)
+        return None if logarithm is None else add(logarithm, call("softplus", u))
     if is_call(argument, "+"):
         return logarithm_of_asinh(*argument.arguments) or logarithm_of_asinh(*reversed(argument.arguments))
     return None
@@ -546,26 +760,30 @@ def logarithm_of_asinh(u: Node, root: Node) -> Node | None:
 
 
 def logarithm_of_product(product: Product) -> Node | None:
-    """The logarithm of a positive number times exponentials and sigmoids, which may underflow or overflow."""
-    if product.below or not product.above or not all(is_call(base, *LOGARITHMS) for base in product.above):
+    """The logarithm of a positive number times exponentials, sigmoids and 1 + e^u, which underflow or overflow."""
+    if product.below or not product.above:
         return None
+    logarithms = [logarithm_of_logistic(base) for base in product.above]
     numbers = Product()
     numbers.numbers, numbers.divisors = product.numbers, product.divisors
-    factor = numbers.build()
-    if not (isinstance(factor, Number) and factor.value > 0):
+    factor = constant_logarithm(numbers.build())
+    if factor is None or None in logarithms:
         return None
-    logarithms = [
-        scaled(exponent, LOGARITHMS[base.function](base.arguments[0]))
-        for base, exponent in product.above.items()
-        if isinstance(base, Call)
-    ]
-    return add(*logarithms) if factor == ONE else add(call("log", factor), *logarithms)
+    powers = zip(product.above.values(), logarithms, strict=True)
+    return add(factor, *(scaled(exponent, part) for exponent, part in powers if part is not None))
 
 
-LOGARITHMS: Mapping[str, Callable[[Node], Node]] = {
-    "exp": lambda u: u,
-    "sigmoid": lambda u: negate(call("softplus", negate(u))),
-}
+def constant_logarithm(node: Node) -> Node | None:
+    """The logarithm of a positive number; of 1/k it is -log(k)."""
+    if isinstance(node, Number) and node.value > 0:
+        below = exact_quotient(1.0, node.value)
+        if below is not None and node.value < 1:
+            return negate(call("log", Number(below)))
+        return ZERO if node == ONE else call("log", node)
+    if is_call(node, "/") and all(isinstance(part, Number) and part.value > 0 for part in node.arguments):
+        above, below_line = (constant_logarithm(part) for part in node.arguments)
+        return None if above is None or below_line is None else subtract(above, below_line)
+    return None
 
 
 def logarithm_of_expm1(node: Call) -> Node | None:
@@ -611,10 +829,21 @@ def take_root(node: Call) -> Node | None:
     found = terms(node.arguments[0])
     if len(found) != 2:
         return None
-    for (a, constant), (b, square) in (found, found[::-1]):
-        if constant == ONE and a > 0 and b == 1 and is_call(square, "^") and square.arguments[1] == TWO:
-            leg = Number(a) if a == 1 else call("sqrt", Number(a))
-            return call("hypot", leg, square.arguments[0])
+    legs = [leg_of(coefficient, rest) for coefficient, rest in found]
+    if any(leg is None for leg in legs):
+        return None
+    return call("hypot", *sorted((leg for leg in legs if leg is not None), key=lambda leg: X.name in names(leg)))
+
+
+def leg_of(coefficient: float, rest: Node) -> Node | None:
+    """The positive square root of a term that is a square or a positive number."""
+    factor = ONE if coefficient == 1 else call("sqrt", Number(coefficient))
+    if coefficient <= 0:
+        return None
+    if rest == ONE:
+        return Number(math.sqrt(coefficient)) if math.sqrt(coefficient).is_integer() else factor
+    if is_call(rest, "^") and rest.arguments[1] == TWO:
+        return multiply(factor, rest.arguments[0])
     return None
 
 
@@ -654,7 +883,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "^": (raise_exponential,),
     "log": (take_logarithm,),
     "log1p": (take_log1p,),
-    "sqrt": (take_root,),
+    "sqrt": (take_root, root_of_logistic),
     "exp": (exponential_of_logarithm,),
     "expm1": (expand_expm1,),
     **dict.fromkeys(("tanh", "sinh", "asinh", "atan", "sin", "erf"), (pull_sign,)),

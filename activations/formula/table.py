@@ -11,7 +11,7 @@ import numpy as np
 
 from activations import functions
 from activations.formula.algebra import add, divide, maximum, minimum, multiply, power, subtract, terms, where
-from activations.formula.tree import ONE, TWO, ZERO, Name, Node, Number, call, is_call, negate, size
+from activations.formula.tree import ONE, TWO, ZERO, Name, Node, Number, call, is_call, negate, postorder, size
 
 Slopes = tuple[Node, ...]
 Rule = Callable[[tuple[Node, ...], Slopes], Node]
@@ -75,10 +75,15 @@ def slope_of_quotient(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
     if dv == ZERO:
         return divide(du, v)
     apart = subtract(divide(du, v), divide(multiply(u, dv), power(v, TWO)))
-    if du == ZERO or len(terms(u)) * len(terms(v)) > MOST_EXPANDED:
+    if du == ZERO or len(terms(u)) * len(terms(v)) > MOST_EXPANDED or grows(u) or grows(v):
         return apart
     together = over_common_denominator(u, v, du, dv)
     return together if size(together) < size(apart) else apart
+
+
+def grows(node: Node) -> bool:
+    """Tell whether an exponential is in it: two of them multiplied overflow long before their quotient does."""
+    return any(is_call(part, "exp", "expm1", "cosh", "sinh") for part in postorder(node))
 
 
 def over_common_denominator(u: Node, v: Node, du: Node, dv: Node) -> Node:
@@ -314,7 +319,14 @@ INTERNAL: dict[str, Function] = {
         derivative=chain(lambda u, v: divide(u, call("hypot", u, v)), lambda u, v: divide(v, call("hypot", u, v))),
         latex=r"\sqrt{{{{{0}}}^2 + {{{1}}}^2}}",
         torch="hypot",
-    )
+    ),
+    "logaddexp": Function(
+        arity=2,
+        value=np.logaddexp,
+        derivative=chain(lambda u, v: call("sigmoid", subtract(u, v)), lambda u, v: call("sigmoid", subtract(v, u))),
+        latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)",
+        torch="logaddexp",
+    ),
 }
 
 FUNCTIONS: Mapping[str, Function] = OPERATORS | NAMED | INTERNAL
