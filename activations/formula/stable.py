@@ -22,11 +22,11 @@ from activations.formula.tree import (
     call,
     children,
     fold,
+    inner_links,
     is_call,
     make,
     names,
     negate,
-    postorder,
     size,
 )
 
@@ -52,12 +52,12 @@ class Rewriter:
     def __init__(self, rules: Mapping[str, tuple[Rule, ...]]) -> None:
         self.rules = rules
         self.known: dict[Node, Node] = {}
-        self.inner: set[Node] = set()
+        self.inner: set[Call] = set()
         self.rewrites = 0
         self.nested = 0
 
     def rewrite(self, root: Node) -> Node:
-        self.inner |= inner_links(root)
+        self.inner |= inner_links(root, "+", "-") | inner_links(root, "*", "/")
         return fold(root, self.visit)
 
     def visit(self, node: Node, arguments: tuple[Node, ...]) -> Node:
@@ -88,21 +88,6 @@ class Rewriter:
         best = self.rewrite(better)
         self.nested -= 1
         return best
-
-
-def inner_links(root: Node) -> set[Node]:
-    """The sums within sums and the products within products: only the whole is looked at."""
-    return {
-        child
-        for node in postorder(root)
-        for family in FAMILIES
-        if is_call(node, *family)
-        for child in node.arguments
-        if is_call(child, *family)
-    }
-
-
-FAMILIES = (("+", "-"), ("*", "/"))
 
 
 def join_sign(function: str, *arguments: Node) -> Node:

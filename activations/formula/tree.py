@@ -103,6 +103,14 @@ def fold(root: Node, visit: Callable[[Node, tuple[T, ...]], T]) -> T:
     return results[root]
 
 
+def inner_links(root: Node, *family: str) -> set[Call]:
+    """Sums within a sum, for the family + and -, that stand nowhere else: only the whole is to be looked at."""
+    order = postorder(root)
+    links = {child for node in order if is_call(node, *family) for child in node.arguments if is_call(child, *family)}
+    elsewhere = {child for node in order if not is_call(node, *family) for child in children(node)}
+    return links - elsewhere
+
+
 def names(*roots: Node) -> list[str]:
     """The names used, in the order of their first use."""
     return [node.name for node in postorder(*roots) if isinstance(node, Name)]
