@@ -28,7 +28,8 @@ class UnknownActivation(LookupError):
     """No activation has this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"unknown activation {name!r}; known: {', '.join(ACTIVATIONS)}")
+        known = ", ".join(ACTIVATIONS)
+        super().__init__(f"unknown activation {name!r}; known: {known}, and your own of GET /v1/activations")
         self.name = name
 
 

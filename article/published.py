@@ -25,7 +25,7 @@ METRICS: tuple[Metric, ...] = ("val_binary_accuracy", "val_loss")
 
 Verdict = Literal["agrees", "ours_higher", "ours_lower", "undecided"]
 NOT_THE_EXPERIMENT = frozenset(
-    {"activation", "epochs", "seed", "device", "diagnostics", "checkpoint_every", "metadata"}
+    {"activation", "formula", "epochs", "seed", "device", "diagnostics", "checkpoint_every", "metadata"}
 )
 """Fields of a JobSpec in which a job may differ and still be the same experiment."""
 

@@ -7,14 +7,14 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import events, idempotency, transitions
+from db import activations, events, idempotency, transitions
 from db.clock import now
 from db.idempotency import Request
 from db.job_records import JobRecord, find_record
 from db.models import IdempotencyKey, Job, JobMetadata, Sweep
 from db.new_jobs import NewJob, add_metadata, check_quota_and_find_position, check_quota_of_owner, insert_job
 from db.transitions import CANCELLED_BY_REQUEST, FINAL_EVENTS
-from jobs.access import NOBODY
+from jobs.access import EVERYBODY, NOBODY, Holder
 from jobs.bounds import find_metadata_excess
 from jobs.errors import DatabaseUnavailable, JobFinished, JobNotFinished, JobNotFound
 from jobs.spec import MAX_METADATA, JobSpec
@@ -42,15 +42,24 @@ def create(
     idempotency_key: str | None = None,
     owner: str = NOBODY,
     max_unfinished_of_owner: int | None = None,
+    holder: Holder = EVERYBODY,
 ) -> tuple[JobRecord, bool]:
     """Accept a job, or find the one that this owner's idempotency key created before (then the flag is true).
 
+    An activation that is not of the catalog is one that the holder sees.
+
     Raises:
+        InvalidSpec: there is no such activation, or it does not have these parameters.
         IdempotencyConflict: the key was used for another request.
         TooManyJobs: `max_unfinished` jobs are already queued or running, or too many of this owner.
     """
     request = Request(owner, idempotency_key, "create a job", spec) if idempotency_key else None
-    return create_once(session, request, lambda: NewJob(spec, owner=owner), max_unfinished, max_unfinished_of_owner)
+    make = partial(complete_new, session, spec, owner, holder)
+    return create_once(session, request, make, max_unfinished, max_unfinished_of_owner)
+
+
+def complete_new(session: Session, spec: JobSpec, owner: str, holder: Holder) -> NewJob:
+    return NewJob(activations.complete(session, spec, holder), owner=owner)
 
 
 def retry(

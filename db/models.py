@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -178,6 +179,25 @@ class Sweep(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (make_owner_index("id"),)
+
+
+class CustomActivation(Base):
+    """An activation that a client defined. No row is ever changed: jobs have their own copy of its formula."""
+
+    __tablename__ = "activations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64))
+    """As a job's."""
+    name: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str]
+    formula: Mapped[str]
+    """In canonical form."""
+    parameters: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    """Their fields, in their order."""
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("name", "owner"), Index(None, "owner", "id"))
 
 
 class IdempotencyKey(Base):

@@ -80,9 +80,9 @@ def create(
         IdempotencyConflict: the key was used for another request.
         TooManyJobs: with these, more than `max_unfinished` jobs would be queued or running, or too many of this owner.
     """
-    request = Request(owner, idempotency_key, "create a sweep", spec) if idempotency_key else None
-    if request is not None and (first := idempotency.find(session, request)):
-        return find(session, first.sweep_id or ""), [], True
+    if first := find_created(session, spec, owner=owner, idempotency_key=idempotency_key):
+        return first, [], True
+    request = make_request(spec, owner, idempotency_key)
     sweep_id = str(uuid7())
     try:
         with session.begin_nested():
@@ -102,6 +102,17 @@ def create(
     new_jobs.check_quota(session, max_unfinished)
     new_jobs.check_quota_of_owner(session, owner, max_unfinished_of_owner)
     return find(session, sweep_id), [job.id for job in new], False
+
+
+def find_created(session: Session, spec: SweepSpec, *, owner: str, idempotency_key: str | None) -> Sweep | None:
+    """Find the sweep that this request created before. Raises IdempotencyConflict: the key was used for another."""
+    request = make_request(spec, owner, idempotency_key)
+    first = request and idempotency.find(session, request)
+    return find(session, first.sweep_id or "") if first else None
+
+
+def make_request(spec: SweepSpec, owner: str, idempotency_key: str | None) -> Request | None:
+    return Request(owner, idempotency_key, "create a sweep", spec) if idempotency_key else None
 
 
 def request_cancel(session: Session, sweep_id: str) -> None:

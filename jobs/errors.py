@@ -5,6 +5,8 @@ JobsError
 ├── SweepNotFound
 ├── JobFinished, JobNotFinished
 ├── SweepFinished
+├── ActivationExists, ActivationInUse
+├── TooManyActivations
 ├── NoCheckpoint
 ├── NoWorkerAnswered
 ├── InvalidCursor
@@ -94,6 +96,24 @@ class SweepFinished(JobsError):
     """Every job of the sweep has ended, so it can no longer be cancelled."""
 
     code = "sweep_finished"
+
+
+class ActivationExists(JobsError):
+    """There is another activation of this name; an activation is never changed."""
+
+    code = "activation_exists"
+
+
+class ActivationInUse(JobsError):
+    """A queued or running job has this activation; it can be deleted once they have ended."""
+
+    code = "activation_in_use"
+
+
+class TooManyActivations(JobsError):
+    """No more activations can be stored; delete one first."""
+
+    code = "too_many_activations"
 
 
 class InvalidCursor(JobsError):

@@ -7,13 +7,15 @@ from jobs.spec import JobSpec
 from jobs.values import flatten, format_fields, format_value
 
 LEFT_OUT = {"activation", "metadata"}
+OF_THE_ACTIVATION = {"formula", "parameters"}
 LONGEST_NAME = 40
 
 
 def label_specs(specs: Sequence[JobSpec]) -> list[str]:
     """Label each job by its activation, its name, and all other fields in which the jobs differ.
 
-    `relu “baseline”, optimizer.learning_rate 0.01`. A parameter is only compared with those of the same activation.
+    `relu “baseline”, optimizer.learning_rate 0.01`. A formula and parameters are only compared with those of the same
+    activation.
     """
     return [
         ", ".join([make_title(spec), *(f"{path} {format_value(value)}" for path, value in differences.items())])
@@ -45,7 +47,7 @@ def shorten_name(text: str) -> str:
 
 
 def differs(path: str, spec: JobSpec, specs: Sequence[JobSpec], formatted: Sequence[Mapping[str, str]]) -> bool:
-    same_activation_only = path.partition(".")[0] == "parameters"
+    same_activation_only = path.partition(".")[0] in OF_THE_ACTIVATION
     compared = (
         fields.get(path)
         for other, fields in zip(specs, formatted, strict=True)

@@ -1,13 +1,21 @@
 """JobSpec: the request body, the stored JSON and the worker's input are this one model."""
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from activations import catalog
-from activations.activation import Activation
+from activations import catalog, custom
+from activations.activation import Activation, Parameter
+from activations.custom import Definition
+from activations.formula.formula import Formula
+from activations.formula.language import ARITIES, PARAMETER_NAME, InvalidFormula
+from activations.formula.table import CONSTANTS
+from activations.formula.tree import names
+from jobs.pointers import to_pointer
 
 Value = TypeVar("Value")
 
@@ -88,24 +96,87 @@ Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_META
 Initializer = Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "torch_default"]
 
 
-class ActivationSpec(SpecModel):
-    """An activation of the catalog, with all its parameters."""
+CUSTOM_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""Of an activation that a client defined."""
+MAX_PARAMETERS = 8
+"""Of a formula."""
+NOT_PARAMETERS = frozenset({"x", *CONSTANTS, *ARITIES})
 
-    activation: str = Field(description="A name of the catalog, see GET /v1/activations.", examples=["gelu"])
+
+class InvalidSpec(ValueError):
+    """A request is invalid for a reason that its model cannot know; `refusals` has the messages by JSON pointer."""
+
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in refusals.items()))
+        self.refusals = refusals
+
+
+class ActivationSpec(SpecModel):
+    """An activation with all its parameters: of the catalog, or of one's own with its formula.
+
+    A request may name a stored activation without its formula; `add_formula` adds it, before anything uses the spec.
+    """
+
+    activation: str = Field(description="A name of GET /v1/activations.", examples=["gelu"])
+    formula: str | None = Field(
+        None,
+        description="The formula of an activation of your own, whose parameters are all in `parameters`; null for one "
+        "of the catalog. A request may leave it out: then it is the one that is stored under this name.",
+        examples=[None],
+    )
     parameters: dict[str, float | str] = Field(
-        {}, description="As the activation allows; the catalog's defaults fill the rest.", examples=[{}]
+        {}, description="As the activation allows; its defaults fill the rest.", examples=[{}]
     )
 
     @model_validator(mode="after")
-    def parameters_are_complete_and_within_bounds(self) -> Self:
+    def the_activation_is_complete(self) -> Self:
+        if self.activation in catalog.ACTIVATIONS:
+            self.complete_parameters()
+        elif not CUSTOM_NAME.fullmatch(self.activation):
+            raise make_field_error("/activation", str(catalog.UnknownActivation(self.activation)))
+        elif self.formula is not None:
+            self.write_formula_canonically(self.formula)
+        return self
+
+    def complete_parameters(self) -> None:
+        if self.formula is not None:
+            raise make_field_error("/formula", f"{self.activation} is of the catalog; a formula needs another name")
         try:
             complete = catalog.find(self.activation).complete(self.parameters)
-        except catalog.UnknownActivation as error:
-            raise make_field_error("/activation", str(error)) from error
         except catalog.InvalidParameter as error:
             raise make_field_error(f"/parameters/{error.parameter}", str(error)) from error
         object.__setattr__(self, "parameters", complete)  # the model is frozen
-        return self
+
+    def write_formula_canonically(self, formula: str) -> None:
+        if len(self.parameters) > MAX_PARAMETERS:
+            raise make_field_error("/parameters", f"a formula has at most {MAX_PARAMETERS} parameters")
+        for name, value in self.parameters.items():
+            if isinstance(value, str):
+                raise make_field_error(to_pointer(["parameters", name]), f"{name} is a number")
+        object.__setattr__(self, "parameters", sort_by_key(self.parameters))
+        object.__setattr__(self, "formula", read_formula(formula, self.parameters).text)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is of the catalog, or has its formula."""
+        return self.formula is not None or self.activation in catalog.ACTIVATIONS
+
+    @property
+    def function(self) -> Activation:
+        """The activation, of the catalog or of the formula.
+
+        Raises:
+            UnknownActivation: it has yet to get its formula.
+        """
+        if self.formula is None:
+            return catalog.find(self.activation)
+        parameters = tuple(Parameter(name, float(value), "") for name, value in self.parameters.items())
+        formula = parse_formula(self.formula, tuple(sorted(self.parameters)))
+        return custom.make_activation(Definition(self.activation, self.activation, formula, parameters))
+
+    @property
+    def self_normalizing(self) -> bool:
+        return self.formula is None and catalog.find(self.activation).self_normalizing
 
 
 class Trainable(SpecModel):
@@ -216,8 +287,8 @@ class JobSpec(ActivationSpec):
 
     @model_validator(mode="after")
     def trainable_parameters_are_numbers(self) -> Self:
-        if self.trainable is not None:
-            refuse_untrainable(self.trainable, catalog.find(self.activation))
+        if self.trainable is not None and self.is_complete:
+            refuse_untrainable(self.trainable, self.function)
         return self
 
     @model_validator(mode="after")
@@ -241,7 +312,7 @@ class JobSpec(ActivationSpec):
     @property
     def drawn_by(self) -> str:
         """The initializer that draws the weights."""
-        return resolve_initializer(self.initializer, self.activation)
+        return resolve_initializer(self.initializer, self)
 
     @property
     def images_left_for_training(self) -> int:
@@ -265,13 +336,101 @@ def refuse_untrainable(trainable: Trainable, activation: Activation) -> None:
             raise make_field_error(f"/trainable/parameters/{index}", f"{name} is a choice and no number to be learnt")
 
 
-def resolve_initializer(initializer: Initializer, activation: str) -> str:
+def resolve_initializer(initializer: Initializer, spec: ActivationSpec) -> str:
     """Resolve `auto`, which depends on the activation."""
     if initializer != "auto":
         return initializer
-    return "lecun_normal" if catalog.find(activation).self_normalizing else "glorot_uniform"
+    return "lecun_normal" if spec.self_normalizing else "glorot_uniform"
 
 
-def make_field_error(pointer: str, message: str) -> PydanticCustomError:
-    """Make an error of a model validator that names the field of the model it concerns, by a JSON pointer."""
-    return PydanticCustomError("invalid_value", "{message}", {"pointer": pointer, "message": message})
+Spec = TypeVar("Spec", bound=ActivationSpec)
+
+
+def list_custom_names(names: Iterable[str]) -> list[str]:
+    """List those that may be names of stored activations."""
+    return [name for name in names if name not in catalog.ACTIVATIONS and CUSTOM_NAME.fullmatch(name)]
+
+
+def add_formula(spec: Spec, definitions: Mapping[str, Definition]) -> Spec:
+    """Complete a spec that names a stored activation, of which the client knows these.
+
+    Raises:
+        InvalidSpec: it is none of them, or does not have these parameters.
+    """
+    if spec.is_complete:
+        return spec
+    try:
+        completed = type(spec).model_validate(complete(spec.model_dump(), definitions))
+    except catalog.InvalidParameter as error:
+        raise InvalidSpec({to_pointer(["parameters", error.parameter]): str(error)}) from error
+    except ValidationError as error:
+        raise InvalidSpec({locate(entry): entry["msg"] for entry in error.errors()}) from error
+    refuse_unknown(completed)
+    return completed
+
+
+def complete(given: Mapping[str, Any], definitions: Mapping[str, Definition]) -> Mapping[str, Any]:
+    """Add formula and defaults to the fields of a spec that names one of these activations.
+
+    Raises:
+        InvalidParameter: the activation does not allow a parameter.
+    """
+    definition, parameters = definitions.get(str(given.get("activation"))), given.get("parameters", {})
+    if definition is None or given.get("formula") is not None or not isinstance(parameters, Mapping):
+        return given
+    complete_parameters = custom.make_activation(definition).complete(parameters)
+    return {**given, "formula": definition.formula.text, "parameters": complete_parameters}
+
+
+def refuse_unknown(spec: ActivationSpec) -> None:
+    """Raises InvalidSpec: the activation is not of the catalog, and has no formula."""
+    if not spec.is_complete:
+        raise InvalidSpec({"/activation": str(catalog.UnknownActivation(spec.activation))})
+
+
+def read_formula(text: str, parameters: Collection[str]) -> Formula:
+    """Read a formula that has exactly these parameters.
+
+    Raises:
+        PydanticCustomError: with the pointer, and the column in the formula.
+    """
+    for name in parameters:
+        if not PARAMETER_NAME.fullmatch(name) or name in NOT_PARAMETERS:
+            message = f"{name!r} is no parameter's name: a small letter, then small letters, digits and _, at most 32"
+            raise make_field_error(to_pointer(["parameters", name]), f"{message}; and no name that formulas have")
+    try:
+        formula = parse_formula(text, tuple(sorted(parameters)))
+    except InvalidFormula as error:
+        raise make_field_error("/formula", str(error), column=error.column) from error
+    for name in parameters:
+        if name not in names(formula.tree):
+            raise make_field_error(to_pointer(["parameters", name]), f"the formula has no {name}")
+    return formula
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_formula(text: str, parameters: tuple[str, ...]) -> Formula:
+    """Parse once what each job of a sweep has.
+
+    Raises:
+        InvalidFormula: it is none, or too long in canonical form.
+    """
+    try:
+        return Formula.read(text, parameters)
+    except InvalidFormula as error:
+        if error.column <= len(text) + 1:
+            raise
+        raise InvalidFormula(f"in canonical form, {error}") from error
+
+
+def locate(entry: Mapping[str, Any]) -> str:
+    """Make the pointer of a pydantic error; a validator of a whole model names the field in its context."""
+    return to_pointer(entry["loc"]) + str(entry.get("ctx", {}).get("pointer", ""))
+
+
+def make_field_error(pointer: str, message: str, **details: int) -> PydanticCustomError:
+    """Make an error of a model validator that names the field of the model it concerns, by a JSON pointer.
+
+    `details` are passed on to clients, such as the column in a formula.
+    """
+    return PydanticCustomError("invalid_value", "{message}", {"pointer": pointer, "message": message, **details})

@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.errors import UnsupportedSpec
-from jobs.pointers import to_pointer
-from jobs.spec import JobSpec
+from jobs.spec import InvalidSpec, JobSpec, locate, refuse_unknown
 
 
 def parse_spec(stored: Mapping[str, Any]) -> JobSpec:
@@ -17,10 +16,15 @@ def parse_spec(stored: Mapping[str, Any]) -> JobSpec:
         UnsupportedSpec: it has a field or a value that this version does not know.
     """
     try:
-        return JobSpec.model_validate(stored)
+        spec = JobSpec.model_validate(stored)
+        refuse_unknown(spec)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = to_pointer(first["loc"]) + str(first.get("ctx", {}).get("pointer", ""))
-        raise UnsupportedSpec(
-            f"the job's spec is of another version of this service: {place}: {first['msg']}"
-        ) from error
+        raise make_unsupported(f"{locate(first)}: {first['msg']}") from error
+    except InvalidSpec as error:
+        raise make_unsupported(str(error)) from error
+    return spec
+
+
+def make_unsupported(reason: str) -> UnsupportedSpec:
+    return UnsupportedSpec(f"the job's spec is of another version of this service: {reason}")

@@ -12,22 +12,20 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails
 
 from activations import catalog
+from activations.custom import Definition
 from jobs.bounds import find_excess, find_sweep_excess
 from jobs.pointers import resolve, to_pointer
-from jobs.spec import JobSpec, SpecModel, make_field_error
+from jobs.spec import InvalidSpec, JobSpec, SpecModel, complete, make_field_error, refuse_unknown
 from jobs.values import format_value
 
 MAX_JOBS = 512
 ARTICLE_ACTIVATIONS = list(catalog.ACTIVATIONS)[:6]
+NO_DEFINITIONS: Mapping[str, Definition] = {}
 BESIDE_THE_GRID = {"activation": "activations", "seed": "seeds"}
 
 
-class InvalidSweep(ValueError):
-    """A job of the sweep is invalid; `refusals` has the messages by JSON pointer into the request."""
-
-    def __init__(self, refusals: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{pointer}: {message}" for pointer, message in refusals.items()))
-        self.refusals = refusals
+class InvalidSweep(InvalidSpec):
+    """A job of the sweep is invalid."""
 
 
 class WithoutActivation:
@@ -73,7 +71,7 @@ class SweepSpec(SpecModel):
         ARTICLE_ACTIVATIONS,
         min_length=1,
         max_length=MAX_JOBS,
-        description="Names of the catalog; default: the article's.",
+        description="Names of GET /v1/activations; default: the article's.",
         examples=[["relu", "gelu"]],
     )
     seeds: list[int] = Field(
@@ -152,8 +150,10 @@ def make_choices(path: Sequence[str], values: Iterable[JsonValue], place: Sequen
     return [Choice(path, value, to_pointer([*place, index])) for index, value in enumerate(values)]
 
 
-def expand(sweep: SweepSpec, *, max_training_mb: float = inf) -> list[JobSpec]:
-    """Make the specs of all its jobs, in their order.
+def expand(
+    sweep: SweepSpec, definitions: Mapping[str, Definition] = NO_DEFINITIONS, *, max_training_mb: float = inf
+) -> list[JobSpec]:
+    """Make the specs of all its jobs, in their order; `definitions` are those of its activations by their names.
 
     Raises:
         InvalidSweep: a job is invalid or too large, the first of which is reported; they are too large together; or
@@ -163,7 +163,7 @@ def expand(sweep: SweepSpec, *, max_training_mb: float = inf) -> list[JobSpec]:
     combinations = [*product(*axes)]
     specs = []
     for combination in combinations:
-        specs.append(make_spec(sweep.base, combination))
+        specs.append(make_spec(sweep.base, combination, definitions))
         refuse_excess(find_excess(specs[-1], max_training_mb=max_training_mb), combination)
     refuse_excess(find_sweep_excess(specs), combinations[-1])
     if refusals := find_equivalent_choices(axes, combinations, specs):
@@ -171,14 +171,22 @@ def expand(sweep: SweepSpec, *, max_training_mb: float = inf) -> list[JobSpec]:
     return specs
 
 
-def make_spec(base: Mapping[str, Any], combination: Sequence[Choice]) -> JobSpec:
+def make_spec(base: Mapping[str, Any], combination: Sequence[Choice], definitions: Mapping[str, Definition]) -> JobSpec:
     """Make the spec of one job. Raises InvalidSweep."""
     given = assemble(base, combination)
     try:
-        return JobSpec.model_validate(given)
+        spec = JobSpec.model_validate(complete(given, definitions))
+        refuse_unknown(spec)
     except ValidationError as error:
         refusals = {find_pointer(locate(entry, given), combination): entry["msg"] for entry in error.errors()}
         raise InvalidSweep(refusals) from error
+    except catalog.InvalidParameter as error:
+        raise InvalidSweep({find_pointer(["parameters", error.parameter], combination): str(error)}) from error
+    except InvalidSpec as error:
+        raise InvalidSweep(
+            {find_pointer(["activation"], combination): text for text in error.refusals.values()}
+        ) from error
+    return spec
 
 
 def refuse_excess(excess: Mapping[str, str], combination: Sequence[Choice]) -> None:

@@ -11,7 +11,9 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, HTTPException, Path
 from starlette.responses import Response
 
-from activations import catalog, gradients, propagation
+from activations import gradients, propagation
+from api.activations.lookup import complete
+from api.dependencies import Sessions
 from api.gradients.drawings import draw_chain, draw_clip, draw_propagation
 from api.gradients.models import (
     Chain,
@@ -24,6 +26,7 @@ from api.gradients.models import (
     PropagationSpec,
 )
 from api.http.answers import answer
+from api.http.auth import RequestHolder
 from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
 from api.http.negotiation import offer
 from api.http.numbers import ExactJSON
@@ -73,8 +76,9 @@ WantedFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]
 
 @router.post("/chain", name="chain", response_model=Chain, responses=CHAIN_FILES | REFUSED)
 @heavy(draws_or_packs)
-def compute_chain(spec: ChainSpec, kind: WantedFormat) -> Response:
+def compute_chain(asked: ChainSpec, kind: WantedFormat, sessions: Sessions, holder: RequestHolder) -> Response:
     """Compute the gradient of a chain of layers, factor by factor, and the step of gradient descent that it makes."""
+    spec = complete(asked, sessions, holder)
     solution = solve(spec)
     return answer(
         kind,
@@ -139,11 +143,12 @@ def clip(spec: ClipSpec, kind: WantedFormat) -> Response:
 
 @router.post("/propagation", response_model=Propagation, responses=PROPAGATION_FILES | REFUSED)
 @heavy(limiter=ONE_AT_A_TIME)
-def propagate(spec: PropagationSpec, kind: WantedFormat) -> Response:
+def propagate(asked: PropagationSpec, kind: WantedFormat, sessions: Sessions, holder: RequestHolder) -> Response:
     """Propagate signal and gradient, layer by layer, through a deep random network: vanishing, exploding, or kept."""
-    network = spec.model_dump() | {"initializer": resolve_initializer(spec.initializer, spec.activation)}
-    activation = catalog.find(network["activation"])
-    layers = [*map(asdict, propagation.propagate(**network | {"activation": activation}))]
+    spec = complete(asked, sessions, holder)
+    network = spec.model_dump() | {"initializer": resolve_initializer(spec.initializer, spec)}
+    drawn = spec.model_dump(exclude={"formula"}) | {"initializer": network["initializer"]}
+    layers = [*map(asdict, propagation.propagate(**drawn | {"activation": spec.function}))]
     document = {**network, "layers": layers}
     return answer(
         kind,
@@ -165,6 +170,7 @@ def solve(spec: ChainSpec) -> dict[str, Any]:
     updated = functools.partial(gradients.updated, spec.parameter, clipped, learning_rate=spec.learning_rate)
     return {
         "activation": spec.activation,
+        "formula": spec.formula,
         "parameters": spec.parameters,
         "factors": factors,
         "gradient": by_layer[0],

@@ -4,7 +4,6 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from activations import catalog
 from activations.propagation import SATURATED
 from api.http.numbers import NonFinite
 from api.http.out import Out
@@ -70,7 +69,7 @@ class ChainSpec(ActivationSpec):
     def derivatives(self) -> list[float]:
         if self.pre_activations is None:
             return self.activation_derivatives or []
-        slopes: list[float] = catalog.find(self.activation).derivative(self.pre_activations, **self.parameters).tolist()
+        slopes: list[float] = self.function.derivative(self.pre_activations, **self.parameters).tolist()
         return slopes
 
 
@@ -86,6 +85,7 @@ class Chain(Out):
     """The gradient of a chain, and the parameter after one step of gradient descent."""
 
     activation: str = Field(description="f.", examples=["sigmoid"])
+    formula: str | None = Field(description="Its formula; null for one of the catalog.", examples=[None])
     parameters: dict[str, float | str] = Field(description="With the defaults filled in.", examples=[{}])
     factors: list[float | None] = Field(
         description="f'(z_1), w_2, f'(z_2), .., w_L, f'(z_L), dC/da_L: their product is the gradient.",
@@ -193,6 +193,7 @@ class Propagation(Out):
     """Each layer of one random network."""
 
     activation: str = Field(description="f.", examples=["selu"])
+    formula: str | None = Field(description="Its formula; null for one of the catalog.", examples=[None])
     parameters: dict[str, float | str] = Field(description="With the defaults filled in.", examples=[{}])
     depth: int = Field(description="Layers.", examples=[50])
     width: int = Field(description="Units a layer.", examples=[128])

@@ -16,6 +16,7 @@ from api.http.problems import STATUS, FieldProblem, answer_problem, cut, encode,
 from api.http.validation import REFUSED
 from jobs.errors import JobsError
 from jobs.pointers import resolve, to_pointer
+from jobs.spec import InvalidSpec
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ MAX_MESSAGE = 300
 def install(app: FastAPI) -> None:
     app.add_exception_handler(JobsError, on_jobs_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(InvalidSpec, on_invalid_spec)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(Exception, on_bug)
 
@@ -97,6 +99,15 @@ def on_invalid_request(request: Request, error: Exception) -> Response:
     return answer_problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, fields=fields)
 
 
+def on_invalid_spec(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidSpec)  # noqa: S101  # what the handler is registered for
+    faults = [
+        {"type": "invalid_value", "loc": ("body",), "msg": message, "ctx": {"pointer": pointer}}
+        for pointer, message in error.refusals.items()
+    ]
+    return on_invalid_request(request, RequestValidationError(faults))
+
+
 def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # what the handler is registered for
     if error.status_code == HTTPStatus.NO_CONTENT:
@@ -115,6 +126,7 @@ def describe_field(entry: Mapping[str, Any], body: Any) -> FieldProblem:  # noqa
         message=cut(entry["msg"], MAX_MESSAGE),
         rule=entry["type"],
         limit=find_limit(entry),
+        column=entry.get("ctx", {}).get("column"),
     )
 
 

@@ -29,6 +29,9 @@ STATUS: Mapping[type[errors.JobsError], HTTPStatus] = {
     errors.SweepNotFound: HTTPStatus.NOT_FOUND,
     errors.SweepFinished: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.ActivationExists: HTTPStatus.CONFLICT,
+    errors.ActivationInUse: HTTPStatus.CONFLICT,
+    errors.TooManyActivations: HTTPStatus.CONFLICT,
     errors.NoCheckpoint: HTTPStatus.CONFLICT,
     errors.UnsupportedSpec: HTTPStatus.CONFLICT,
     errors.NoWorkerAnswered: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -67,7 +70,7 @@ HTTP_ERRORS: Mapping[int, HttpError] = {
         {"reason": "a page of https://elsewhere.example may not send this"},
     ),
     HTTPStatus.NOT_FOUND: HttpError("not_found", "there is no such name"),
-    HTTPStatus.METHOD_NOT_ALLOWED: HttpError("method_not_allowed"),
+    HTTPStatus.METHOD_NOT_ALLOWED: HttpError("method_not_allowed", "Method Not Allowed"),
     HTTPStatus.NOT_ACCEPTABLE: HttpError(
         "not_acceptable", "available as {media_types}", {"media_types": "application/json, text/csv"}
     ),
@@ -117,6 +120,9 @@ class FieldProblem(BaseModel):
     rule: str = Field(description="The rule that it breaks, for a program.", examples=[INVALID.example["rule"]])
     limit: float | int | None = Field(
         None, description="The bound of that rule; absent where it has none.", examples=[INVALID.example["limit"]]
+    )
+    column: int | None = Field(
+        None, description="Where in a formula it is, from 1; absent in anything else.", examples=[7]
     )
 
 

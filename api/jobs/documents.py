@@ -68,9 +68,10 @@ def describe(record: JobRecord) -> dict[str, Any]:
 def complete_spec(stored: str) -> Fragment:
     """Complete a spec by the fields that it is older than; one of a newer version stays as it is, and whole."""
     try:
-        return Fragment(JobSpec.model_validate_json(stored).model_dump_json())
+        spec = JobSpec.model_validate_json(stored)
     except ValidationError:
         return Fragment(stored)
+    return Fragment(spec.model_dump_json() if spec.is_complete else stored)
 
 
 @lru_cache(maxsize=512)

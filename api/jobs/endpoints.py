@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 
 from api.dependencies import Hints, Sessions, Settings
 from api.http import conditional
+from api.http.auth import RequestHolder
 from api.http.responses import declare_errors
 from api.http.routing import Route
 from api.http.validation import make_refusal
@@ -38,11 +39,18 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=JobOut)
-def submit(spec: JobSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms, settings: Settings) -> Response:
+def submit(
+    spec: JobSpec,
+    sessions: Sessions,
+    hints: Hints,
+    terms: SubmissionTerms,
+    settings: Settings,
+    holder: RequestHolder,
+) -> Response:
     """Accept a training job. It is stored once this answers, even while the broker is away."""
     refuse_excess(spec, settings.max_training_mb)
     with sessions.begin() as session:
-        record, replayed = jobs.create(session, spec, **terms)
+        record, replayed = jobs.create(session, spec, **terms, holder=holder)
     return answer_accepted(record, sessions, hints, replayed=replayed)
 
 

@@ -24,6 +24,7 @@ QUEUE_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14
 EPOCH_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 JOB_SECONDS = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 
+CUSTOM = "custom"
 FAILURES = tuple(sorted(kind.code for kind in errors.TrainingError.__subclasses__()))
 
 
@@ -112,10 +113,10 @@ class JobCounters:
 
     def record_epoch(self, epoch: EpochRecorded) -> None:
         self.epochs.inc()
-        self.epoch_seconds.labels(epoch.activation).observe(epoch.epoch_seconds)
+        self.epoch_seconds.labels(label_activation(epoch.activation)).observe(epoch.epoch_seconds)
 
     def record_end(self, job: JobTransition, finished_at: datetime) -> None:
-        self.ended.labels(job.activation, job.state).inc()
+        self.ended.labels(label_activation(job.activation), job.state).inc()
         self.job_seconds.labels(job.state).observe(seconds_between(job.started_at, finished_at))
         if job.error_code:
             self.failures.labels(job.error_code).inc()
@@ -125,10 +126,15 @@ class JobCounters:
             self.job_seconds.labels(state)
         for code in FAILURES:
             self.failures.labels(code)
-        for activation in catalog.ACTIVATIONS:
+        for activation in (*catalog.ACTIVATIONS, CUSTOM):
             self.epoch_seconds.labels(activation)
             for state in TERMINAL:
                 self.ended.labels(activation, state)
+
+
+def label_activation(name: str) -> str:
+    """Label all that clients define by one word: each value of a label is a series of its own."""
+    return name if name in catalog.ACTIVATIONS else CUSTOM
 
 
 def seconds_between(start: datetime, end: datetime) -> float:

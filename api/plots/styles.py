@@ -64,8 +64,23 @@ class Style:
 
 
 def style_activation(activation: str, variant: int = 0) -> Style:
-    """Find the style of an activation's line; the variant counts the lines of the same activation before it."""
-    return style_number([*COLORS].index(activation), variant)
+    """Find the style of an activation's line; the variant counts the lines of the same activation before it.
+
+    One that is not of the catalog has a colour and a dash by its name, and never a solid line, which each of the
+    catalog has first.
+    """
+    if activation in COLORS:
+        return style_number([*COLORS].index(activation), variant)
+    dash, number = divmod(hash_name(activation), len(COLORS))
+    return style_number(number, 1 + dash + variant)
+
+
+def hash_name(name: str) -> int:
+    """Choose one of the pairs of a colour and a dash that is not solid, the same in every process and on the page."""
+    found = 0
+    for char in name.encode():
+        found = (31 * found + char) % (len(COLORS) * (len(DASHES) - 1))
+    return found
 
 
 def style_number(number: int, variant: int = 0) -> Style:

@@ -1,12 +1,13 @@
 """Sweeps: the article's loop, and grid search."""
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Response
-from fastapi.exceptions import RequestValidationError
 
+from activations.custom import Definition
 from api.dependencies import Hints, Sessions, Settings
-from api.http.auth import VisibleOwner
+from api.http.auth import RequestHolder, VisibleOwner
 from api.http.numbers import ExactJSON
 from api.http.paging import Cursor, Limit
 from api.http.responses import declare_errors
@@ -16,39 +17,57 @@ from api.sweeps.models import SweepDetail, SweepPage
 from api.sweeps.parameters import SweepId
 from api.sweeps.summary import summarize, summarize_with_table
 from broker.reconciler import dispatch
+from db import activations, sweep_results, sweeps
 from db import session as database
-from db import sweep_results, sweeps
+from db.models import Sweep
+from jobs.access import Holder
 from jobs.errors import DatabaseUnavailable, InvalidCursor, SweepFinished, SweepNotFound
-from jobs.spec import JobSpec
-from jobs.sweep import InvalidSweep, SweepSpec, expand
+from jobs.spec import list_custom_names
+from jobs.sweep import SweepSpec, expand
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/sweeps", tags=["sweeps"], route_class=Route)
 
 
-def expand_spec(spec: SweepSpec, max_training_mb: float) -> list[JobSpec]:
-    """Make the specs of the sweep's jobs; an error in one is reported at the place in the request that causes it."""
-    try:
-        return expand(spec, max_training_mb=max_training_mb)
-    except InvalidSweep as error:
-        faults = [
-            {"type": "invalid_value", "loc": ("body",), "msg": message, "ctx": {"pointer": pointer}}
-            for pointer, message in error.refusals.items()
-        ]
-        raise RequestValidationError(faults) from error
-
-
 @router.post("", status_code=202, responses=ACCEPTED | REFUSED, response_model=SweepDetail)
-def submit(spec: SweepSpec, sessions: Sessions, hints: Hints, terms: SubmissionTerms, settings: Settings) -> Response:
+def submit(
+    spec: SweepSpec,
+    sessions: Sessions,
+    hints: Hints,
+    terms: SubmissionTerms,
+    settings: Settings,
+    holder: RequestHolder,
+) -> Response:
     """Accept a sweep with all of its jobs, or none of them. They are trained seed by seed."""
-    specs = expand_spec(spec, settings.max_training_mb)
+    replay, definitions = look_up(sessions, spec, holder, terms["idempotency_key"])
+    if replay is not None:
+        return answer_accepted(read_detail(sessions, replay.id), replayed=True)
+    specs = expand(spec, definitions, max_training_mb=settings.max_training_mb)
     with sessions.begin() as session:
         sweep, job_ids, replayed = sweeps.create(session, spec, specs, **terms)
     out = read_detail(sessions, sweep.id)  # after the commit: meanwhile others can write
     if not replayed:
         log.info("sweep accepted", extra={"sweep_id": out.id, "jobs": len(job_ids)})
     dispatch(sessions, hints, [*job_ids])
+    return answer_accepted(out, replayed=replayed)
+
+
+def look_up(
+    sessions: database.Sessions, spec: SweepSpec, holder: Holder, idempotency_key: str | None
+) -> tuple[Sweep | None, Mapping[str, Definition]]:
+    """Look up the definitions of activations that are not of the catalog; or the sweep that the key has created.
+
+    That one is found also when an activation has been deleted since.
+    """
+    if not list_custom_names(spec.activations):
+        return None, {}
+    with sessions.read() as session:
+        replay = sweeps.find_created(session, spec, owner=holder.owner, idempotency_key=idempotency_key)
+        return replay, {} if replay else activations.find_definitions(session, spec.activations, holder)
+
+
+def answer_accepted(out: SweepDetail, *, replayed: bool) -> Response:
     return ExactJSON(out.model_dump(), 202, make_headers(out.links.self, replayed=replayed))
 
 

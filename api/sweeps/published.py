@@ -1,7 +1,7 @@
 """The article's published figures, and the comparison of a sweep with them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from article.published import Comparison, Metric
 from db import sweep_results, sweeps
 from db.sweep_results import SweepJob
 from jobs.errors import DatabaseUnavailable, SweepNotFound, UnsupportedSpec
+from jobs.spec import JobSpec
 from jobs.sweep import ARTICLE_ACTIVATIONS, Configuration, SweepSpec
 
 router = APIRouter(route_class=Route)
@@ -102,12 +103,18 @@ def compare_with_published(sweep_id: SweepId, sessions: Sessions, kind: Publishe
         f"published-{sweep_id}",
         document=lambda: {
             "sweep_id": sweep_id,
-            "departures": [*dict.fromkeys(path for job in trained for path in published.differences_from_article(job))],
+            "departures": list_departures(trained),
             "verdicts": Counter(row.comparison.verdict for row in rows),
             "data": [row.to_object() for row in rows],
         },
         table=lambda: tabulate(spec, rows),
     )
+
+
+def list_departures(trained: Iterable[JobSpec]) -> list[str]:
+    """List the differences from the published experiment, each once; nothing is published of a formula."""
+    compared = [spec for spec in trained if spec.formula is None]
+    return [*dict.fromkeys(path for spec in compared for path in published.differences_from_article(spec))]
 
 
 @dataclass(frozen=True, slots=True)

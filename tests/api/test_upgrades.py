@@ -18,7 +18,7 @@ from jobs.spec import JobSpec
 from jobs.sweep import SweepSpec
 from runtime.settings import Settings
 
-JOB, SWEEP, PREDICTION = (f"0193b5c2-0000-7000-8000-00000000000{number}" for number in (1, 2, 3))
+JOB, SWEEP, PREDICTION, ACTIVATION = (f"0193b5c2-0000-7000-8000-00000000000{number}" for number in (1, 2, 3, 4))
 SPEC = JobSpec(activation="relu", epochs=1, metadata={"note": "old"}).model_dump(mode="json")
 SWEEP_SPEC = SweepSpec(activations=["relu"], base={"epochs": 1}).model_dump(mode="json")
 AT = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -125,6 +125,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for epoch in (0, 1)
     ],
+    "activations": [
+        {
+            "id": ACTIVATION,
+            "owner": "",
+            "name": "swishy",
+            "title": "Swishy",
+            "formula": "x*sigmoid(b*x)",
+            "parameters": [{"name": "b", "default": 1.0, "minimum": 0.0, "maximum": None, "description": "Its slope."}],
+            "created_at": AT,
+        }
+    ],
     "lost_leases": [{"job_id": JOB, "attempt": 1, "epochs_done": 0}],
 }
 """Each column that a version has or had; a table takes the columns that it has."""
@@ -205,6 +216,12 @@ def test_a_sweep_of_an_older_version_is_served_whole(client: TestClient, upgrade
     [row] = client.get(f"/v1/sweeps/{SWEEP}").json()["configurations"]
     assert row["final"]["val_loss"]["mean"] == 0.125
     assert client.get(f"/v1/sweeps/{SWEEP}/history").status_code == 200
+
+
+def test_an_activation_of_an_older_version_is_used_by_its_name(client: TestClient, upgraded: set[str]) -> None:
+    if "activations" not in upgraded:
+        return
+    assert client.post("/v1/jobs", json={"activation": "swishy"}).json()["spec"]["parameters"] == {"b": 1.0}
 
 
 def test_a_request_of_an_older_version_is_not_done_twice(client: TestClient) -> None:

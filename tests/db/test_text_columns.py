@@ -10,6 +10,8 @@ from jobs.errors import InternalError
 from jobs.spec import JobSpec
 
 LONG_TEXT = {
+    "activations.name": 40,
+    "activations.owner": 64,
     "api_keys.name": 64,
     "api_keys.owner": 64,
     "job_metadata.key": 64,

@@ -26,6 +26,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     spec = JobSpec(activation="relu").model_dump()
     assert spec == {
         "activation": "relu",
+        "formula": None,
         "parameters": {},
         "trainable": None,
         "epochs": 10,

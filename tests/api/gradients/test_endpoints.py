@@ -57,6 +57,7 @@ def without(body: dict[str, Any], *names: str, **changes: object) -> dict[str, A
 def test_a_chain_gives_every_factor_every_layer_and_the_step():
     assert answered("/chain", EXPLODING) == {
         "activation": "sigmoid",
+        "formula": None,
         "parameters": {},
         "factors": [0.25, 100, 0.25, 100, 0.25, 100, 0.25, 1],
         "gradient": 3906.25,
@@ -121,7 +122,7 @@ def test_a_chain_may_have_a_thousand_layers_and_no_more():
 @pytest.mark.parametrize(
     ("changes", "pointers"),
     [
-        ({"activation": "swiglu"}, ["/activation"]),
+        ({"activation": "SwiGLU"}, ["/activation"]),
         ({"parameters": {"alpha": 1.0}}, ["/parameters/alpha"]),
         ({"activation": "elu", "parameters": {"alpha": 0}}, ["/parameters/alpha"]),
         ({"weights": [1]}, ["/weights"]),
@@ -258,7 +259,8 @@ def test_a_hundred_thousand_elements_are_clipped():
 
 def test_a_propagation_repeats_what_it_was_asked_and_has_a_row_a_layer():
     found = answered("/propagation", SMALL)
-    assert without(found, "layers") == SMALL | {"parameters": {}, "initializer": "lecun_normal", "seed": 0}
+    filled_in = {"formula": None, "parameters": {}, "initializer": "lecun_normal", "seed": 0}
+    assert without(found, "layers") == SMALL | filled_in
     assert [layer["layer"] for layer in found["layers"]] == [1, 2, 3, 4, 5]
     assert set(found["layers"][0]) == {
         "layer",
@@ -297,7 +299,7 @@ def test_the_seed_repeats_the_draw():
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [
-        ({"activation": "swiglu"}, "/activation"),
+        ({"activation": "SwiGLU"}, "/activation"),
         ({"depth": 0}, "/depth"),
         ({"depth": 201}, "/depth"),
         ({"width": 1025}, "/width"),
