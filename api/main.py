@@ -12,7 +12,7 @@ from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from api import page
-from api.activations import curves
+from api.activations import curves, definitions
 from api.activations import endpoints as activations
 from api.gradients import endpoints as gradients
 from api.http import auth, errors, openapi, responses
@@ -159,6 +159,7 @@ def make_router() -> APIRouter:
         plots,
         comparison,
         published,
+        definitions,
         curves,
         activations,
         gradients,

@@ -34,6 +34,8 @@ ROOT_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+(/(?!\.{1,2}(/|$))[A-Za
 CHECKPOINTS_URL = re.compile(r"file:///.+|s3://[^/]+(/.*)?", re.DOTALL)
 HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
+MAX_STORED_ACTIVATIONS = 200
+"""Of one owner: all are on one page of their list."""
 LONGEST_SQLITE_PATH = 500
 """Bytes; SQLite's unix VFS takes 512, and names two more files after the database."""
 ALSO_READ = ("AWS_", "OTEL_")
@@ -113,6 +115,13 @@ class Settings(BaseSettings):
     )
     max_unfinished_jobs_per_owner: int = Field(
         2_000, ge=1, description="The same of each owner of API keys, with AUTH=keys."
+    )
+    max_activations_per_owner: int = Field(
+        100,
+        ge=1,
+        le=MAX_STORED_ACTIVATIONS,
+        description="Limit of the activations that each owner of API keys has defined, or everybody together without "
+        "keys; one more is answered 409.",
     )
     max_requests_per_minute: int = Field(
         6_000, ge=1, description="Limit of requests with one API key, for each API process; one more is answered 429."

@@ -1,24 +1,26 @@
 """Activations and their derivatives on an even grid: as numbers, and drawn, one or many."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
 from starlette.responses import Response
 
 from activations import catalog
 from activations.catalog import Activation, Array, InvalidParameter, Jump, Parameters
-from api.activations.endpoints import COLUMNS, FEW, KnownActivation, compute_columns
-from api.activations.models import MAX_ABSCISSA, MAX_POINTS, Evaluation
+from api.activations.lookup import KnownActivation, find_stored
+from api.activations.models import MAX_ABSCISSA, MAX_POINTS, Curve
+from api.activations.values import COLUMNS, are_few, compute
+from api.dependencies import Sessions
 from api.http.answers import answer, draw
+from api.http.auth import RequestHolder
 from api.http.formats import DRAWINGS, TABLE_OR_DRAWING, Format
 from api.http.negotiation import offer
-from api.http.numbers import DECIMAL
-from api.http.out import Out
+from api.http.numbers import DECIMAL, mark_with_reasons
 from api.http.responses import declare_drawing, declare_errors, declare_files
 from api.http.routing import Route, Undeclared
 from api.http.tables import Table
@@ -27,7 +29,7 @@ from api.http.validation import make_refusal, split_names
 from api.plots import styles
 from api.plots.drawings import Drawing
 from api.plots.endpoints import Kind
-from api.plots.panels import Line, Panel
+from api.plots.panels import MAX_LINES, Line, Panel
 from jobs.errors import Busy, DatabaseUnavailable
 from jobs.sweep import ARTICLE_ACTIVATIONS
 
@@ -35,25 +37,6 @@ router = APIRouter(prefix="/activations", tags=["activations"], route_class=Rout
 CurveFormat = Annotated[Format, Depends(offer(*TABLE_OR_DRAWING))]
 FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n", *DRAWINGS)
 YLABELS = {"value": "f(x)", "derivative": "f'(x)"}
-
-
-class JumpOut(Out):
-    """A number at which the derivative is not continuous."""
-
-    x: float = Field(description="The number.", examples=[0.0])
-    below: float = Field(description="The limit of f'(x) from smaller x.", examples=[0.0])
-    at: float = Field(description="f'(x) there: the branch that torch takes.", examples=[0.0])
-    above: float = Field(description="The limit of f'(x) from larger x.", examples=[1.0])
-
-
-class Curve(Evaluation):
-    """Value and derivative at each x, in float64, to a relative 1e-12, and where the derivative jumps."""
-
-    jumps: list[JumpOut] | None = Field(
-        None,
-        description="Jumps from the first x to the last, where a drawing is interrupted; absent if there are none.",
-        examples=[[{"x": 0.0, "below": 0.0, "at": 0.0, "above": 1.0}]],
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +115,35 @@ def document_parameter(name: str, uses: list[tuple[str, catalog.Parameter]]) -> 
 
 
 async def parse_names(
+    sessions: Sessions,
+    holder: RequestHolder,
     names: Annotated[
         list[str],
-        Query(description="Names of the catalog: separated by commas, or given again.", examples=[["relu,gelu"]]),
+        Query(
+            description=f"Names of GET /v1/activations, at most {MAX_LINES}: separated by commas, or given again.",
+            examples=[["relu,gelu"]],
+        ),
     ] = ARTICLE_ACTIVATIONS,
 ) -> list[Activation]:
-    found = []
-    for name in split_names(names):
-        try:
-            found.append(catalog.find(name))
-        except catalog.UnknownActivation as error:
-            raise RequestValidationError([make_refusal(("query", "names"), str(error), names)]) from error
-    if not found:
-        raise RequestValidationError([make_refusal(("query", "names"), "name at least one", names)])
-    if len(found) != len({activation.name for activation in found}):
-        raise RequestValidationError([make_refusal(("query", "names"), "each once", names)])
-    return found
+    asked = split_names(names)
+    if fault := find_fault(asked):
+        raise RequestValidationError([make_refusal(("query", "names"), fault, names)])
+    stored = {name: known.activation for name, known in (await find_stored(sessions, asked, holder)).items()}
+    known = {**catalog.ACTIVATIONS, **stored}
+    if unknown := [name for name in asked if name not in known]:
+        message = str(catalog.UnknownActivation(unknown[0]))
+        raise RequestValidationError([make_refusal(("query", "names"), message, names)])
+    return [known[name] for name in asked]
 
 
-def is_drawn_or_long(*, grid: Grid, kind: Format, **_: object) -> bool:
-    return grid.points > FEW or draws_or_packs(kind=kind)
+def find_fault(names: Sequence[str]) -> str | None:
+    if not 1 <= len(names) <= MAX_LINES:
+        return f"name 1 to {MAX_LINES} activations"
+    return None if len(names) == len({*names}) else "each once"
+
+
+def is_drawn_or_long(*, activation: Activation, grid: Grid, kind: Format, **_: object) -> bool:
+    return not are_few(activation, grid.points) or draws_or_packs(kind=kind)
 
 
 @router.get(
@@ -172,7 +164,7 @@ def plot(
         Line(
             activation.name,
             x.tolist(),
-            getattr(activation, of)(x, **activation.complete({})).tolist(),
+            compute(activation, activation.complete({}), x).columns[of].tolist(),
             style=styles.style_activation(activation.name),
             jumps=find_jumps(x, activation, activation.complete({})) if of == "derivative" else (),
         )
@@ -203,7 +195,7 @@ def compute_curve(
         kind,
         f"{activation.name}-curve",
         document=lambda: describe_curve(activation, parameters, x),
-        table=lambda: Table(COLUMNS, compute_columns(activation, parameters, x)),
+        table=lambda: Table(COLUMNS, compute(activation, parameters, x).columns),
         drawing=lambda: draw_curve(activation, parameters, x),
     )
 
@@ -211,8 +203,9 @@ def compute_curve(
 def describe_curve(activation: Activation, parameters: Parameters, x: Array) -> dict[str, Any]:
     """Compute what Curve has."""
     jumps = [asdict(jump) for jump in find_jumps(x, activation, parameters)]
-    columns = compute_columns(activation, parameters, x)
-    return {"name": activation.name, "parameters": parameters, **columns, **({"jumps": jumps} if jumps else {})}
+    found = compute(activation, parameters, x)
+    document = {"name": activation.name, "parameters": parameters, **found.columns}
+    return mark_with_reasons(document | ({"jumps": jumps} if jumps else {}), found.reasons)
 
 
 def find_jumps(x: Array, activation: Activation, parameters: Parameters) -> list[Jump]:
@@ -221,7 +214,7 @@ def find_jumps(x: Array, activation: Activation, parameters: Parameters) -> list
 
 def draw_curve(activation: Activation, parameters: Parameters, x: Array) -> Drawing:
     own = styles.style_activation(activation.name)
-    columns = {name: column.tolist() for name, column in compute_columns(activation, parameters, x).items()}
+    columns = {name: column.tolist() for name, column in compute(activation, parameters, x).columns.items()}
     jumps = find_jumps(x, activation, parameters)
     lines = [
         Line("f(x)", columns["x"], columns["value"], style=own),

@@ -35,7 +35,9 @@ OPEN_PATHS = frozenset({"", "/", "/healthz", "/readyz", "/static"})
 PAGE_FILES = "/static/"
 METRICS = "/metrics"
 READING = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
-CALCULATION = re.compile(r"POST /v1/(activations/[^/]+/evaluate|gradients/(chain|clip|propagation))")
+CALCULATION = re.compile(
+    r"POST /v1/(activations/[^/]+/evaluate|activations/preview|gradients/(chain|clip|propagation))"
+)
 """Requests that store nothing and occupy no worker."""
 STREAM = "/stream"
 FAILED_KEYS = {"capacity": 10, "per_second": 1 / RETRY_AFTER_SECONDS}

@@ -28,6 +28,15 @@ NonFinite = Annotated[
 ]
 """The type of a model's field `non_finite`, whose default is None."""
 
+NotDecided = Annotated[
+    dict[str, Literal["inf", "-inf", "nan", "pole", "undefined", "jump", "undecided"]] | None,
+    Field(
+        description="What each null stands for, by JSON pointer; absent where every number is finite. Of a formula: "
+        "pole, undefined (outside of its domain), jump, or undecided at the highest precision tried.",
+    ),
+]
+"""The same for a model whose numbers may be those of a formula."""
+
 PLAIN = {str, int, float, bool, type(None)}
 
 
@@ -55,6 +64,12 @@ def mark(document: Document) -> dict[str, Any]:
     found: dict[str, str] = {}
     finite = {key: to_finite(value, to_pointer([key]), found) for key, value in document.items()}
     return {**finite, "non_finite": found} if found else finite
+
+
+def mark_with_reasons(document: Document, reasons: Mapping[str, str]) -> dict[str, Any]:
+    """Mark a document; `reasons` say by pointer more of a null than "nan"."""
+    marked = mark(document)
+    return {**marked, "non_finite": {**marked["non_finite"], **reasons}} if reasons else marked
 
 
 def to_finite(value: Any, pointer: str, found: dict[str, str]) -> Any:  # noqa: ANN401  # any JSON value

@@ -16,10 +16,13 @@ Schemas = dict[str, Any]
 
 REPLACED = ("HTTPValidationError", "ValidationError")  # FastAPI's own errors, which this service never sends
 JSON = "application/json"
-DONE = {"200": "The answer.", "202": "Accepted, and safe.", "204": "Done."}
+DONE = {"200": "The answer.", "201": "Created.", "202": "Accepted, and safe.", "204": "Done."}
 
 TAGS = [
-    {"name": "activations", "description": "The catalog, and its functions evaluated and drawn: answered at once."},
+    {
+        "name": "activations",
+        "description": "The catalog and activations of your own, evaluated and drawn: answered at once.",
+    },
     {"name": "gradients", "description": "The article's worked examples, for any input: answered at once."},
     {
         "name": "jobs",

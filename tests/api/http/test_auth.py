@@ -18,6 +18,7 @@ from tests.support.submitting import post_job
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND")
 OPEN = {"/", "/healthz", "/readyz"}
 CALCULATIONS = {
+    "/v1/activations/preview",
     "/v1/activations/{name}/evaluate",
     "/v1/gradients/chain",
     "/v1/gradients/clip",

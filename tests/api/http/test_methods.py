@@ -20,7 +20,8 @@ def known(client: TestClient, worker: FakeWorker) -> dict[str, str]:
     lease = worker.claim(job_id)
     worker.checkpoint(lease, 1)
     worker.cancel(lease)
-    return {"job_id": job_id, "sweep_id": sweep["id"], "name": "gelu", "kind": "svg", "epoch": "1"}
+    client.post("/v1/activations", json={"name": "swishy", "formula": "x*sigmoid(x)"})
+    return {"job_id": job_id, "sweep_id": sweep["id"], "name": "swishy", "kind": "svg", "epoch": "1"}
 
 
 def paths(document: dict[str, Any], known: dict[str, str]) -> list[tuple[str, set[str]]]:
@@ -67,6 +68,15 @@ def test_allow_names_every_method_of_a_path(client: TestClient, known: dict[str,
             response = client.request(method, path)
             assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed"), path
             assert response.headers["Allow"] == options.headers["Allow"]
+
+
+@pytest.mark.parametrize("name", ["gelu", "Gelu", "plot.svg", "plot.png"])
+def test_only_names_of_ones_own_activations_can_be_deleted(client: TestClient, name: str) -> None:
+    response = client.delete(f"/v1/activations/{name}")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert (
+        response.headers["Allow"] == client.options(f"/v1/activations/{name}").headers["Allow"] == "GET, HEAD, OPTIONS"
+    )
 
 
 def test_files_are_read_only(client: TestClient) -> None:

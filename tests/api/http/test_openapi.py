@@ -34,6 +34,8 @@ OPERATION_IDS = {
     "clip_v1_gradients_clip_post",
     "compare_v1_compare_get",
     "curve_v1_activations__name__curve_get",
+    "define_v1_activations_post",
+    "delete_v1_activations__name__delete",
     "delete_v1_jobs__job_id__delete",
     "download_v1_jobs__job_id__checkpoints__epoch__get",
     "edit_v1_jobs__job_id__patch",
@@ -59,6 +61,7 @@ OPERATION_IDS = {
     "plot_layers_v1_jobs__job_id__layers_plot__kind__get",
     "plot_sweep_v1_sweeps__sweep_id__plot__kind__get",
     "plot_v1_activations_plot__kind__get",
+    "preview_v1_activations_preview_post",
     "predict_v1_jobs__job_id__predict_post",
     "propagate_v1_gradients_propagation_post",
     "readyz_readyz_get",
@@ -226,18 +229,18 @@ def requests() -> list[Any]:
     found = []
     for path, operation in OPERATIONS:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        success = min(operation["responses"])
+        success = {int(status) for status in operation["responses"] if status < "300"}
         for title, example in body.get("examples", {}).items():
-            shown = METHODS[id(operation)], path, int(success), example["value"]
+            shown = METHODS[id(operation)], path, success, example["value"]
             found.append(pytest.param(shown, id=f"{path} {title}"))
     return found
 
 
 @pytest.mark.parametrize("shown", requests())
 def test_a_request_that_is_shown_succeeds(
-    client: TestClient, app: FastAPI, worker: FakeWorker, shown: tuple[str, str, int, Any]
+    client: TestClient, app: FastAPI, worker: FakeWorker, shown: tuple[str, str, set[int], Any]
 ) -> None:
-    method, path, status, body = shown
+    method, path, success, body = shown
     if "{job_id}" in path:
         job_id = post_job(client)["id"]
         worker.checkpoint(worker.claim(job_id), 1)
@@ -245,7 +248,7 @@ def test_a_request_that_is_shown_succeeds(
     app.state.settings = app.state.settings.model_copy(update={"max_unfinished_jobs": 1000})
     with answering(app):
         response = client.request(method, path.replace("{name}", "gelu"), json=body)
-    assert response.status_code == status, response.text
+    assert response.status_code in success, response.text
 
 
 @contextmanager

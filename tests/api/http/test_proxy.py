@@ -170,10 +170,10 @@ def test_no_redirect_leads_to_another_host(tmp_path: Path) -> None:
 
 def test_the_log_and_the_metrics_know_routes_without_the_prefix(tmp_path: Path) -> None:
     client = service(tmp_path, root_path="/lab")
-    for path in ("/lab/v1/activations", "/v1/activations", "/lab/static/main.js", "/lab/nothing"):
+    for path in ("/lab/v1/activations/gelu", "/v1/activations/gelu", "/lab/static/main.js", "/lab/nothing"):
         client.get(path)
     counted = client.get("/lab/metrics").text
-    assert 'route="/v1/activations",status="200"} 2.0' in counted
+    assert 'route="/v1/activations/{name}",status="200"} 2.0' in counted
     assert 'route="/static",status="200"} 1.0' in counted
     assert 'route="unmatched",status="404"} 1.0' in counted
     assert "/lab" not in counted

@@ -31,7 +31,8 @@ def everything(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
 
 def filled(path: str, **values: str) -> str:
     """The path with these values, else with those of things that are, or of an id that is not."""
-    known = {"name": "exploding" if "examples" in path else "elu", "kind": "svg", "epoch": "1", **values}
+    name = "swishy" if path.endswith("activations/{name}") else "exploding" if "examples" in path else "elu"
+    known = {"name": name, "kind": "svg", "epoch": "1", **values}
     return re.sub(r"\{(\w+)\}", lambda part: quote(known.get(part[1], "no-such-id"), safe=""), path)
 
 
