@@ -13,15 +13,23 @@ from sqlalchemy import inspect
 
 from api.http.out import Out
 from api.jobs import figures
-from api.jobs.history import LayerOut
+from api.jobs.history import LayerOut, ParameterOut
 from api.jobs.models import EpochOut
 from api.main import create_app
 from api.plots import axes
 from api.sweeps.models import BestFigures, ValidationFigures
 from cli.tables.epochs import tabulate_epochs, tabulate_layers
 from db import sweep_results
-from db.models import Base, Epoch, Layer
-from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, EpochMetrics, Figure, LayerMetrics
+from db.models import Base, Epoch, Layer, LearntParameter
+from jobs.metrics import (
+    EPOCH_FIGURES,
+    LAYER_FIGURES,
+    PARAMETER_FIGURES,
+    EpochMetrics,
+    Figure,
+    LayerMetrics,
+    ParameterMetrics,
+)
 from runtime.settings import Settings
 from tests.compose import composed
 from tests.support.figures import NOT_REPEATABLE
@@ -42,7 +50,10 @@ def split(hint: Any) -> tuple[type, bool]:
     return kinds[0], type(None) in get_args(hint)
 
 
-@pytest.mark.parametrize(("values", "table"), [(EpochMetrics, EPOCH_FIGURES), (LayerMetrics, LAYER_FIGURES)])
+@pytest.mark.parametrize(
+    ("values", "table"),
+    [(EpochMetrics, EPOCH_FIGURES), (LayerMetrics, LAYER_FIGURES), (ParameterMetrics, PARAMETER_FIGURES)],
+)
 def test_training_measures_every_figure_that_is_not_added_when_it_is_stored(
     values: type[Any], table: Mapping[str, Figure]
 ) -> None:
@@ -55,7 +66,12 @@ def test_training_measures_every_figure_that_is_not_added_when_it_is_stored(
 
 
 @pytest.mark.parametrize(
-    ("model", "keys", "table"), [(Epoch, {"job_id"}, EPOCH_FIGURES), (Layer, {"job_id", "position"}, LAYER_FIGURES)]
+    ("model", "keys", "table"),
+    [
+        (Epoch, {"job_id"}, EPOCH_FIGURES),
+        (Layer, {"job_id", "position"}, LAYER_FIGURES),
+        (LearntParameter, {"job_id", "position"}, PARAMETER_FIGURES),
+    ],
 )
 def test_the_database_has_a_column_for_every_figure(
     model: type[Base], keys: set[str], table: Mapping[str, Figure]
@@ -69,7 +85,12 @@ def test_the_database_has_a_column_for_every_figure(
 
 
 @pytest.mark.parametrize(
-    ("model", "columns", "table"), [(EpochOut, Epoch, EPOCH_FIGURES), (LayerOut, Layer, LAYER_FIGURES)]
+    ("model", "columns", "table"),
+    [
+        (EpochOut, Epoch, EPOCH_FIGURES),
+        (LayerOut, Layer, LAYER_FIGURES),
+        (ParameterOut, LearntParameter, PARAMETER_FIGURES),
+    ],
 )
 def test_an_answer_has_every_figure_with_the_type_of_its_column(
     model: type[Out], columns: type[Base], table: Mapping[str, Figure]
@@ -80,7 +101,9 @@ def test_an_answer_has_every_figure_with_the_type_of_its_column(
     assert hints == {name: (figure.value_type, nullable[name].nullable) for name, figure in table.items()}
 
 
-@pytest.mark.parametrize(("model", "table"), [(EpochOut, EPOCH_FIGURES), (LayerOut, LAYER_FIGURES)])
+@pytest.mark.parametrize(
+    ("model", "table"), [(EpochOut, EPOCH_FIGURES), (LayerOut, LAYER_FIGURES), (ParameterOut, PARAMETER_FIGURES)]
+)
 def test_openapi_describes_every_figure(model: type[BaseModel], table: Mapping[str, Figure]) -> None:
     found = {name: (field.description, field.examples) for name, field in model.model_fields.items()}
     row = figures.show_row(table)
@@ -93,6 +116,7 @@ def test_openapi_describes_every_figure(model: type[BaseModel], table: Mapping[s
     [
         ("/v1/jobs/{job_id}/history", [], EPOCH_FIGURES),
         ("/v1/jobs/{job_id}/layers", [], LAYER_FIGURES),
+        ("/v1/jobs/{job_id}/parameters", [], PARAMETER_FIGURES),
         (
             "/v1/sweeps/{sweep_id}/history",
             ["job_id", "activation", "seed", "values.optimizer.learning_rate"],
@@ -133,9 +157,12 @@ def test_no_two_drawings_of_figures_have_the_same_axis(table: str) -> None:
 
 
 def test_the_command_line_lists_every_figure_that_is_to_be_listed() -> None:
-    epochs, layers = tabulate_epochs({"epochs": []}), tabulate_layers({"layers": []})
-    assert [*epochs.headers] == [name for name, figure in EPOCH_FIGURES.items() if figure.listed]
-    assert [*layers.headers] == [name for name, figure in LAYER_FIGURES.items() if figure.listed]
+    shown = [
+        (tabulate_epochs({"epochs": []}), EPOCH_FIGURES),
+        (tabulate_layers({"layers": []}), LAYER_FIGURES),
+    ]
+    for table, figures_of_table in shown:
+        assert [*table.headers] == [name for name, figure in figures_of_table.items() if figure.listed]
 
 
 def test_a_sweep_compares_its_configurations_by_every_figure_of_the_validation() -> None:

@@ -1,4 +1,4 @@
-"""The figures of epochs and layers in answers, in files and on the page, out of the tables in jobs.metrics."""
+"""The figures of epochs, layers and learnt parameters in answers, in files and on the page, from jobs.metrics."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from api.http import csv_writer
 from api.http.tables import ColumnType
 from api.http.times import to_rfc3339
-from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
+from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, PARAMETER_FIGURES, Figure
 
 COLUMN_TYPES: Mapping[type, ColumnType] = {int: "int64", float: "float64", str: "string", datetime: "timestamp"}
 
@@ -61,5 +61,7 @@ def describe(figure: Figure) -> dict[str, Any]:
 
 
 EPOCH_COLUMNS, LAYER_COLUMNS = type_columns(EPOCH_FIGURES), type_columns(LAYER_FIGURES)
+PARAMETER_COLUMNS = type_columns(PARAMETER_FIGURES)
 EPOCH_FIELDS, LAYER_FIELDS = document_fields(EPOCH_FIGURES), document_fields(LAYER_FIGURES)
+PARAMETER_FIELDS = document_fields(PARAMETER_FIGURES)
 EPOCH_ROW = show_row(EPOCH_FIGURES)

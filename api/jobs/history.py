@@ -1,4 +1,4 @@
-"""A job's history: its epochs and its layers, as JSON and as files."""
+"""A job's history: its epochs, its layers and its learnt parameters, as JSON and as files."""
 
 import math
 from collections.abc import Sequence
@@ -18,18 +18,26 @@ from api.http.routing import Route
 from api.http.samples import EXAMPLE_ID
 from api.http.tables import Table, Types
 from api.http.threads import draws_or_packs, heavy
-from api.jobs.figures import EPOCH_COLUMNS, LAYER_COLUMNS, LAYER_FIELDS, show_csv
+from api.jobs.figures import (
+    EPOCH_COLUMNS,
+    LAYER_COLUMNS,
+    LAYER_FIELDS,
+    PARAMETER_COLUMNS,
+    PARAMETER_FIELDS,
+    show_csv,
+)
 from api.jobs.models import EpochOut
 from api.jobs.parameters import MAX_NUMBER, AfterEpoch, JobId
 from db import history
 from db.history import FigureRow
 from jobs.errors import Busy, DatabaseUnavailable, JobNotFound
-from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES
+from jobs.metrics import ALWAYS_MEASURED, EPOCH_FIGURES, LAYER_FIGURES, PARAMETER_FIGURES
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=Route)
 
 EPOCH_FILES = declare_files(show_csv(EPOCH_FIGURES), Format.NDJSON, Format.PARQUET)
 LAYER_FILES = declare_files(show_csv(LAYER_FIGURES), Format.NDJSON, Format.PARQUET)
+PARAMETER_FILES = declare_files(show_csv(PARAMETER_FIGURES), Format.NDJSON, Format.PARQUET)
 HistoryFormat = Annotated[Format, Depends(offer(*formats.TABLES))]
 
 
@@ -56,6 +64,24 @@ class LayerOut(Out):
 class Layers(Out):
     job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
     layers: list[LayerOut] = Field(description="By epoch, from the input to the output.")
+
+
+class ParameterOut(Out):
+    """A learnt parameter of one layer, or of the network, after one epoch or at the start."""
+
+    epoch: Annotated[int, PARAMETER_FIELDS["epoch"]]
+    layer: Annotated[str, PARAMETER_FIELDS["layer"]]
+    parameter: Annotated[str, PARAMETER_FIELDS["parameter"]]
+    mean: Annotated[float | None, PARAMETER_FIELDS["mean"]]
+    minimum: Annotated[float | None, PARAMETER_FIELDS["minimum"]]
+    maximum: Annotated[float | None, PARAMETER_FIELDS["maximum"]]
+
+
+class ParameterHistory(Out):
+    job_id: str = Field(description="The job's id.", examples=[EXAMPLE_ID])
+    parameters: list[ParameterOut] = Field(
+        description="By epoch from 0, from the input to the output; empty for a job without `trainable`."
+    )
 
 
 @router.get(
@@ -97,6 +123,39 @@ def get_layers(
     with sessions.read() as session:
         found = history.read_layers(session, job_id, epoch=epoch, after_epoch=after_epoch)
     return answer_rows(kind, found, LAYER_COLUMNS, job_id=job_id, name="layers")
+
+
+@router.get(
+    "/{job_id}/parameters",
+    name="parameters",
+    responses=PARAMETER_FILES | declare_errors(JobNotFound, 406, 422, Busy, DatabaseUnavailable),
+    response_model=ParameterHistory,
+)
+@heavy(draws_or_packs)
+def get_parameters(
+    job_id: JobId,
+    sessions: Sessions,
+    kind: HistoryFormat,
+    epoch: Annotated[
+        int | None, Query(ge=0, le=MAX_NUMBER, description="Only this epoch; 0 = the start.", examples=[1])
+    ] = None,
+    after_epoch: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=MAX_NUMBER,
+            description="Only later epochs, without the start; ignored beside `epoch`.",
+            examples=[1],
+        ),
+    ] = None,
+) -> Response:
+    """Get the learnt parameters of the activation at the start and after every epoch: how far their values are apart.
+
+    As JSON, CSV, NDJSON or Parquet. There are none where the job's `trainable` is null.
+    """
+    with sessions.read() as session:
+        found = history.read_parameters(session, job_id, epoch=epoch, after_epoch=after_epoch)
+    return answer_rows(kind, found, PARAMETER_COLUMNS, job_id=job_id, name="parameters")
 
 
 def answer_rows(kind: Format, rows: Sequence[FigureRow], types: Types, *, job_id: str, name: str) -> Response:

@@ -123,6 +123,7 @@ class Links(Out):
     self: str = Field(description="This job.", examples=["/v1/jobs/0193…"])
     history: str = Field(description="Its epochs.", examples=["/v1/jobs/0193…/history"])
     layers: str = Field(description="Its layer metrics.", examples=["/v1/jobs/0193…/layers"])
+    parameters: str = Field(description="Its learnt parameters, if it has any.", examples=["/v1/jobs/0193…/parameters"])
     checkpoints: str = Field(description="Its checkpoints.", examples=["/v1/jobs/0193…/checkpoints"])
     stream: str = Field(description="Its events, live.", examples=["/v1/jobs/0193…/stream"])
     predict: str = Field(description="POST an image here.", examples=["/v1/jobs/0193…/predict"])

@@ -14,7 +14,7 @@ from api.http.threads import heavy
 from api.http.validation import make_refusal
 from api.jobs.figures import MetricName
 from api.jobs.parameters import JobId
-from api.plots.job_drawings import draw_job, draw_layers
+from api.plots.job_drawings import draw_job, draw_layers, draw_parameters
 from api.plots.panels import MAX_LINES
 from api.plots.sweep_drawings import draw_sweep
 from api.sweeps.parameters import SweepId
@@ -54,6 +54,23 @@ def plot_layers(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
     with sessions.read() as session:
         job, rows = jobs.find(session, job_id), history.read_layers(session, job_id)
     return draw(Format(kind), f"layers-{job_id}", draw_layers(job, rows))
+
+
+@router.get(
+    "/jobs/{job_id}/parameters/plot.{kind}",
+    tags=["jobs"],
+    response_class=Response,
+    responses=declare_drawing() | declare_errors(JobNotFound, 422, Busy, DatabaseUnavailable),
+)
+@heavy()
+def plot_parameters(job_id: JobId, kind: Kind, sessions: Sessions) -> Response:
+    """Draw each learnt parameter by epoch from the start: a line a layer, and a band from the least to the greatest.
+
+    A job that learns none has an empty drawing that says so.
+    """
+    with sessions.read() as session:
+        job, rows = jobs.find(session, job_id), history.read_parameters(session, job_id)
+    return draw(Format(kind), f"parameters-{job_id}", draw_parameters(job, rows))
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Drawings of a job by epoch: its loss and accuracy, and the figures of its layers."""
+"""Drawings of a job by epoch: its loss and accuracy, the figures of its layers, and its learnt parameters."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,15 @@ from api.plots.panels import Line, Panel
 from api.plots.styles import Style
 from db.history import FigureRow
 from db.models import Job
-from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
+from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, PARAMETER_FIGURES, Figure
+
+SUBTITLES = {
+    "": "no parameter of its activation is learnt",
+    "network": "one value for all layers",
+    "layer": "one value for each layer",
+    "channel": "mean over the channels of a layer; band from the least value to the greatest",
+}
+"""By `trainable.per`."""
 
 
 def draw_job(job: Job, epochs: Sequence[FigureRow]) -> Drawing:
@@ -35,6 +43,30 @@ def draw_job(job: Job, epochs: Sequence[FigureRow]) -> Drawing:
 def draw_layers(job: Job, rows: Sequence[FigureRow]) -> Drawing:
     figures = filter(attrgetter("plotted"), LAYER_FIGURES.values())
     return Drawing(f"{make_title(job)}: its layers", [draw_figure(rows, figure) for figure in figures])
+
+
+def draw_parameters(job: Job, rows: Sequence[FigureRow]) -> Drawing:
+    """Draw a panel for each parameter that the job learns; an empty one where it learns none."""
+    trainable = job.spec.get("trainable") or {"parameters": [], "per": ""}
+    panels = [draw_parameter(name, [row for row in rows if row.parameter == name]) for name in trainable["parameters"]]
+    title = f"{make_title(job)}: its learnt parameters"
+    return Drawing(title, panels or [draw_parameter("", [])], SUBTITLES.get(trainable["per"], ""))
+
+
+def draw_parameter(name: str, rows: Sequence[FigureRow]) -> Panel:
+    layers = dict.fromkeys(row.layer for row in rows)
+    lines = [
+        make_band(layer, [row for row in rows if row.layer == layer], styles.style_number(number))
+        for number, layer in enumerate(layers)
+    ]
+    return Panel(xlabel="epoch", ylabel=name, lines=lines, integers=True)
+
+
+def make_band(label: str, rows: Sequence[FigureRow], style: Style) -> Line:
+    """Draw the mean by epoch, and a band from the least to the greatest value."""
+    whole = [row for row in rows if None not in (row.mean, row.minimum, row.maximum)]  # SQLite stores NaN as NULL
+    band = [row.minimum for row in whole], [row.maximum for row in whole]
+    return replace(make_line(label, whole, PARAMETER_FIGURES["mean"], style), band=band)
 
 
 def draw_figure(rows: Sequence[FigureRow], figure: Figure) -> Panel:

@@ -25,7 +25,7 @@ from jobs.errors import Diverged, JobsError
 from runtime.settings import Settings, sqlite_url
 from storage import files
 from tests.support.fake_worker import FakeWorker
-from tests.support.figures import layer_metrics
+from tests.support.figures import layer_metrics, parameter_metrics
 from tests.support.protocol import try_claim
 from tests.support.serving import serve
 
@@ -76,7 +76,7 @@ class Trainer:
                     self.predict(name)
 
     def train(self, job_id: str) -> None:
-        """Record up to two epochs, with layers and a checkpoint; a job that wants more fails after them."""
+        """Record up to two epochs with all that belongs to them; a job that wants more fails after them."""
         if self.length() > TRAINED_BACKLOG:
             with self._sessions.begin() as session:
                 jobs.request_cancel(session, job_id)
@@ -85,11 +85,14 @@ class Trainer:
         if claimed is None:
             return
         worker = FakeWorker(self._sessions)
+        learns = [parameter_metrics] if claimed.spec.trainable else []
+        worker.start(claimed.lease, *(measure(0) for measure in learns))
         for epoch in range(1, min(claimed.spec.epochs, MOST_EPOCHS) + 1):
             path = f"{job_id}/{epoch}"
             files.write(f"{self._checkpoints_url}/{path}", WEIGHTS)
             saved = CheckpointFile(epoch, 1, path, hashlib.sha256(WEIGHTS).hexdigest(), len(WEIGHTS))
-            worker.record(claimed.lease, epoch, layers=[layer_metrics(epoch)], checkpoint=saved)
+            learnt = [measure(epoch) for measure in learns]
+            worker.record(claimed.lease, epoch, layers=[layer_metrics(epoch)], checkpoint=saved, parameters=learnt)
         if claimed.spec.epochs > MOST_EPOCHS:
             worker.fail(claimed.lease, Diverged("the loss of epoch 3 is not finite"))
         else:
@@ -143,6 +146,8 @@ def make_known(target: Target) -> dict[str, list[str]]:
     with httpx.Client(base_url=target.url, headers=target.headers, trust_env=False) as http:
         body = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
         sweeps = [http.post("/v1/sweeps", json=body).raise_for_status().json()["id"] for _ in range(3)]
+        learning = {"activation": "elu", "epochs": 2, "trainable": {"parameters": ["alpha"]}}
+        http.post("/v1/jobs", json=learning).raise_for_status()
         jobs = http.get("/v1/jobs").raise_for_status().json()["data"]
     return {
         "job_id": [job["id"] for job in jobs],

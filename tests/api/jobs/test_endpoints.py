@@ -83,6 +83,7 @@ def test_a_job_in_training_shows_how_far_a_slow_epoch_is(client: TestClient, wor
         ("DELETE", ""),
         ("GET", "/history"),
         ("GET", "/layers"),
+        ("GET", "/parameters"),
         ("GET", "/stream"),
     ],
 )

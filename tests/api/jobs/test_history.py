@@ -77,6 +77,6 @@ def test_layers_are_served_from_the_input_to_the_output(client: TestClient, work
 
 
 def test_epoch_numbers_beyond_the_database_are_refused_or_empty(client: TestClient, trained: str) -> None:
-    for query in ("history?after_epoch", "layers?epoch", "stream?after"):
+    for query in ("history?after_epoch", "layers?epoch", "parameters?epoch", "stream?after"):
         response = client.get(f"/v1/jobs/{trained}/{query}={2**63}")
         assert response.status_code == 422, query

@@ -142,6 +142,7 @@ def test_any_text_in_metadata_is_kept_or_refused_but_never_a_bug(client: TestCli
         "/v1/activations/relu/curve?%00=1",
         "/v1/jobs/x/history?after_epoch=99999999999999999999",
         "/v1/jobs/x/layers?epoch=99999999999999999999",
+        "/v1/jobs/x/parameters?epoch=99999999999999999999",
         "/v1/jobs/x/stream?after=99999999999999999999",
     ],
 )
