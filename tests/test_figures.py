@@ -18,7 +18,7 @@ from api.jobs.models import EpochOut
 from api.main import create_app
 from api.plots import axes
 from api.sweeps.models import BestFigures, ValidationFigures
-from cli.tables.epochs import tabulate_epochs, tabulate_layers
+from cli.tables.epochs import tabulate_epochs, tabulate_layers, tabulate_parameters
 from db import sweep_results
 from db.models import Base, Epoch, Layer, LearntParameter
 from jobs.metrics import (
@@ -160,6 +160,7 @@ def test_the_command_line_lists_every_figure_that_is_to_be_listed() -> None:
     shown = [
         (tabulate_epochs({"epochs": []}), EPOCH_FIGURES),
         (tabulate_layers({"layers": []}), LAYER_FIGURES),
+        (tabulate_parameters({"parameters": []}), PARAMETER_FIGURES),
     ]
     for table, figures_of_table in shown:
         assert [*table.headers] == [name for name, figure in figures_of_table.items() if figure.listed]

@@ -9,7 +9,7 @@ from cli.commands.arguments import LOCAL, AnyId, AsJson, JobId, JobIds, Url
 from cli.commands.output import choose_drawing_format, choose_table_format, output_table, print_answer, write
 from cli.commands.service import connect
 from cli.exits import fail, say
-from cli.tables.epochs import tabulate_curves, tabulate_epochs, tabulate_histories, tabulate_layers
+from cli.tables.epochs import tabulate_curves, tabulate_epochs, tabulate_histories, tabulate_layers, tabulate_parameters
 
 app = typer.Typer()
 
@@ -58,11 +58,33 @@ def show_layers(
         output_table(client, path, file_format, file, holding="layers", as_json=as_json, tabulate=tabulate_layers)
 
 
+@app.command("parameters")
+def show_parameters(
+    job_id: JobId,
+    file: File = None,
+    csv: Csv = False,
+    parquet: Parquet = False,
+    url: Url = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Show the learnt parameters of the activation at the start and after every epoch, or write them to a file.
+
+    Example: activation-lab parameters 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b --csv parameters.csv
+    """
+    file_format = choose_table_format(file, csv=csv, parquet=parquet, as_json=as_json)
+    with connect(url) as client:
+        path = f"{client.make_path(job_id)}/parameters"
+        output_table(
+            client, path, file_format, file, holding="parameters", as_json=as_json, tabulate=tabulate_parameters
+        )
+
+
 @app.command()
 def plot(
     any_id: AnyId,
     file: Annotated[Path, typer.Argument(help="The file to write; .svg or .png.")],
     of_layers: Annotated[bool, typer.Option("--layers", help="Of a job: its layers' figures.")] = False,
+    of_parameters: Annotated[bool, typer.Option("--parameters", help="Of a job: its learnt parameters.")] = False,
     metric: Annotated[str | None, typer.Option(help="Of a sweep: the figure to draw, such as val_accuracy.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Of a sweep: activations to leave out, with commas.")] = None,
     url: Url = LOCAL,
@@ -72,12 +94,15 @@ def plot(
     Example: activation-lab plot 0193b5c2-7c5e-7d3a-9a3b-0e6f1f2d3c4b curves.svg
     """
     file_format = choose_drawing_format(file)
+    if of_layers and of_parameters:
+        raise fail("choose one of --layers and --parameters")
+    of_part = "/layers" if of_layers else "/parameters" if of_parameters else ""
     query: dict[str, str | int] = {name: text for name, text in (("metric", metric), ("exclude", exclude)) if text}
     with connect(url) as client:
         noun, _ = client.find(any_id)
-        if (of_layers and noun == "sweeps") or (query and noun == "jobs"):
-            raise fail("--layers is for a job; --metric and --exclude are for a sweep")
-        path = f"{client.make_path(any_id, noun)}{'/layers' if of_layers else ''}/plot.{file_format}"
+        if (of_part and noun == "sweeps") or (query and noun == "jobs"):
+            raise fail("--layers and --parameters are for a job; --metric and --exclude are for a sweep")
+        path = f"{client.make_path(any_id, noun)}{of_part}/plot.{file_format}"
         write(client.download(path, query), file, binary=True)
     say(f"wrote {file}")
 

@@ -1,11 +1,11 @@
-"""Tables of an epoch's figures and of a layer's."""
+"""Tables of an epoch's figures, of a layer's and of a learnt parameter's."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli.tables.figures import format_loss, format_number, format_percent, format_seconds
 from cli.tables.table import Answer, Row, Table
-from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, Figure
+from jobs.metrics import EPOCH_FIGURES, LAYER_FIGURES, PARAMETER_FIGURES, Figure
 from jobs.values import format_value
 
 BY_UNIT: Mapping[str, Callable[[Any], str]] = {"nats": format_loss, "s": format_seconds}
@@ -14,10 +14,11 @@ BY_UNIT: Mapping[str, Callable[[Any], str]] = {"nats": format_loss, "s": format_
 def choose_format(figure: Figure) -> Callable[[Any], str]:
     if figure.percent:
         return format_percent
-    return str if figure.value_type is int else BY_UNIT.get(figure.unit, format_number)
+    return BY_UNIT.get(figure.unit, format_number) if figure.value_type is float else str
 
 
 EPOCH = {figure.name: choose_format(figure) for figure in EPOCH_FIGURES.values() if figure.listed}
+PARAMETER = {name: choose_format(figure) for name, figure in PARAMETER_FIGURES.items()}
 LAYER = [figure.name for figure in LAYER_FIGURES.values() if figure.value_type is float]
 
 
@@ -49,6 +50,11 @@ def tabulate_layers(history: Answer) -> Table:
         for layer in history["layers"]
     )
     return Table(("epoch", "layer", *LAYER), rows)
+
+
+def tabulate_parameters(history: Answer) -> Table:
+    rows = ([format_figure(row[name]) for name, format_figure in PARAMETER.items()] for row in history["parameters"])
+    return Table(tuple(PARAMETER), rows)
 
 
 def tabulate_curves(comparison: Answer) -> Table:

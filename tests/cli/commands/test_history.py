@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.support.command_line import assert_refused, submit_job
-from tests.support.figures import layer_metrics
+from tests.support.figures import layer_metrics, parameter_metrics
 from tests.support.recorded_runs import Lab, Service
 
 
@@ -36,6 +36,24 @@ def test_layers_come_as_a_table_and_as_files(lab: Lab, service: Service, tmp_pat
     assert json.loads(lab("layers", job_id, "--json").stdout)["layers"][0]["gradient_norm"] == 0.12345
     assert lab("layers", job_id, str(tmp_path / "l.csv"), "--csv").exit_code == 0
     assert "0.12345" in (tmp_path / "l.csv").read_text()
+
+
+def test_learnt_parameters_come_as_a_table_and_as_files(lab: Lab, service: Service, tmp_path: Path):
+    job_id = submit_job(lab, "--activation", "elu", "--set", 'trainable.parameters=["alpha"]')
+    lease = service.worker.claim(job_id)
+    service.worker.start(lease, parameter_metrics(0, mean=1.0))
+    service.worker.record(lease, 1, parameters=[parameter_metrics(1, mean=0.98765)])
+    rows = [line.split("\t") for line in lab("parameters", job_id).stdout.splitlines()]
+    assert rows[1:] == [
+        ["0", "conv1", "alpha", "1", "0.1", "0.3333"],
+        ["1", "conv1", "alpha", "0.9877", "0.1", "0.3333"],
+    ]
+    assert json.loads(lab("parameters", job_id, "--json").stdout)["parameters"][1]["mean"] == 0.98765
+    assert lab("parameters", job_id, str(tmp_path / "p.parquet"), "--parquet").exit_code == 0
+    assert (tmp_path / "p.parquet").read_bytes()[:4] == b"PAR1"
+    assert lab("plot", job_id, str(tmp_path / "p.png"), "--parameters").exit_code == 0
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert_refused(lab("plot", job_id, "p.png", "--parameters", "--layers"), "choose one of --layers and --parameters")
 
 
 def test_a_job_is_drawn_in_the_format_of_the_files_ending(lab: Lab, service: Service, tmp_path: Path):

@@ -20,6 +20,7 @@ from tests.support.recorded_runs import Lab, started
         (["retry", "nope"], "there is no job nope"),
         (["delete", "nope"], "there is no job nope"),
         (["layers", "nope"], "there is no job nope"),
+        (["parameters", "nope"], "there is no job nope"),
         (["checkpoints", "nope"], "there is no job nope"),
         (["compare", "nope"], "there is no job nope"),
         (["list", "--metadata", "note"], "--metadata 'note' is not of the form KEY=VALUE"),
