@@ -27,7 +27,7 @@ REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM activation_lab_api;
 -- Nothing of these: api_keys, idempotency_keys, job_metadata, sweeps.
 GRANT SELECT ON alembic_version TO activation_lab_worker;
 GRANT SELECT, UPDATE ON jobs TO activation_lab_worker;
-GRANT SELECT, INSERT ON epochs, events, layers TO activation_lab_worker;
+GRANT SELECT, INSERT ON epochs, events, layers, learnt_parameters TO activation_lab_worker;
 GRANT SELECT, INSERT, DELETE ON checkpoints, lost_leases TO activation_lab_worker;
 GRANT SELECT, UPDATE, DELETE ON predictions TO activation_lab_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workers TO activation_lab_worker;

@@ -21,6 +21,7 @@ from db.session import Sessions, connect
 from runtime.settings import Settings
 from stack import backup
 from tests.support.fake_worker import FakeWorker
+from tests.support.figures import layer_metrics, parameter_metrics
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = (PROJECT / "docker" / "roles.sql").read_text()
@@ -77,9 +78,12 @@ def test_a_job_is_submitted_trained_and_deleted_and_the_database_backed_up(
     worker = FakeWorker(as_worker)
     job_id = str(client.post("/v1/jobs", json={"activation": "relu", "epochs": 2}).json()["id"])
     lease = worker.claim(job_id)
+    worker.start(lease, parameter_metrics(0))
     worker.report(lease)
     for epoch in (1, 2):
-        worker.record(lease, epoch, checkpoint=CheckpointFile(epoch, lease.attempt, f"{job_id}/{epoch}", "0" * 64, 1))
+        file = CheckpointFile(epoch, lease.attempt, f"{job_id}/{epoch}", "0" * 64, 1)
+        measured = {"layers": [layer_metrics(epoch)], "parameters": [parameter_metrics(epoch)]}
+        worker.record(lease, epoch, checkpoint=file, **measured)
         with as_worker.begin() as session:
             checkpoints.forget_stale(session, job_id)
     worker.succeed(lease)
