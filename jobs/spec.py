@@ -179,6 +179,10 @@ class ActivationSpec(SpecModel):
         return self.formula is None and catalog.find(self.activation).self_normalizing
 
 
+MAX_PARAMETERS = 8
+"""Of an activation."""
+
+
 class Trainable(SpecModel):
     """Parameters of the activation that are learnt with the weights, from the job's `parameters` on.
 
@@ -186,7 +190,10 @@ class Trainable(SpecModel):
     """
 
     parameters: list[str] = Field(
-        min_length=1, description="Names of numeric parameters of the activation, each once.", examples=[["alpha"]]
+        min_length=1,
+        max_length=MAX_PARAMETERS,
+        description="Names of numeric parameters of the activation, each once.",
+        examples=[["alpha"]],
     )
     per: Literal["layer", "channel", "network"] = Field(
         "layer",
@@ -206,6 +213,10 @@ class Trainable(SpecModel):
             if name in self.parameters[:index]:
                 raise make_field_error(f"/parameters/{index}", f"{name} is named twice")
         return self
+
+    def sort(self) -> Self:
+        """Name the parameters in an order that does not depend on the request."""
+        return self.model_copy(update={"parameters": sorted(self.parameters)})
 
 
 class JobSpec(ActivationSpec):
@@ -299,13 +310,15 @@ class JobSpec(ActivationSpec):
         return self
 
     def resolve(self) -> dict[str, Any]:
-        """Resolve the fields in which null or `auto` stands for another value."""
+        """Resolve the fields in which null or `auto` stands for another value, and those whose order means nothing."""
+        trainable = self.trainable and self.trainable.sort()
         momentum = 0.0 if self.optimizer.momentum is None else self.optimizer.momentum
         decay = ADAMW_DECAY if self.optimizer.name == "adamw" else 0.0
         decay = decay if self.optimizer.weight_decay is None else self.optimizer.weight_decay
         return {
             "optimizer": self.optimizer.model_copy(update={"momentum": momentum, "weight_decay": decay}),
             "initializer": self.drawn_by,
+            "trainable": trainable,
             "train_samples": self.train_samples or self.images_left_for_training,
         }
 

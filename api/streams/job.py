@@ -79,7 +79,7 @@ async def stream(
     """Follow a job live. Its events come over SSE, numbered without a gap; missed ones come first.
 
     - `state`: `{state, reason, at}`, whenever it changes.
-    - `epoch`: the figures of an epoch, as in its history.
+    - `epoch`: the figures of an epoch, as in its history; its layers and learnt parameters are stored too by then.
     - `progress`: the job's `progress` and `eta_seconds`, every 2 s within a slow epoch. It has no `id` and is not sent
       again: it tells nothing that an `epoch` does not tell later.
     - `diagnosis`: something is wrong, as in the job's `diagnoses`.

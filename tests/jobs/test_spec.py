@@ -109,3 +109,8 @@ def test_what_is_learnt_is_named(trainable: dict[str, Any]) -> None:
 def test_a_spec_stored_before_parameters_could_be_learnt_learns_none() -> None:
     stored = JobSpec(activation="elu").model_dump(mode="json", exclude={"trainable"})
     assert JobSpec.model_validate(stored).trainable is None
+
+
+def test_the_order_in_which_learnt_parameters_are_named_makes_no_other_training():
+    two = (Trainable(parameters=names) for names in (["b", "a"], ["a", "b"]))
+    assert len({trainable.sort().model_dump_json() for trainable in two}) == 1

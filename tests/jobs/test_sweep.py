@@ -5,6 +5,8 @@ from pydantic import ValidationError
 
 from jobs.sweep import InvalidSweep, SweepSpec, expand
 
+LEARNT = {"parameters": ["alpha"]}
+
 
 def sweep(**given: Any) -> SweepSpec:
     return SweepSpec.model_validate(given)
@@ -60,6 +62,9 @@ def test_enumerated_fields_parameters_and_whole_objects_can_be_searched():
         ({"seeds": [0, -1]}, ["/seeds/1"]),
         ({"base": {"epochs": 0, "dropout": {"dense": 1}}}, ["/base/epochs", "/base/dropout/dense"]),
         ({"base": {"nothing": 1}}, ["/base/nothing"]),
+        ({"grid": {"trainable": [None, LEARNT]}, "activations": ["elu", "relu"]}, ["/grid/trainable/1"]),
+        ({"base": {"trainable": LEARNT}, "activations": ["relu"]}, ["/base/trainable/parameters/0"]),
+        ({"grid": {"trainable.per": ["layer"]}, "activations": ["elu"]}, ["/base/trainable/parameters"]),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_where_the_request_asks_for_it(given: dict[str, Any], pointers: list[str]):
@@ -129,6 +134,7 @@ def test_512_jobs_are_allowed():
         ({"train_samples": [None, 48000]}, {}, ["train_samples/1"]),
         ({"initializer": ["glorot_uniform", "auto"]}, {}, ["initializer/1"]),
         ({"parameters": [{}, {"alpha": 1}]}, {}, ["parameters/1"]),
+        ({"trainable": [LEARNT, {**LEARNT, "per": "layer"}, None]}, {}, ["trainable/1"]),
         ({"dropout": [{}, {"dense": 0.5}], "epochs": [1, 2]}, {}, ["dropout/1"]),
     ],
 )
@@ -158,6 +164,8 @@ def test_one_job_that_comes_twice_is_enough():
         {"grid": {"initializer": ["auto", "glorot_uniform"]}, "activations": ["relu", "selu"]},
         {"grid": {"optimizer.weight_decay": [None, 0.004], "optimizer.name": ["sgd", "adamw"]}},
         {"grid": {"metadata.note": ["first", "second"]}},
+        {"grid": {"trainable": [None, LEARNT, {**LEARNT, "per": "channel"}]}, "activations": ["elu", "celu"]},
+        {"grid": {"trainable.per": ["network", "layer"]}, "base": {"trainable": LEARNT}, "activations": ["elu"]},
         {"grid": {"train_samples": [None, 48000], "validation.fraction": [0.2, 0.1]}},
     ],
 )
@@ -172,3 +180,12 @@ def test_a_label_has_the_words_of_json():
         'relu, clip {"threshold": 1}, diagnostics true, loss cross_entropy, batch_size 64',
         "relu, clip null, diagnostics true, loss cross_entropy, batch_size 64",
     ]
+
+
+def test_a_sweep_of_fixed_and_learnt_parameters_says_which_is_which():
+    asked = sweep(activations=["elu"], grid={"trainable": [None, LEARNT], "parameters.alpha": [0.1]})
+    assert [found.label for found in asked.configurations] == [
+        "elu, trainable null, parameters.alpha 0.1",
+        'elu, trainable {"parameters": ["alpha"]}, parameters.alpha 0.1',
+    ]
+    assert [spec.trainable and spec.trainable.parameters for spec in expand(asked)] == [None, ["alpha"]]

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.support.fake_worker import FakeWorker
-from tests.support.submitting import list_job_ids, post_pair
+from tests.support.submitting import list_job_ids, post_pair, post_sweep
 
 
 def test_the_table_has_mean_and_interval_over_the_seeds(client: TestClient, train: Any) -> None:
@@ -40,6 +40,20 @@ def test_each_point_of_the_grid_is_a_row_with_its_own_relu(client: TestClient, t
         ("relu", 128, 1.0),
         ("gelu", 128, 2.0),
     ]
+
+
+def test_fixed_and_learnt_parameters_are_rows_of_one_table(client: TestClient, train: Any) -> None:
+    learnt = {"parameters": ["alpha"]}
+    sweep = post_sweep(client, activations=["elu"], base={"epochs": 1}, grid={"trainable": [None, learnt]})
+    for job_id, val_loss in zip(list_job_ids(sweep), (0.5, 0.25), strict=True):
+        train(job_id, val_loss)
+    rows = client.get(f"/v1/sweeps/{sweep['id']}").json()["configurations"]
+    assert [(row["values"]["trainable"], row["final"]["val_loss"]["mean"]) for row in rows] == [
+        (None, 0.5),
+        (learnt, 0.25),
+    ]
+    history = client.get(f"/v1/sweeps/{sweep['id']}/history?format=csv").text.splitlines()
+    assert len(history) == 3
 
 
 def test_a_figure_that_is_not_finite_says_so(client: TestClient, train: Any) -> None:
