@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from activations.propagation import SATURATED
 from jobs.metrics import LayerMetrics
 from jobs.spec import Clip
-from worker.training.model import Function, Network
+from worker.training.model import LAYERS, Function, Network
 
 PROBE_IMAGES = 256
 
@@ -34,7 +34,6 @@ def measure(
     with record_pre_activations(network) as recorded:
         gradients = dict(zip(after, torch.autograd.grad(probe_loss(), list(after.values())), strict=True))
     steps = {name: after[name] - before[name] for name in after}
-    layers = [name for name, _ in network.named_children()]
     return [
         LayerMetrics(
             epoch=epoch,
@@ -43,9 +42,9 @@ def measure(
             update_ratio=norm(select_layer(layer, steps))
             / max(norm(select_layer(layer, after)), torch.finfo(torch.float32).tiny),
             clipped_fraction=clipped_fraction(select_layer(layer, gradients), clip),
-            **measure_activity(network.activation, recorded[layer]) if layer in recorded else NO_ACTIVITY,
+            **measure_activity(network.find_activation(layer), recorded[layer]) if layer in recorded else NO_ACTIVITY,
         )
-        for layer in layers
+        for layer in LAYERS
     ]
 
 
@@ -65,7 +64,7 @@ def record_pre_activations(network: Network) -> Iterator[dict[str, Tensor]]:
 
 
 def select_layer(layer: str, tensors: NamedTensors) -> list[Tensor]:
-    return [tensor.detach() for name, tensor in tensors.items() if name.startswith(f"{layer}.")]
+    return [tensors[f"{layer}.{name}"].detach() for name in ("weight", "bias")]
 
 
 def norm(tensors: list[Tensor]) -> float:

@@ -9,7 +9,9 @@ import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Generator, Tensor, nn
 
 from activations import catalog
-from jobs.spec import JobSpec
+from activations.formula.catalog import find_formula
+from jobs.spec import JobSpec, Trainable
+from worker.training.activation import FormulaActivation, LearntActivation
 from worker.training.dropout import Dropout, alpha_dropout, dropout
 from worker.training.linear import Linear
 
@@ -53,6 +55,11 @@ IN_PLACE: Mapping[str, Function] = {"relu": torch.relu_, "sigmoid": torch.sigmoi
 """Activations whose gradient is computed from their value, to the same bits: a convolution's output is not kept."""
 
 
+ACTIVATED: Mapping[str, int] = {"conv1": 32, "conv2": 64, "dense1": 128}
+"""The layers with an activation, and their channels or units."""
+LAYERS = (*ACTIVATED, "dense2")
+
+
 def build_activation(name: str, parameters: Mapping[str, float | str]) -> Function:
     return partial(FUNCTIONS[name], **parameters)
 
@@ -60,7 +67,8 @@ def build_activation(name: str, parameters: Mapping[str, float | str]) -> Functi
 class Network(nn.Module):
     """conv 3x3x32 - act - conv 3x3x64 - act - maxpool 2 - dropout - dense 128 - act - dropout - dense 10.
 
-    Valid padding; 1,199,882 parameters; ``weights`` draws the initial ones.
+    Valid padding; 1,199,882 weights and biases; ``weights`` draws the initial ones. The activation's parameters that
+    learn are named after what they belong to: ``conv1.activation.alpha``, or ``activation.alpha`` for all layers.
     """
 
     def __init__(self, spec: JobSpec, weights: Generator) -> None:
@@ -71,13 +79,17 @@ class Network(nn.Module):
             self.dense1 = Linear(12 * 12 * 64, 128)
             self.dense2 = nn.Linear(128, 10)
         self.to_empty(device="cpu")
-        self.activation = build_activation(spec.activation, spec.parameters)
-        self.activate = IN_PLACE.get(spec.activation, self.activation)
-        self.monotonic = catalog.find(spec.activation).monotonic
         self.rates = spec.dropout
         self.dropout: Dropout = alpha_dropout if is_self_normalizing(spec) else dropout
         self.initialize(INITIALIZERS[spec.drawn_by], weights)
         self.to(memory_format=torch.channels_last)
+        self.learnt = self.add_learnt(spec, spec.trainable) if spec.trainable else {}
+        """Activations with parameters that learn, by layer; ``all`` is every layer's."""
+        self.activations: Mapping[str, Function] = self.learnt or {
+            "all": build_activation(spec.activation, spec.parameters)
+        }
+        self.in_place = IN_PLACE.get(spec.activation)
+        self.monotonic = spec.trainable is None and catalog.find(spec.activation).monotonic
 
     def initialize(self, draw: "Initializer", weights: Generator) -> None:
         for parameter in self.parameters():
@@ -86,19 +98,45 @@ class Network(nn.Module):
             else:
                 draw(parameter, weights)
 
+    def add_learnt(self, spec: JobSpec, trainable: Trainable) -> Mapping[str, LearntActivation]:
+        """Add activations whose parameters start at the spec's: no random numbers are drawn."""
+        formula = find_formula(spec.activation, spec.parameters)
+        function = FormulaActivation(formula, spec.parameters, trainable.parameters)
+        if trainable.per == "network":
+            self.activation = LearntActivation(function, spec.parameters)
+            return {"all": self.activation}
+        learnt = {}
+        for layer, channels in ACTIVATED.items():
+            shape = (channels,) if trainable.per == "channel" else ()
+            learnt[layer] = LearntActivation(function, spec.parameters, shape)
+            self.get_submodule(layer).add_module("activation", learnt[layer])
+        return learnt
+
+    def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Split them into weights with biases, and those of activations."""
+        of_activations = [parameter for module in self.learnt.values() for parameter in module.parameters()]
+        apart = {*map(id, of_activations)}
+        return [parameter for parameter in self.parameters() if id(parameter) not in apart], of_activations
+
+    def find_activation(self, layer: str) -> Function:
+        return self.activations.get(layer) or self.activations["all"]
+
     def forward(self, images: Tensor, masks: Generator | None = None) -> Tensor:
         """Logits [n, 10] of images [n, 1, 28, 28] in 0..1; ``masks`` draws the dropout; None means no dropout."""
-        x = self.pool(self.conv2(self.activate(self.conv1(images))))
+        x = self.pool(self.conv2(self.activate("conv1", self.conv1(images))))
         x = self.drop(x, self.rates.convolution, masks)
-        x = self.activate(self.dense1(x.permute(0, 2, 3, 1).flatten(1)))  # Keras's order, a view of channels_last
-        logits: Tensor = self.dense2(self.drop(x, self.rates.dense, masks))
+        x = self.dense1(x.permute(0, 2, 3, 1).flatten(1))  # Keras's order, a view of channels_last
+        logits: Tensor = self.dense2(self.drop(self.activate("dense1", x), self.rates.dense, masks))
         return logits
+
+    def activate(self, layer: str, x: Tensor) -> Tensor:
+        return (self.in_place or self.find_activation(layer))(x)
 
     def pool(self, x: Tensor) -> Tensor:
         """Apply activation and pooling. A monotonic f goes last: max f(x) = f(max x), at a quarter of the cost."""
         if self.monotonic:
-            return self.activate(max_pool(x))
-        return max_pool(self.activate(x))
+            return self.activate("conv2", max_pool(x))
+        return max_pool(self.activate("conv2", x))
 
     def drop(self, x: Tensor, rate: float, masks: Generator | None) -> Tensor:
         return x if masks is None else self.dropout(x, rate, masks)

@@ -13,33 +13,40 @@ EPSILON = 1e-7
 """Keras's value, at torch's place: added to the root, after Adam's bias correction."""
 
 Parameters = Iterable[nn.Parameter]
+Groups = list[dict[str, Any]]  # Any: torch's own format of parameters with their settings
 
 
-def build(settings: spec.Optimizer, parameters: Parameters) -> torch.optim.Optimizer:
-    return BUILDERS[settings.name](settings, parameters)
+def build(
+    settings: spec.Optimizer, parameters: Parameters, learnt: Parameters = (), *, learnt_decay: float = 0.0
+) -> torch.optim.Optimizer:
+    """Build the optimizer of the weights, and of activations' parameters, whose weight decay is their own."""
+    groups: Groups = [{"params": [*parameters]}]
+    if learnt := [*learnt]:
+        groups.append({"params": learnt, "weight_decay": learnt_decay})
+    return BUILDERS[settings.name](settings, groups)
 
 
-def adam(settings: spec.Optimizer, parameters: Parameters) -> Adam:
+def adam(settings: spec.Optimizer, parameters: Groups) -> Adam:
     decay = settings.weight_decay or 0.0
     return Adam(parameters, settings.learning_rate, eps=EPSILON, weight_decay=decay, fused=True)
 
 
-def adamw(settings: spec.Optimizer, parameters: Parameters) -> AdamW:
+def adamw(settings: spec.Optimizer, parameters: Groups) -> AdamW:
     decay = spec.ADAMW_DECAY if settings.weight_decay is None else settings.weight_decay
     return AdamW(parameters, settings.learning_rate, eps=EPSILON, weight_decay=decay, fused=True)
 
 
-def rmsprop(settings: spec.Optimizer, parameters: Parameters) -> RMSprop:
+def rmsprop(settings: spec.Optimizer, parameters: Groups) -> RMSprop:
     momentum, decay = settings.momentum or 0.0, settings.weight_decay or 0.0
     return RMSprop(parameters, settings.learning_rate, alpha=0.9, eps=EPSILON, momentum=momentum, weight_decay=decay)
 
 
-def sgd(settings: spec.Optimizer, parameters: Parameters) -> SGD:
+def sgd(settings: spec.Optimizer, parameters: Groups) -> SGD:
     momentum, decay = settings.momentum or 0.0, settings.weight_decay or 0.0
     return SGD(parameters, settings.learning_rate, momentum=momentum, weight_decay=decay, fused=True)
 
 
-BUILDERS: Mapping[str, Callable[[spec.Optimizer, Parameters], torch.optim.Optimizer]] = {
+BUILDERS: Mapping[str, Callable[[spec.Optimizer, Groups], torch.optim.Optimizer]] = {
     "adam": adam,
     "adamw": adamw,
     "rmsprop": rmsprop,
@@ -71,10 +78,12 @@ def get_state(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str,
 
 def restore(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     slots: dict[int, dict[str, Any]] = {}  # Any: torch's own format of an optimizer's state
-    numbers = {name: number for number, (name, _) in enumerate(network.named_parameters())}
+    numbered = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = {parameter: number for number, parameter in enumerate(numbered)}
+    named = dict(network.named_parameters())
     for key, value in tensors.items():
         name, _, slot = key.rpartition(".")
-        slots.setdefault(numbers[name], {})[slot] = copy_in_layout(value)
+        slots.setdefault(numbers[named[name]], {})[slot] = copy_in_layout(value)
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

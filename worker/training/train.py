@@ -66,17 +66,16 @@ class Training:
         training, validation = split(mnist, spec)
         self.training, self.validation, self.test = (part.to(device) for part in (training, validation, mnist.test))
         self.network = Network(spec, make_generator("weights", spec.seed)).to(device)
-        self.optimizer = optimizers.build(spec.optimizer, self.network.parameters())
+        weights, learnt = self.network.split_parameters()
+        decay = spec.trainable.weight_decay if spec.trainable else 0.0
+        self.optimizer = optimizers.build(spec.optimizer, weights, learnt, learnt_decay=decay)
         self.epoch = 0
         self.meter = ProgressMeter(len(self.training), len(self.validation))
         self.layers: list[LayerMetrics] = []
         """The last epoch's diagnostics, if the spec asks for them."""
         self.parameters: list[ParameterMetrics] = []
         """The last epoch's learnt parameters."""
-
-    def initial_parameters(self) -> list[ParameterMetrics]:
-        """Measure the learnt parameters before the first epoch."""
-        return []
+        self.first_parameters = self.measure_parameters(0)
 
     def epochs(self) -> Iterator[EpochMetrics]:
         """Train from the epoch after ``epoch`` to the last, yielding each as it ends.
@@ -91,6 +90,10 @@ class Training:
     def measure_progress(self) -> EpochProgress | None:
         """Measure how far the epoch is; any thread may ask. None between epochs."""
         return self.meter.measure()
+
+    def initial_parameters(self) -> list[ParameterMetrics]:
+        """Return the learnt parameters as they are before the first epoch, in a resumed training too."""
+        return self.first_parameters
 
     @memory.name_exhaustion()
     def evaluate_on_test(self) -> Evaluation:
@@ -121,7 +124,9 @@ class Training:
         validation = self.evaluate(self.validation)
         if not math.isfinite(validation.loss):
             raise Diverged(f"the validation loss of epoch {epoch} is {validation.loss}")
+        self.refuse_non_finite_weights(epoch)
         self.meter.end()
+        self.parameters = self.measure_parameters(epoch)
         self.layers = self.diagnose(epoch) if self.spec.diagnostics else []
         self.epoch = epoch
         return EpochMetrics(
@@ -185,6 +190,19 @@ class Training:
             clip=self.spec.clip,
         )
 
+    def measure_parameters(self, epoch: int) -> list[ParameterMetrics]:
+        return [
+            measure_parameter(epoch, layer, name, parameter.detach().double())
+            for layer, activation in self.network.learnt.items()
+            for name, parameter in activation.named_parameters()
+        ]
+
+    def refuse_non_finite_weights(self, epoch: int) -> None:
+        """Raise Diverged: a formula like where(x > 0, x, 0) hides NaN from the loss."""
+        for name, parameter in self.network.named_parameters():
+            if not parameter.isfinite().all():
+                raise Diverged(f"{name} became NaN or infinite in epoch {epoch}")
+
     def compute_logits(self, images: Tensor, masks: Generator | None = None) -> Tensor:
         """Compute float32 [n, 10] of uint8 [n, 28, 28]: softmax and loss are float32 at either precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.precision == "bfloat16"):
@@ -207,6 +225,10 @@ def configure_torch(device: torch.device) -> None:
         torch.backends.cuda.matmul.fp32_precision = "ieee"  # no TF32: float32 means float32
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # made at import
         torch.backends.cudnn.deterministic = True
+
+
+def measure_parameter(epoch: int, layer: str, name: str, values: Tensor) -> ParameterMetrics:
+    return ParameterMetrics(epoch, layer, name, float(values.mean()), float(values.min()), float(values.max()))
 
 
 def refuse_non_finite(running: RunningMetrics, epoch: int) -> None:

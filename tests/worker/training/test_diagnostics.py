@@ -135,7 +135,8 @@ def test_moments_are_those_of_the_activation_before_pooling(start: Start, activa
     net = training.network
     with torch.no_grad():
         x = training.training.images[:256].unsqueeze(1) / 255
-        value = net.activation(net.conv2(net.activation(net.conv1(x))))
+        activate = net.find_activation("conv2")
+        value = activate(net.conv2(activate(net.conv1(x))))
 
     assert layers["conv2"].activation_mean == pytest.approx(value.mean().item(), rel=1e-4)
     assert layers["conv2"].activation_variance == pytest.approx(value.var(correction=0).item(), rel=1e-4)
