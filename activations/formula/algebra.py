@@ -4,6 +4,7 @@ Numbers are folded where float64 holds the result exactly, so that a formula kee
 """
 
 import functools
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, TypeGuard
@@ -199,6 +200,19 @@ def simplified(product: Product) -> Node:
     product.cancel()
     join_signs(product)
     return product.build()
+
+
+def scaled(factor: float, node: Node) -> Node:
+    return multiply(Number(float(factor)), node)
+
+
+def ratio_of(product: Product, other: Product) -> float | None:
+    """The quotient of the numbers of two products, where float64 holds it."""
+    above, below = [*product.numbers, *other.divisors], [*product.divisors, *other.numbers]
+    if 0 in below:
+        return None
+    ratio = math.prod(map(Fraction, above)) / math.prod(map(Fraction, below))
+    return float(ratio) if Fraction(float(ratio)) == ratio else None
 
 
 def terms(node: Node) -> list[tuple[float, Node]]:

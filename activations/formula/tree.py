@@ -81,6 +81,11 @@ def children(node: Node) -> tuple[Node, ...]:
     return node.arguments if isinstance(node, Call) else ()
 
 
+def argument_of(node: Node) -> Node:
+    """The argument of a function of one."""
+    return children(node)[0]
+
+
 def postorder(*roots: Node) -> list[Node]:
     """Every different node below the roots, arguments before their calls, without recursion."""
     found: dict[Node, None] = {}
