@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from activations.formula.derivative import differentiate
-from activations.formula.language import MAX_LENGTH, InvalidFormula, parse, write
+from activations.formula.language import MAX_LENGTH, MAX_PARAMETERS, InvalidFormula, explain_parameter, parse, write
 from activations.formula.latex import write_latex
 from activations.formula.program import Program
 from activations.formula.stable import rewrite, stabilize
@@ -39,6 +39,7 @@ class Formula:
         tree = parse(text, parameters)
         if parameters is None:
             parameters = [name for name in names(tree) if name != "x" and name not in CONSTANTS]
+        check_parameters(parameters)
         formula = cls(write_short(tree), tuple(parameters))
         _ = formula.derivative, formula.written_derivative
         return formula
@@ -84,6 +85,14 @@ class Formula:
     @functools.cached_property
     def program(self) -> Program:
         return Program.compile(self.value, self.derivative)
+
+
+def check_parameters(parameters: Collection[str]) -> None:
+    if len(parameters) > MAX_PARAMETERS:
+        raise InvalidFormula(f"a formula has at most {MAX_PARAMETERS} parameters, not {len(parameters)}")
+    for name in parameters:
+        if reason := explain_parameter(name):
+            raise InvalidFormula(reason)
 
 
 def write_short(tree: Node) -> str:

@@ -19,6 +19,7 @@ PARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 MAX_LENGTH = 1_000
 MAX_NODES = 300
 MAX_DEPTH = 64
+MAX_PARAMETERS = 16
 LARGEST_NUMBER = 1e300
 SMALLEST_NUMBER = 1e-300
 LARGEST_EXPONENT = 64.0
@@ -34,6 +35,15 @@ TOKEN = re.compile(
 UNARY = ("+", "-")
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+
+
+def explain_parameter(name: str) -> str | None:
+    """Tell why this cannot be a parameter's name, or return None."""
+    if not PARAMETER_NAME.fullmatch(name):
+        return f"{name!r} is not a parameter's name: a lower-case letter, then up to 31 of a-z 0-9 _"
+    if name == "x" or name in CONSTANTS or name in ARITIES:
+        return f"{name} cannot be a parameter: it has a meaning of its own"
+    return None
 
 
 class InvalidFormula(ValueError):
@@ -200,10 +210,8 @@ class Reader:
         if self.parameters is not None and name not in self.parameters:
             known = ", ".join(("x", *self.parameters, *CONSTANTS))
             raise self.invalid(node, f"unknown name {name!r}; names are: {known}")
-        if not PARAMETER_NAME.fullmatch(name):
-            raise self.invalid(
-                node, f"{name!r} is not a parameter's name: a lower-case letter, then up to 31 of a-z 0-9 _"
-            )
+        if reason := explain_parameter(name):
+            raise self.invalid(node, reason)
         return Name(name)
 
     def operation(self, operator: str, left: Node, right: Node, node: ast.expr) -> Node:
@@ -226,7 +234,8 @@ class Reader:
         if name not in ARITIES:
             raise self.invalid(function, f"unknown function {name!r}; functions are: {', '.join(ARITIES)}")
         if len(arguments) != ARITIES[name]:
-            raise self.invalid(function, f"{signature(name)} has {ARITIES[name]} arguments, not {len(arguments)}")
+            plural = "argument" if ARITIES[name] == 1 else "arguments"
+            raise self.invalid(function, f"{signature(name)} has {ARITIES[name]} {plural}, not {len(arguments)}")
         first = self.condition(arguments[0], depth + 1) if name == "where" else self.read(arguments[0], depth + 1)
         return Call(name, (first, *(self.read(argument, depth + 1) for argument in arguments[1:])))
 
