@@ -8,6 +8,7 @@ from activations.catalog import ACTIVATIONS
 from activations.formula.catalog import CATALOG_FORMULAS
 from activations.formula.formula import Formula
 from activations.formula.table import CONSTANTS, FUNCTIONS
+from tests.activations.formula.naive import PARAMETERS, UNSTABLE
 from worker.training import kernel
 from worker.training.activation import FormulaActivation, LearntActivation
 from worker.training.model import build_activation
@@ -67,7 +68,8 @@ def test_each_function_of_the_language_is_numpys(function: str) -> None:
     text = {1: f"{function}({arguments[0]})", 2: f"{function}(x, a)"}.get(known.arity, f"{function}(x, a, 2)")
     if not function.isidentifier():
         text = "-x" if function == "neg" else f"x {function} a"
-    formula = Formula.read({"neg": "-x", "hypot": "sqrt(x^2 + a^2)"}.get(function, text), ["a"])
+    stable = {"neg": "-x", "hypot": "sqrt(x^2 + a^2)", "logaddexp": "log(exp(x) + exp(a))"}
+    formula = Formula.read(stable.get(function, text), ["a"])
     x = torch.linspace(0.1, 3, 100, dtype=torch.float64)
 
     value, slope = differentiate(FormulaActivation(formula, {"a": 0.7}), x)
@@ -75,6 +77,22 @@ def test_each_function_of_the_language_is_numpys(function: str) -> None:
     expected = formula.evaluate(x.numpy(), {"a": 0.7})
     np.testing.assert_allclose(value, expected[0], rtol=1e-12)
     np.testing.assert_allclose(slope, expected[1], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("text", UNSTABLE)
+def test_what_is_written_naively_keeps_float32s_precision_in_the_tails(text: str) -> None:
+    formula = Formula.read(text)
+    parameters = {name: PARAMETERS[name] for name in formula.parameters}
+    distances = torch.tensor([1e-3, 0.3, 1.0, 2.5, 5.0, 9.0, 12.0, 17.0, 20.0, 44.5, 60.0, 88.5, 89.0, 104.0, 1e3, 1e5])
+    x = torch.cat([distances, -distances])
+
+    got = differentiate(FormulaActivation(formula, parameters), x)
+
+    expected = formula.evaluate(x.double().numpy(), parameters)
+    for ours, true in zip(got, expected, strict=True):
+        held = (np.abs(true) > 1e-36) & (np.abs(true) < 1e38)
+        np.testing.assert_allclose(ours.numpy()[held], true[held], rtol=3e-5)
+        assert not ours.isnan().any()
 
 
 @pytest.mark.parametrize("exponent", [-3, -1, 0, 0.5, 1, 2, 3, 7, 2.5, -64])
