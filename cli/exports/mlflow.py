@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
 
-from cli.exports.record import Point, Record, parse_time
+from cli.exports.record import Point, Record, learns, parse_time
 from jobs.values import flatten, format_value
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Store:
         if run.info.status != "RUNNING":
             return False
         done = int(run.data.tags.get(EPOCHS_TAG, 0))
-        self.log(run, [point for point in (*record.curves, *record.layers) if point.epoch > done])
+        self.log(run, record.list_new(done))
         self.log(run, [Point(f"test_{point.name}", point.value, point.epoch, point.at) for point in record.test])
         self.attach(run, record, client)
         self.client.set_tag(run.info.run_id, EPOCHS_TAG, record.epochs)
@@ -76,8 +76,8 @@ class Store:
         with TemporaryDirectory() as name:
             folder = Path(name)
             (folder / "job.json").write_text(json.dumps(record.job, indent=2))
-            (folder / "history.csv").write_bytes(client.download(f"{path}/history", {"format": "csv"}))
-            (folder / "layers.csv").write_bytes(client.download(f"{path}/layers", {"format": "csv"}))
+            for table in ("history", "layers", *(["parameters"] if learns(record.job) else [])):
+                (folder / f"{table}.csv").write_bytes(client.download(f"{path}/{table}", {"format": "csv"}))
             (folder / "plot.png").write_bytes(client.download(f"{path}/plot.png"))
             self.client.log_artifacts(run.info.run_id, name)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cli.client import JSON, Client
 
-NOT_FIGURES = frozenset({"epoch", "attempt", "layer", "recorded_at"})
+NOT_FIGURES = frozenset({"epoch", "attempt", "layer", "parameter", "recorded_at"})
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,24 @@ class Point:
 class Record:
     """A job up to the epoch in its progress.
 
-    `curves` are named as the history's fields, `layers` as `gradient_norm/conv1`; `test` is empty until it succeeded.
+    `curves` are named as the history's fields, `layers` as `gradient_norm/conv1`, `parameters` as
+    `learnt/alpha/conv1/mean`; `test` is empty until it succeeded.
     """
 
     job: "JSON"
     curves: list[Point]
     layers: list[Point]
+    parameters: list[Point]
     test: list[Point]
 
     @property
     def epochs(self) -> int:
         return int(self.job["progress"]["epoch"])
+
+    def list_new(self, done: int) -> list[Point]:
+        """List the points of the epochs after those that are done; the start comes with the first epoch."""
+        points = (*self.curves, *self.layers, *self.parameters)
+        return [point for point in points if max(point.epoch, 1) > done]
 
 
 def read_record(client: "Client", job_id: str) -> Record:
@@ -57,8 +64,28 @@ def read_record(client: "Client", job_id: str) -> Record:
             if row["epoch"] in at
             for name, value in read_figures(row)
         ],
+        parameters=read_parameters(client, job, at),
         test=[Point(name, value, reached, ended) for name, value in read_figures(job["test"] or {})],
     )
+
+
+def learns(job: "JSON") -> bool:
+    """Whether parameters of its activation learn; a service of an older version has none that do."""
+    return job["spec"].get("trainable") is not None
+
+
+def read_parameters(client: "Client", job: "JSON", at: Mapping[int, float]) -> list[Point]:
+    """The values of learnt parameters, with the start as soon as there is an epoch."""
+    if not at or not learns(job):
+        return []
+    times = {0: parse_time(job["started_at"]), **at}
+    rows = client.read(f"{client.make_path(job['id'])}/parameters", holding="parameters")["parameters"]
+    return [
+        Point(f"learnt/{row['parameter']}/{row['layer']}/{name}", value, row["epoch"], times[row["epoch"]])
+        for row in rows
+        if row["epoch"] in times
+        for name, value in read_figures(row)
+    ]
 
 
 def read_figures(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -25,7 +25,7 @@ def write(record: Record, output: Path) -> bool:
     if there and there["finished_at"]:
         return False
     done = there["progress"]["epoch"] if there else 0
-    new = [point for point in (*record.curves, *record.layers) if point.epoch > done]
+    new = record.list_new(done)
     add_points(folder / "train", [point for point in new if not point.name.startswith(VALIDATION)])
     add_points(
         folder / "validation", [remove_prefix(VALIDATION, point) for point in new if point.name.startswith(VALIDATION)]

@@ -16,6 +16,7 @@ from jobs.errors import Diverged
 from jobs.metrics import LayerMetrics
 from runtime.settings import sqlite_url
 from stack.main import app
+from tests.support.figures import parameter_metrics
 from tests.support.recorded_runs import TESTED, Lab, Service
 
 LAYER = LayerMetrics(
@@ -173,6 +174,28 @@ def test_a_job_on_its_way_is_exported_as_far_as_it_is_and_goes_on_the_next_time(
         assert run.info.status == "FINISHED"
         steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "loss")]
     assert steps == [1, 2]
+
+
+@pytest.mark.parametrize("to", ["tensorboard", "mlflow"])
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_learnt_parameters_are_exported_from_the_start_and_once(lab: Lab, service: Service, tmp_path: Path, to: str):
+    chosen = ["--epochs", "2", "--set", 'trainable.parameters=["alpha"]']
+    job_id = str(lab("submit", "--activation", "elu", *chosen).stdout).strip()
+    lease = service.worker.claim(job_id)
+    service.worker.start(lease, parameter_metrics(0, mean=1.0))
+    for epoch, mean in ((1, 0.5), (2, 0.25)):
+        assert lab("export", job_id, "--to", to, "--output", str(tmp_path)).exit_code == 0
+        service.worker.record(lease, epoch, parameters=[parameter_metrics(epoch, mean=mean)])
+    service.worker.succeed(lease, TESTED)
+    assert lab("export", job_id, "--to", to, "--output", str(tmp_path)).exit_code == 0
+    name = "learnt/alpha/conv1/mean"
+    if to == "tensorboard":
+        means = [(step, mean) for tag, step, mean in scalars(tmp_path / f"elu-{job_id}" / "train") if tag == name]
+    else:
+        client, run = run_of(f"sqlite:///{tmp_path / 'mlflow.db'}")
+        means = [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, name)]
+        assert "parameters.csv" in {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert means == [(0, 1.0), (1, 0.5), (2, 0.25)]
 
 
 def test_a_sweep_is_exported_job_by_job_a_failed_one_and_one_in_the_queue_too(
