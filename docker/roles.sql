@@ -24,7 +24,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM activation_lab_api, activation_la
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO activation_lab_api;
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM activation_lab_api;
 
--- Nothing of these: api_keys, idempotency_keys, job_metadata, sweeps.
+-- Nothing of these: activations, api_keys, idempotency_keys, job_metadata, sweeps.
 GRANT SELECT ON alembic_version TO activation_lab_worker;
 GRANT SELECT, UPDATE ON jobs TO activation_lab_worker;
 GRANT SELECT, INSERT ON epochs, events, layers, learnt_parameters TO activation_lab_worker;
