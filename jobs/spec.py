@@ -99,7 +99,7 @@ Initializer = Literal["auto", "glorot_uniform", "lecun_normal", "he_normal", "to
 CUSTOM_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """Of an activation that a client defined."""
 MAX_PARAMETERS = 8
-"""Of a formula."""
+"""Of a formula, and more than any activation of the catalog has."""
 NOT_PARAMETERS = frozenset({"x", *CONSTANTS, *ARITIES})
 
 
@@ -177,10 +177,6 @@ class ActivationSpec(SpecModel):
     @property
     def self_normalizing(self) -> bool:
         return self.formula is None and catalog.find(self.activation).self_normalizing
-
-
-MAX_PARAMETERS = 8
-"""Of an activation."""
 
 
 class Trainable(SpecModel):

@@ -117,3 +117,28 @@ def test_what_cannot_be_learnt_is_refused(
     response = client.post("/v1/jobs", json={"activation": activation, "trainable": trainable})
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+SWISHY = {"name": "swishy", "formula": "x*sigmoid(b*x)", "parameters": {"b": {"default": 1.0}}}
+
+
+def test_a_parameter_of_ones_own_activation_is_learnt(client: TestClient) -> None:
+    assert client.post("/v1/activations", json=SWISHY).status_code == 201
+    job = post_job(client, activation="swishy", trainable={"parameters": ["b"]})
+    assert (job["spec"]["parameters"], job["spec"]["trainable"]["parameters"]) == ({"b": 1.0}, ["b"])
+    assert post_job(client, **job["spec"])["spec"] == job["spec"], "also without the stored activation"
+    refused = client.post("/v1/jobs", json={"activation": "swishy", "trainable": {"parameters": ["b", "c"]}})
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/trainable/parameters/1"]
+
+
+def test_in_a_sweep_a_parameter_that_one_activation_does_not_have_is_refused_where_it_is_named(
+    client: TestClient,
+) -> None:
+    assert client.post("/v1/activations", json=SWISHY).status_code == 201
+    learnt = [None, {"parameters": ["b"]}]
+    sweep = {"activations": ["swishy", "elu"], "base": {"epochs": 1}, "grid": {"trainable": learnt}}
+    refused = client.post("/v1/sweeps", json=sweep)
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/grid/trainable/1"]
+    rows = client.post("/v1/sweeps", json={**sweep, "activations": ["swishy"]}).json()["configurations"]
+    assert [row["values"]["trainable"] for row in rows] == learnt
