@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-TEXTS = "metadata."
-"""Below it every value is text. The other fields that take text have a few allowed words, none of them JSON."""
+METADATA = "metadata."
+FORMULA = "formula"
+"""The fields in which every value is text. Others that take text have a few allowed words, none of them JSON."""
 
 
 class InvalidAssignment(ValueError):
@@ -34,13 +35,14 @@ def assign(body: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
 
 def split_path(path: str) -> list[str]:
     """The field names of the path; a key of metadata may hold dots."""
-    return path.split(".", maxsplit=1) if path.startswith(TEXTS) else path.split(".")
+    return path.split(".", maxsplit=1) if path.startswith(METADATA) else path.split(".")
 
 
 def parse_value(text: str, path: str) -> Any:  # noqa: ANN401  # any JSON
     """The value for the field at the path: where that takes text, 2024 is text too."""
     found = parse_json_or_word(text)
-    return found if isinstance(found, str) or not path.startswith(TEXTS) else text
+    takes_text = path == FORMULA or path.startswith(METADATA)
+    return text if takes_text and not isinstance(found, str) else found
 
 
 def parse_json_or_word(text: str) -> Any:  # noqa: ANN401  # any JSON

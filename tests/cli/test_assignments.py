@@ -21,6 +21,9 @@ from jobs.spec import JobSpec
         ("metadata.note=[1, 2]", {"metadata": {"note": "[1, 2]"}}),
         ("metadata.v1.2=true", {"metadata": {"v1.2": "true"}}),
         ('metadata={"note": "7"}', {"metadata": {"note": "7"}}),
+        ("formula=2", {"formula": "2"}),
+        ("formula=x*sigmoid(x)", {"formula": "x*sigmoid(x)"}),
+        ('trainable.parameters=["alpha"]', {"trainable": {"parameters": ["alpha"]}}),
         ("seed=NaN", {"seed": "NaN"}),
         ("seed=" + "[" * 100_000, {"seed": "[" * 100_000}),
     ],
@@ -51,7 +54,7 @@ def test_text_is_taken_nowhere_else():
     """But for these: a name of the catalog, and words that an activation knows. None of them is JSON."""
     schema = JobSpec.model_json_schema()
     free = [path for path, field in leaves(schema, schema["properties"]) if is_free_text(field)]
-    assert free == ["activation", "parameters.*", "metadata.*"]
+    assert free == ["activation", "formula", "parameters.*", "metadata.*"]
 
 
 def leaves(schema: dict[str, Any], fields: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
