@@ -73,8 +73,20 @@ class Client:
         self.http.close()
 
     def list_activations(self) -> list[JSON]:
-        """The catalog, the article's six first."""
-        return list(self.read_json("data", self.send("GET", "/v1/activations"))["data"])
+        """The catalog, the article's six first, then the activations that were defined."""
+        return list(self.read_pages("/v1/activations", None, {}))
+
+    def define(self, definition: Mapping[str, Any]) -> JSON:
+        """Define an activation by its name and formula; the same again is the same activation."""
+        return self.read_json("formula", self.send("POST", "/v1/activations", body=definition))
+
+    def preview(self, definition: Mapping[str, Any]) -> JSON:
+        """Describe a formula, which has no name yet, without storing it."""
+        return self.read_json("formula", self.send("POST", "/v1/activations/preview", body=definition))
+
+    def undefine(self, activation: str) -> None:
+        """Delete a defined activation. It is not sent again, as with delete()."""
+        self.send("DELETE", f"/v1/activations/{quote_segment(activation)}", repeat=False)
 
     def evaluate(self, activation: str, x: Sequence[float], parameters: Mapping[str, Any] | None = None) -> JSON:
         """Value and derivative at each x."""

@@ -24,9 +24,17 @@ class ServiceError(ClientError):
     """The service answered with an error; the message is its `detail`, and the field errors that are not in it."""
 
     def __init__(
-        self, status: int, detail: str, *, code: str = "error", fields: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str = "error",
+        fields: Mapping[str, str] | None = None,
+        columns: Mapping[str, int] | None = None,
     ) -> None:
-        self.status, self.detail, self.code, self.fields = status, detail, code, fields or {}
+        """Take messages by JSON pointer, and the columns, from 1, where a field is a formula."""
+        self.status, self.detail, self.code = status, detail, code
+        self.fields, self.columns = fields or {}, columns or {}
         more = [f"{pointer}: {message}" for pointer, message in self.fields.items() if message not in detail]
         super().__init__("; ".join([detail, *more]))
 
@@ -39,9 +47,11 @@ def read_service_error(response: httpx.Response) -> ServiceError:
     """The error of a problem+json, or of the status alone where a proxy answered."""
     try:
         problem = response.json()
-        fields = {str(entry["pointer"]): str(entry["message"]) for entry in problem.get("errors", [])}
+        entries = problem.get("errors", [])
+        fields = {str(entry["pointer"]): str(entry["message"]) for entry in entries}
+        columns = {str(entry["pointer"]): int(entry["column"]) for entry in entries if entry.get("column")}
         error = NotFound if problem["code"] in NOT_FOUND else ServiceError
-        return error(response.status_code, problem["detail"], code=problem["code"], fields=fields)
+        return error(response.status_code, problem["detail"], code=problem["code"], fields=fields, columns=columns)
     except (ValueError, LookupError, TypeError, AttributeError):
         return ServiceError(response.status_code, f"{response.url} answered {response.status_code}")
 

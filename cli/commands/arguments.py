@@ -23,5 +23,5 @@ AnyId = Annotated[
 Name = Annotated[str | None, typer.Option(help="A name, shown in lists and tables.")]
 Note = Annotated[str | None, typer.Option(help="A note, such as the reason for the training.")]
 Activation = Annotated[
-    str, typer.Argument(help="A name of the catalog, such as gelu.", autocompletion=completion.complete_activation)
+    str, typer.Argument(help="A name of `activations`, such as gelu.", autocompletion=completion.complete_activation)
 ]

@@ -20,7 +20,7 @@ app = typer.Typer()
 @app.command()
 def submit(
     activation: Annotated[
-        str, typer.Option(help="A name of the catalog, such as gelu.", autocompletion=completion.complete_activation)
+        str, typer.Option(help="A name of `activations`, such as gelu.", autocompletion=completion.complete_activation)
     ],
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training images; the service's default is 10.")
@@ -46,6 +46,8 @@ def submit(
     Example: activation-lab submit --activation gelu --epochs 5 --watch
 
     Example: activation-lab submit --activation selu --set optimizer.learning_rate=0.01 --set metadata.note=hello
+
+    Example: activation-lab submit --activation leaky-relu --set 'trainable.parameters=["alpha"]'
     """
     given = {"activation": activation} | ({} if epochs is None else {"epochs": epochs})
     spec = assign_fields(add_name_and_note(given, name, note), assignments)

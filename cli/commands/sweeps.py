@@ -26,7 +26,7 @@ def submit_sweep(
     activations: Annotated[
         str | None,
         typer.Option(
-            help="Names of the catalog, separated by commas; default: the article's six.",
+            help="Names of `activations`, separated by commas; default: the article's six.",
             autocompletion=completion.complete_activations,
         ),
     ] = None,

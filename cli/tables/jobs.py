@@ -14,7 +14,7 @@ HEADERS = (
 )
 OPTIONAL = ("note", "differs in", "test", "images", "val loss", "learning rate", "epochs", "seed", "name")
 WITH_A_COLUMN = frozenset({"activation", "epochs", "seed", "optimizer.learning_rate", "train_samples"})
-NOT_COMPARED = ("metadata", "parameters")  # which only the job, or its activation, has
+NOT_COMPARED = ("metadata", "parameters", "formula")  # which only the job, or its activation, has
 
 
 def tabulate_jobs(jobs: Iterable[Answer]) -> Table:
@@ -62,13 +62,14 @@ def is_compared(path: str) -> bool:
 def tabulate_job(job: Answer) -> Table:
     name, note = read_name_and_note(job["spec"]["metadata"])
     metadata = {key: text for key, text in job["spec"]["metadata"].items() if key not in {"name", "note"}}
-    spec = {field: value for field, value in job["spec"].items() if field not in {"activation", "metadata"}}
+    spec = {field: value for field, value in job["spec"].items() if field not in {"activation", "formula", "metadata"}}
     facts = {
         "name": name,
         "note": note,
         "state": job["state"],
         "because": job["transitions"][-1]["reason"],
         "activation": job["spec"]["activation"],
+        "formula": job["spec"].get("formula"),
         "asked for": json.dumps(spec),
         "metadata": metadata and json.dumps(metadata, ensure_ascii=False),
         "epochs": format_progress(job),

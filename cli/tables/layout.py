@@ -14,7 +14,7 @@ from cli.tables.table import Row, Table
 from jobs.text import escape_controls
 
 UNBROKEN = frozenset({"id", "job", "sweep", "worker"})  # in one piece, to be copied, also on a narrow terminal
-MAX_WIDTH = {"name": 40, "note": 60, "differs in": 60, "varies": 60}
+MAX_WIDTH = {"name": 40, "note": 60, "differs in": 60, "varies": 60, "formula": 60}
 """Columns of users' text, which is cut where it is longer, or where the terminal is narrow."""
 MIN_WIDTH = 12
 

@@ -4,6 +4,7 @@ import sys
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.entities import Run
@@ -62,6 +63,16 @@ def scalars(folder: Path) -> list[tuple[str, int, float]]:
     return [(value.tag, step, value.simple_value) for value, step in values if value.HasField("simple_value")]
 
 
+def read_session(folder: Path) -> Any:
+    contents = [
+        HParamsPluginData.FromString(value.metadata.plugin_data.content)
+        for event in events(folder)
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == "hparams"
+    ]
+    return next(content.session_start_info for content in contents if content.HasField("session_start_info"))
+
+
 def run_of(tracking_uri: str, experiment: str = "activation-lab") -> tuple[MlflowClient, Run]:
     client = MlflowClient(tracking_uri=tracking_uri)
     known = client.get_experiment_by_name(experiment)
@@ -99,17 +110,20 @@ def test_what_is_not_finite_is_exported_as_it_was_and_what_was_not_measured_is_n
 def test_tensorboard_compares_hyperparameters(lab: Lab, service: Service, job_id: str, tmp_path: Path):
     train_job(service, job_id)
     assert lab("export", job_id, "--to", "tensorboard", "--output", str(tmp_path)).exit_code == 0
-    contents = [
-        HParamsPluginData.FromString(value.metadata.plugin_data.content)
-        for event in events(tmp_path / f"relu-{job_id}")
-        for value in event.summary.value
-        if value.metadata.plugin_data.plugin_name == "hparams"
-    ]
-    session = next(content.session_start_info for content in contents if content.HasField("session_start_info"))
+    session = read_session(tmp_path / f"relu-{job_id}")
     assert session.hparams["optimizer.name"].string_value == "adam"
     assert session.hparams["protocol"].string_value == "null"
     assert session.hparams["diagnostics"].bool_value is True
     assert ("test_accuracy", 2, pytest.approx(0.9601)) in scalars(tmp_path / f"relu-{job_id}")
+
+
+def test_a_job_is_exported_with_its_formula(lab: Lab, service: Service, tmp_path: Path):
+    lab("define", "swishy", "x*sigmoid(b*x)", "--parameter", "b=1")
+    job_id = lab("submit", "--activation", "swishy", "--epochs", "2").stdout.strip()
+    train_job(service, job_id)
+    lab("undefine", "swishy")
+    assert lab("export", job_id, "--to", "tensorboard", "--output", str(tmp_path)).exit_code == 0
+    assert read_session(tmp_path / f"swishy-{job_id}").hparams["formula"].string_value == "x*sigmoid(b*x)"
 
 
 @pytest.mark.filterwarnings("ignore")  # as below
