@@ -1,24 +1,29 @@
 """Panels under one title, rendered as SVG or PNG. Text is drawn as it is: no markup, and never too long."""
 
+import gc
 import io
 import math
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from api.http.formats import Format
 from api.plots.panels import Panel
 from api.plots.plotting import make_label, plot_panel
 from jobs.text import measure_width, shorten
+from runtime.garbage import postpone_collection
 
 if TYPE_CHECKING:  # only a drawing pays for matplotlib
     from matplotlib.figure import Figure
 
 LONGEST_TITLE = 90
-ONE_AT_A_TIME = threading.Lock()  # matplotlib promises nothing to threads
+DRAWER = ThreadPoolExecutor(1, "drawing")
+"""One thread, because matplotlib promises nothing to threads, and what each of many has freed would stay with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,26 @@ class Drawing:
 
     def render(self, kind: Format) -> bytes:
         """Render as SVG or PNG; the same data give the same bytes."""
-        with ONE_AT_A_TIME, plain_text():
-            content = io.BytesIO()
-            title = shorten(self.title, LONGEST_TITLE)
-            metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
-            make_figure(self).savefig(content, format=kind, metadata=metadata)
-            return content.getvalue()
+        return DRAWER.submit(render, self, kind).result()
+
+
+def render(drawing: Drawing, kind: Format) -> bytes:
+    import_matplotlib()
+    content = io.BytesIO()
+    title = shorten(drawing.title, LONGEST_TITLE)
+    metadata = {"Title": title} | ({"Date": None} if kind is Format.SVG else {"Software": None})
+    with plain_text():
+        make_figure(drawing).savefig(content, format=kind, metadata=metadata)
+    gc.collect()  # a figure refers to itself: hundreds would wait, with their pictures, for Python to look for them
+    return content.getvalue()
+
+
+@cache
+def import_matplotlib() -> None:
+    """Import it so that the collections look at none of it, which would take most of their time."""
+    with postpone_collection():
+        for name in ("figure", "backends.backend_agg", "backends.backend_svg"):
+            import_module(f"matplotlib.{name}")
 
 
 @contextmanager
