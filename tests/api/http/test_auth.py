@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from db import keys, workers
+from tests.api.activations.test_definitions import SWISHY
 from tests.support.access import Headers, change_settings, make_key
 from tests.support.sse import parse_events
 from tests.support.statements import name_targets, record_statements
@@ -76,27 +78,40 @@ def test_a_key_that_reads_calculates(client: TestClient, reader: Headers) -> Non
 def test_what_another_owner_has_is_as_if_it_did_not_exist(
     app: FastAPI, client: TestClient, anna: Headers, bob: Headers, admin: Headers
 ) -> None:
-    named = {"job_id": post_job(client, headers=anna)["id"]}
+    """Every operation on a path with the id of a job or a sweep, or the name of an activation, whatever is added."""
+    named = {"job_id": post_job(client, headers=anna)["id"], "name": "swishy"}
     named["sweep_id"] = client.post("/v1/sweeps", json={"activations": ["relu"]}, headers=anna).json()["id"]
+    assert client.post("/v1/activations", json=SWISHY, headers=anna).status_code == 201
     tried = 0
+    for method, path, field in sorted(list_operations_on_owned(app), key=lambda each: each[0] == "delete"):
+        code = CODES[field]
+        body = {"x": [1.0]} if path.endswith("/evaluate") else None
+        for headers, others in ((bob, True), (anna, False), (admin, False)):
+            if path.endswith("/stream") and not others:
+                continue  # it has no end
+            response = client.request(method, fill(path, **named), headers=headers, json=body)
+            if not others:
+                assert code not in response.text or method == "delete", (method, path)
+                continue
+            unknown = client.request(method, fill(path, **{field: "no-such-id"}), headers=headers, json=body)
+            assert response.status_code == unknown.status_code == 404, (method, path, response.text)
+            assert response.json()["code"] == code
+            assert response.json()["detail"] == unknown.json()["detail"].replace("no-such-id", named[field])
+            tried += 1
+    assert tried >= 26
+
+
+CODES = {"job_id": "job_not_found", "sweep_id": "sweep_not_found", "name": "not_found"}
+
+
+def list_operations_on_owned(app: FastAPI) -> Iterator[tuple[str, str, str]]:
+    """Yield method, path and the field of the path that names what somebody owns."""
     for path, methods in app.openapi()["paths"].items():
-        field = next((name for name in named if f"{{{name}}}" in path), None)
-        code = f"{str(field).removesuffix('_id')}_not_found"
-        for method in methods if field else ():
-            for headers, others in ((bob, True), (anna, False), (admin, False)):
-                if path.endswith("/stream") and not others:
-                    continue  # it has no end
-                url = fill(path, **named)
-                response = client.request(method, url, headers=headers)
-                if not others:
-                    assert code not in response.text, (method, path)
-                    continue
-                unknown = client.request(method, fill(path), headers=headers)
-                assert response.status_code == unknown.status_code == 404, (method, path)
-                assert response.json()["code"] == code
-                assert response.json()["detail"] == unknown.json()["detail"].replace("no-such-id", named[str(field)])
-                tried += 1
-    assert tried >= 20
+        fields = set(re.findall(r"\{(\w+)\}", path)) - {"kind", "epoch"}
+        if path != "/v1/gradients/examples/{name}":  # which everybody has
+            assert fields <= CODES.keys(), f"{path}: whose is it?"
+            for method in methods if fields else ():
+                yield method, path, *fields
 
 
 def test_lists_have_ones_own(client: TestClient, anna: Headers, bob: Headers, admin: Headers) -> None:
