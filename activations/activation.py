@@ -50,11 +50,21 @@ class Parameter:
     def _number(self, given: object) -> float:
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise InvalidParameter(self.name, f"{self.name} is a number")
-        low = -LARGEST if self.minimum is None else self.minimum
-        high = LARGEST if self.maximum is None else self.maximum
-        if not low <= given <= high:  # nan too
+        if not self.includes(given):
+            low, high = self.bounds
             raise InvalidParameter(self.name, f"{self.name} is a number from {low:g} to {high:g}")
         return float(given)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        low = -LARGEST if self.minimum is None else self.minimum
+        high = LARGEST if self.maximum is None else self.maximum
+        return low, high
+
+    def includes(self, number: float) -> bool:
+        """Whether it is within the bounds; nan is not."""
+        low, high = self.bounds
+        return low <= number <= high
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 float32 inside: bfloat16 is widened.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from activations.formula.formula import Formula
 from activations.formula.table import CONSTANTS
 from activations.formula.tree import Node
-from worker.training.kernel import Kernel, arrange, flatten
+from worker.training.kernel import BLOCK, Kernel, arrange, flatten
 from worker.training.lowering import bind, lower
 
 
@@ -26,18 +26,14 @@ class FormulaActivation:
             return lower(bind(node, {**CONSTANTS, **fixed}))
 
         self.learnt = tuple(learnt)
-        value, derivative = prepare(formula.value), prepare(formula.derivative)
+        value, *slopes = map(prepare, (formula.value, formula.derivative, *map(formula.slope, learnt)))
         self.value = Kernel(value)
-        self.both = Kernel(value, derivative)
-        self.slopes = Kernel(derivative, *(prepare(formula.slope(name)) for name in learnt))
+        self.value_and_slopes = Kernel(value, *slopes)
 
     def __call__(self, x: Tensor, *parameters: Tensor) -> Tensor:
-        if not torch.is_grad_enabled():
-            return self.evaluate(x, parameters)
-        result: Tensor = (Learnt.apply if parameters else Fixed.apply)(x, self, *parameters)
-        return result
-
-    def evaluate(self, x: Tensor, parameters: Collection[Tensor]) -> Tensor:
+        if torch.is_grad_enabled():
+            result: Tensor = ValueWithSlopes.apply(x, self, *parameters)
+            return result
         (value,) = self.value.compute(widen(x), self.name(parameters))
         return value.to(x.dtype)
 
@@ -45,51 +41,37 @@ class FormulaActivation:
         return dict(zip(self.learnt, parameters, strict=True))
 
 
-class Fixed(torch.autograd.Function):
-    """Keeps the derivative in place of the input."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, function: FormulaActivation) -> Tensor:  # noqa: ANN401  # torch's own
-        value, derivative = function.both.compute(widen(x), {})
-        ctx.save_for_backward(derivative)
-        return value.to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401  # torch's own
-        (gradient,), (derivative,) = gradients, ctx.saved_tensors
-        return derivative.mul_(gradient).to(gradient.dtype), None  # in place: nothing else needs it
-
-
-class Learnt(torch.autograd.Function):
-    """Keeps the input, from which derivative and slopes by the parameters are computed together."""
+class ValueWithSlopes(torch.autograd.Function):
+    """Keeps the derivatives by x and by the parameters in place of x."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, function: FormulaActivation, *parameters: Tensor) -> Tensor:  # noqa: ANN401  # torch's own
-        ctx.function = function
-        ctx.save_for_backward(x, *parameters)
-        return function.evaluate(x, parameters)
+        value, *slopes = function.value_and_slopes.compute(widen(x), function.name(parameters))
+        ctx.parameters = parameters
+        ctx.save_for_backward(*slopes)
+        return value.to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401  # torch's own
-        (gradient,), (x, *parameters) = gradients, ctx.saved_tensors
-        of_x, *of_parameters = differentiate(ctx.function, widen(x), widen(gradient), parameters)
-        return of_x.to(x.dtype), None, *of_parameters
+        (gradient,) = gradients
+        of_x, *of_parameters = multiply(widen(gradient), ctx.saved_tensors, ctx.parameters)
+        return of_x.to(gradient.dtype), None, *of_parameters
 
 
-def differentiate(function: FormulaActivation, x: Tensor, gradient: Tensor, parameters: list[Tensor]) -> list[Tensor]:
-    """Compute the gradients of x and of each parameter, which is summed over the elements that share a number of it."""
+def multiply(gradient: Tensor, slopes: Sequence[Tensor], parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Multiply by the slopes, in place, and sum up over the elements that share a number of a parameter."""
+    of_x, *others = slopes
+    if not others:
+        return [of_x.mul_(gradient)]
+    channels = max(parameter.numel() for parameter in parameters)
+    rows = BLOCK[gradient.device.type] // channels
+    flat = (torch.split(flatten(tensor).view(-1, channels), rows) for tensor in (gradient, *slopes))
     sums = [torch.zeros_like(parameter, dtype=torch.float64) for parameter in parameters]
-    of_x = torch.empty_like(x)
-    flat, outer, inner = flatten(x), flatten(gradient), flatten(of_x)
-    running = function.slopes.start(flat, function.name(parameters))
-    slopes = [flat.new_empty(running.block) for _ in parameters]
-    for rows in running.split(flat.numel()):
-        block, given = inner[rows], outer[rows]
-        slopes = [slope[: len(block)] for slope in slopes]
-        running.compute(flat[rows], [block, *slopes])
-        block.mul_(given)
-        for total, slope in zip(sums, slopes, strict=True):
-            total.add_(slope.mul_(given).view(-1, total.numel()).sum(0).view_as(total))
+    for given, by_x, *by_parameters in zip(*flat, strict=True):
+        by_x.mul_(given)
+        for total, slope in zip(sums, by_parameters, strict=True):
+            slope.mul_(given)
+            total.add_(slope.sum(0) if total.dim() else slope.sum())
     return [of_x, *(total.to(parameter.dtype) for total, parameter in zip(sums, parameters, strict=True))]
 
 

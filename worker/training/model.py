@@ -89,7 +89,8 @@ class Network(nn.Module):
             "all": build_activation(spec.activation, spec.parameters)
         }
         self.in_place = IN_PLACE.get(spec.activation)
-        self.monotonic = spec.trainable is None and catalog.find(spec.activation).monotonic
+        self.monotonic = catalog.find(spec.activation).monotonic
+        self.bounds = {parameter.name: parameter for parameter in catalog.find(spec.activation).parameters}
 
     def initialize(self, draw: "Initializer", weights: Generator) -> None:
         for parameter in self.parameters():
@@ -134,9 +135,18 @@ class Network(nn.Module):
 
     def pool(self, x: Tensor) -> Tensor:
         """Apply activation and pooling. A monotonic f goes last: max f(x) = f(max x), at a quarter of the cost."""
-        if self.monotonic:
+        if self.monotonic and (not self.learnt or (x.is_cpu and self.learns_within_bounds())):
             return self.activate("conv2", max_pool(x))
         return max_pool(self.activate("conv2", x))
+
+    def learns_within_bounds(self) -> bool:
+        """Whether the function is sure to be monotonic; on a GPU, asking is a synchronization."""
+        return all(
+            self.bounds[name].includes(float(number))
+            for activation in self.learnt.values()
+            for name, parameter in activation.named_parameters()
+            for number in parameter.detach().aminmax()
+        )
 
     def drop(self, x: Tensor, rate: float, masks: Generator | None) -> Tensor:
         return x if masks is None else self.dropout(x, rate, masks)

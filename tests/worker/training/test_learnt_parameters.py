@@ -255,3 +255,19 @@ def test_every_alpha_of_the_catalog_learns(start: Start, activation: str, precis
         parameter.minimum != start_.minimum
         for parameter, start_ in zip(training.parameters, training.initial_parameters(), strict=True)
     )
+
+
+@pytest.mark.parametrize(("alpha", "activated"), [(0.25, 12), (0.0, 12), (-0.25, 24), (1.5, 24)])
+def test_pooling_goes_first_only_while_the_function_is_monotonic(start: Start, alpha: float, activated: int) -> None:
+    training = start(**learn("channel"))
+    network = training.network
+    with torch.no_grad():
+        network.learnt["conv2"].get_parameter("alpha")[5] = alpha
+    sizes = []
+    network.learnt["conv2"].register_forward_hook(lambda _, inputs, __: sizes.append(inputs[0].shape[-1]))
+    x = torch.randn(2, 64, 24, 24, generator=make_generator("test", 0))
+
+    pooled = network.pool(x)
+
+    assert sizes == [activated]
+    assert torch.equal(pooled, F.max_pool2d(network.learnt["conv2"](x), 2))
