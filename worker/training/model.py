@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own convention
 from torch import Generator, Tensor, nn
 
-from activations import catalog
 from activations.formula.catalog import find_formula
+from activations.formula.formula import Formula
 from jobs.spec import JobSpec, Trainable
 from worker.training.activation import FormulaActivation, LearntActivation
 from worker.training.dropout import Dropout, alpha_dropout, dropout
@@ -64,6 +64,18 @@ def build_activation(name: str, parameters: Mapping[str, float | str]) -> Functi
     return partial(FUNCTIONS[name], **parameters)
 
 
+def find_function(spec: JobSpec) -> Function:
+    """Find the function of tensors that has a spec's activation, with fixed parameters."""
+    if spec.formula is None:
+        return build_activation(spec.activation, spec.parameters)
+    return FormulaActivation(read_formula(spec), spec.parameters)
+
+
+def read_formula(spec: JobSpec) -> Formula:
+    """Read the client's own formula, or that of the catalog's activation."""
+    return spec.function.formula or find_formula(spec.activation, spec.parameters)
+
+
 class Network(nn.Module):
     """conv 3x3x32 - act - conv 3x3x64 - act - maxpool 2 - dropout - dense 128 - act - dropout - dense 10.
 
@@ -80,17 +92,16 @@ class Network(nn.Module):
             self.dense2 = nn.Linear(128, 10)
         self.to_empty(device="cpu")
         self.rates = spec.dropout
-        self.dropout: Dropout = alpha_dropout if is_self_normalizing(spec) else dropout
+        self.dropout: Dropout = alpha_dropout if spec.self_normalizing else dropout
         self.initialize(INITIALIZERS[spec.drawn_by], weights)
         self.to(memory_format=torch.channels_last)
         self.learnt = self.add_learnt(spec, spec.trainable) if spec.trainable else {}
         """Activations with parameters that learn, by layer; ``all`` is every layer's."""
-        self.activations: Mapping[str, Function] = self.learnt or {
-            "all": build_activation(spec.activation, spec.parameters)
-        }
+        self.activations: Mapping[str, Function] = self.learnt or {"all": find_function(spec)}
         self.in_place = IN_PLACE.get(spec.activation)
-        self.monotonic = catalog.find(spec.activation).monotonic
-        self.bounds = {parameter.name: parameter for parameter in catalog.find(spec.activation).parameters}
+        function = spec.function
+        self.monotonic = function.monotonic is True and not (function.custom and self.learnt)
+        self.bounds = {parameter.name: parameter for parameter in function.parameters}
 
     def initialize(self, draw: "Initializer", weights: Generator) -> None:
         for parameter in self.parameters():
@@ -101,8 +112,7 @@ class Network(nn.Module):
 
     def add_learnt(self, spec: JobSpec, trainable: Trainable) -> Mapping[str, LearntActivation]:
         """Add activations whose parameters start at the spec's: no random numbers are drawn."""
-        formula = find_formula(spec.activation, spec.parameters)
-        function = FormulaActivation(formula, spec.parameters, trainable.parameters)
+        function = FormulaActivation(read_formula(spec), spec.parameters, trainable.parameters)
         if trainable.per == "network":
             self.activation = LearntActivation(function, spec.parameters)
             return {"all": self.activation}
@@ -157,10 +167,6 @@ def max_pool(x: Tensor) -> Tensor:
 
 
 Initializer = Callable[[Tensor, Generator], Tensor]
-
-
-def is_self_normalizing(spec: JobSpec) -> bool:
-    return catalog.find(spec.activation).self_normalizing
 
 
 def glorot_uniform(weight: Tensor, generator: Generator) -> Tensor:
