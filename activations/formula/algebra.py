@@ -130,8 +130,8 @@ def join_signs(product: Product) -> None:
             for base, power in factors.above.items():
                 product.remove(base, power)
             product.include(size)
-            product.divisors += [abs(value) for value in factors.numbers]
-            product.numbers += [abs(value) for value in factors.divisors]
+            product.divisors += factors.numbers
+            product.numbers += factors.divisors
 
 
 def is_sign(node: Node) -> TypeGuard[Any]:

@@ -128,6 +128,8 @@ where(x <= 1, x^2, 2*x - 1)
 where(sin(x) >= a, where(x < 0, -x, x^2), b*x)
 abs(x - 1)*abs(b*x)
 x*abs(x)
+x*abs(-2*x)
+abs(x)*abs(-x)*x
 x/(1 + abs(b*x))
 softplus(a*x)/a
 sigmoid(sigmoid(x))
