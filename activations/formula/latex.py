@@ -1,5 +1,7 @@
 """LaTeX of a tree."""
 
+import re
+
 from activations.formula.language import POWER, PRODUCT, SIGN, STRENGTH, operand_strengths, write_number
 from activations.formula.table import FUNCTIONS
 from activations.formula.tree import COMPARISONS, Call, Name, Node, Number, fold
@@ -25,7 +27,7 @@ def latex_and_strength(node: Node, parts: tuple[tuple[str, int], ...]) -> tuple[
 def latex_strength(node: Call) -> int:
     if node.function == "where":
         return 0
-    if node.function in {"exp", "expm1"}:
+    if node.function == "exp":
         return POWER
     return STRENGTH.get(node.function, ATOM)
 
@@ -41,7 +43,7 @@ def latex_arguments(node: Call, parts: tuple[tuple[str, int], ...]) -> list[str]
     second = (
         f"\\left({parts[1][0]}\\right)" if parts[1][0].startswith("-") else enclosed(*parts[1], min(right, PRODUCT))
     )
-    if node.function == "*" and second[0].isdigit():
+    if node.function == "*" and second.lstrip("{")[0].isdigit():
         second = rf"\cdot {second}"
     return [enclosed(*parts[0], left), second]
 
@@ -51,7 +53,11 @@ def enclosed(text: str, strength: int, needed: int) -> str:
 
 
 def latex_name(name: str) -> str:
-    if name in {*GREEK, "pi"}:
+    """A Greek letter by its name, and a number at the end as an index."""
+    match = re.fullmatch(r"([a-z]+)_?([0-9]+)", name)
+    if match is not None:
+        return f"{latex_name(match[1])}_{{{match[2]}}}"
+    if name in GREEK or name == "pi":
         return f"\\{name}"
     return name if len(name) == 1 else rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
 
@@ -60,4 +66,4 @@ def latex_number(value: float) -> str:
     mantissa, _, exponent = write_number(value).partition("e")
     if not exponent:
         return mantissa
-    return rf"{mantissa} \cdot 10^{{{exponent}}}"
+    return rf"10^{{{exponent}}}" if mantissa == "1" else rf"{mantissa} \cdot 10^{{{exponent}}}"
