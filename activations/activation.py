@@ -92,8 +92,9 @@ class Activation:
     ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
     of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
     the infimum and supremum of the value, None where there is none. ``monotonic`` holds for all parameters in bounds.
-    ``seams`` are the numbers at which pieces of the definition meet. For a ``custom`` activation, a client's own,
-    ``formula`` is there, ``warnings`` say what is unusual about it, and what could not be decided is None.
+    ``seams`` are the numbers at which pieces of the definition meet; ``find_seams`` takes the parameters, where they
+    depend on those. For a ``custom`` activation, a client's own, ``formula`` is there, ``warnings`` say what is unusual
+    about it, what could not be decided is None, and ``monotonic`` is of the default parameters.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Activation:
     bounds: Callable[..., Range | None]
     monotonic: bool | None
     seams: tuple[float, ...] = ()
+    find_seams: Callable[..., tuple[float, ...]] | None = None
     self_normalizing: bool = False
     advantages: tuple[str, ...] = ()
     drawbacks: tuple[str, ...] = ()
@@ -146,7 +148,7 @@ class Activation:
     def jumps(self, parameters: Parameters) -> list[Jump]:
         """Find the jumps of the derivative, ascending, for complete parameters: seams whose two limits differ."""
         found = []
-        for x in self.seams:
+        for x in self.seams if self.find_seams is None else self.find_seams(**parameters):
             below, above = self._limit(x, -math.inf, parameters), self._limit(x, math.inf, parameters)
             if not math.isclose(below, above, rel_tol=1e-12):
                 found.append(Jump(x, below, float(self.derivative(x, **parameters)), above))

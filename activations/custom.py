@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from activations.activation import Activation, Parameter, Range
+from activations.activation import Activation, Parameter
 from activations.formula.formula import Formula
+from activations.formula.properties import describe
 from activations.functions import Array
 
 
@@ -22,8 +23,13 @@ class Definition:
 
 @functools.lru_cache(maxsize=256)
 def make_activation(definition: Definition) -> Activation:
-    """Make the activation of a definition; the same one for an equal definition."""
+    """Make the activation of a definition; the same one for an equal definition.
+
+    ``monotonic``, ``seams`` and ``warnings`` hold for the default parameters; the range and the jumps follow those that
+    are given.
+    """
     formula = definition.formula
+    known = describe(formula, {parameter.name: float(parameter.default) for parameter in definition.parameters})
 
     def value(x: ArrayLike, /, **parameters: float) -> Array:
         return formula.evaluate(x, parameters)[0]
@@ -39,12 +45,11 @@ def make_activation(definition: Definition) -> Activation:
         formula_latex=formula.latex,
         derivative_latex=formula.derivative_latex,
         parameters=definition.parameters,
-        bounds=undecided,
-        monotonic=None,
+        bounds=lambda **parameters: describe(formula, parameters).range,
+        monotonic=known.monotonic,
+        seams=known.seams,
+        find_seams=lambda **parameters: describe(formula, parameters).seams,
         custom=True,
         formula=formula,
+        warnings=known.warnings,
     )
-
-
-def undecided(**_: float | str) -> Range | None:
-    return None

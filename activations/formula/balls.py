@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
@@ -12,9 +11,9 @@ from flint import arb, ctx
 from numpy.typing import ArrayLike
 
 from activations.formula.batch import Balls, Batch, find_varying
+from activations.formula.certified import Certified
 from activations.formula.formula import Formula
 from activations.formula.tree import Node, is_call, postorder
-from activations.functions import Array
 
 PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
 """Bits, tried in this order. The last ones are for what cancels to hundreds of digits, or is as large as exp(1e300)."""
@@ -28,21 +27,6 @@ OVERFLOW = arb((2**54 - 1, 970))  # from here on the nearest float64 is infinite
 
 PRECISION_LOCK = Lock()
 """flint's precision belongs to the process, not to a thread: it is set and used under this lock alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certified:
-    """Values and derivatives, float64 of the shape of ``x``: true to a relative 1e-12 where above 1e-300.
-
-    What is beyond float64 is infinite. A point without a number is nan, and has its reason under its flat position:
-    ``pole``, ``undefined`` (an argument outside of a function's domain), ``jump`` (of the value; the derivative's
-    alone), or ``undecided``.
-    """
-
-    value: Array
-    derivative: Array
-    reasons_value: dict[int, str]
-    reasons_derivative: dict[int, str]
 
 
 def certify(formula: Formula, x: ArrayLike, parameters: Mapping[str, float]) -> Certified:
