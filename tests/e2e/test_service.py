@@ -62,6 +62,19 @@ def test_the_same_spec_trains_to_the_same_history_bit_for_bit(service: Service) 
     assert service.history(first) != service.history(other_seed)
 
 
+def test_learnt_parameters_are_there_from_the_start_and_the_same_bit_for_bit_in_a_retry(service: Service) -> None:
+    first = service.submit(activation="elu", epochs=2, trainable={"parameters": ["alpha"], "per": "channel"})
+    service.ended(first)
+    second = str(service.http.post(f"/v1/jobs/{first}/retry").json()["id"])
+    service.ended(second)
+    learnt, again = (service.http.get(f"/v1/jobs/{job}/parameters").json()["parameters"] for job in (first, second))
+    assert learnt == again
+    places = [(row["epoch"], row["layer"], row["parameter"]) for row in learnt]
+    assert places == [(epoch, layer, "alpha") for epoch in range(3) for layer in ("conv1", "conv2", "dense1")]
+    assert {(row["minimum"], row["mean"], row["maximum"]) for row in learnt if row["epoch"] == 0} == {(1.0, 1.0, 1.0)}
+    assert all(row["minimum"] < row["mean"] < row["maximum"] for row in learnt if row["epoch"] > 0)
+
+
 def test_a_running_job_is_cancelled_long_before_its_end(service: Service) -> None:
     job_id = service.submit(epochs=1000, train_samples=48_000, validation={"kind": "holdout"}, batch_size=8192)
     service.until(job_id, lambda job: job["state"] == "running")
