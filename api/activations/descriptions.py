@@ -7,6 +7,7 @@ from typing import Any
 from latex2mathml.converter import convert
 
 from activations.activation import Activation
+from activations.formula.catalog import find_formula
 from api.activations.models import ActivationOut, ParameterOut, PreviewOut, ReferenceOut
 from jobs.access import NOBODY
 
@@ -23,13 +24,13 @@ def preview(activation: Activation) -> PreviewOut:
 def list_fields(activation: Activation) -> dict[str, Any]:
     """List the fields of a FormulaOut."""
     defaults = activation.complete({})
-    formula = activation.formula
+    formula = activation.formula or find_formula(activation.name, defaults)
     slope = activation.derivative_at_zero(defaults)
     return {
         "title": activation.title,
         "custom": activation.custom,
-        "formula": formula and formula.text,
-        "derivative": formula and formula.derivative_text,
+        "formula": formula.text,
+        "derivative": formula.derivative_text,
         "formula_latex": activation.formula_latex,
         "formula_mathml": convert(activation.formula_latex, display="block"),
         "derivative_latex": activation.derivative_latex,

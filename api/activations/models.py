@@ -163,11 +163,12 @@ class FormulaOut(Out):
 
     title: str = Field(description="In full.", examples=["Gaussian Error Linear Unit"])
     custom: bool = Field(description="Whether a client defined it, by `formula`.", examples=[False])
-    formula: str | None = Field(
-        description="The value as text, in canonical form, as a job's `formula` has it; null for the catalog.",
-        examples=[None],
+    formula: str = Field(
+        description="The value as text, in canonical form: your own as a job's `formula` has it, the catalog's as it "
+        "may be previewed, for parameters beyond its bounds too.",
+        examples=["x*Phi(x)"],
     )
-    derivative: str | None = Field(description="The derivative in x, as text; null for the catalog.", examples=[None])
+    derivative: str = Field(description="The derivative in x, as text.", examples=["Phi(x) + x*exp(-x^2/2)/sqrt(2*pi)"])
     formula_latex: str = Field(description="The value.", examples=[r"f(x) = \max(0, x)"])
     formula_mathml: str = Field(description="The same for a web page.", examples=["<math>...</math>"])
     derivative_latex: str = Field(description="The derivative in x.", examples=[r"f'(x) = 1"])

@@ -183,6 +183,17 @@ def test_a_preview_has_the_curve_that_was_asked_for(client: TestClient) -> None:
     assert refused_pointers(client.post("/v1/activations/preview", json=backwards)) == ["/curve/stop"]
 
 
+@pytest.mark.parametrize("name", [*catalog.ACTIVATIONS])
+def test_the_catalogs_formulas_can_be_previewed(client: TestClient, name: str) -> None:
+    found = client.get(f"/v1/activations/{name}").json()
+    numbers = {each["name"]: {"default": each["default"]} for each in found["parameters"] if not each["choices"]}
+    body = {"formula": found["formula"], "parameters": numbers, "curve": {"points": 11}}
+    previewed = client.post("/v1/activations/preview", json=body).json()
+    assert (previewed["formula"], previewed["derivative"]) == (found["formula"], found["derivative"])
+    own = client.get(f"/v1/activations/{name}/curve", params={"points": 11}).json()
+    assert previewed["curve"]["value"] == pytest.approx(own["value"], rel=1e-12)
+
+
 # --- evaluate and curve
 
 
