@@ -8,11 +8,12 @@ import { html, render, repeat } from "../dom.js";
 import { describeEpoch } from "../epoch_progress.js";
 import { drawingFiles, fileLink, tableFiles } from "../file_links.js";
 import { bytes, capitalize, humanize, shortId } from "../format.js";
+import { describeFormula } from "../job_formula.js";
 import { diagnosisDetails, environment, listJobFacts, panel, specification, timeline } from "../job_details.js";
 import { nameOf, noteOf } from "../labels.js";
 import { createLayerMaps } from "../layer_maps.js";
 import { createCurves } from "../learning_curves.js";
-import { loadLineStyles } from "../line_styles.js";
+import { loadLineStyles, loadNumberedStyles } from "../line_styles.js";
 import { follow } from "../live_stream.js";
 import { activationName } from "../swatch.js";
 import { createTimer, throttle } from "../timing.js";
@@ -30,11 +31,13 @@ export async function view({ root, id, signal, title }) {
   const loss = createCurves({ train: "loss", validation: "val_loss", title: "Loss", signal });
   const accuracy = createCurves({ train: "accuracy", validation: "val_accuracy", title: "Accuracy", signal });
   const layers = createLayerMaps({ path, signal });
+  const moving = await loadMovingFunction({ path, spec: first.spec, signal, own });
   const retryKey = createRandomKey(); // a second click must not create a second job
   const timer = createTimer(signal, () => renew());
   let job = first;
   let connection = "connecting";
   let checkpoints = null;
+  let described = null; // the formula's panel
   let failure = null;
 
   function update() {
@@ -73,8 +76,10 @@ export async function view({ root, id, signal, title }) {
           ${tableFiles("History", `${path}/history`)}
           ${drawingFiles("Drawing", (format) => `${path}/plot.${format}`)}
         </section>
+        ${moving?.element}
         ${layers.element}
         <div class="stack">
+          ${described}
           ${panel("Timeline", timeline(job))}
           ${panel("Specification", specification(job.spec))}
           ${job.environment && panel("Environment", environment(job.environment))}
@@ -140,7 +145,7 @@ export async function view({ root, id, signal, title }) {
     const rows = [...epochs.values()].sort((a, b) => a.epoch - b.epoch);
     for (const figure of [loss, accuracy]) figure.draw(rows, own, job.progress.epochs, job.finished_at !== null);
   });
-  const renewLayers = throttle(2 * AGAIN_MS, signal, () => layers.load());
+  const renewLayers = throttle(2 * AGAIN_MS, signal, () => Promise.all([layers.load(), moving?.load()]));
   const renew = throttle(AGAIN_MS, signal, async () => {
     try {
       show(await get(path, signal));
@@ -172,9 +177,17 @@ export async function view({ root, id, signal, title }) {
     if (!signal.aborted) update();
   }
 
+  async function loadFormula() {
+    const found = await describeFormula(first.spec, signal).catch(() => null); // the specification has its text
+    if (found === null || signal.aborted) return;
+    described = panel("Formula", found);
+    update();
+  }
+
   show(first);
   draw();
-  layers.load();
+  renewLayers();
+  if (first.spec.formula) loadFormula();
   follow(`${path}/stream`, {
     signal,
     onState: (state) => {
@@ -197,6 +210,16 @@ export async function view({ root, id, signal, title }) {
     failure = error;
     update();
   });
+}
+
+/** Most jobs have nothing that moves, and do not load its module. */
+async function loadMovingFunction(about) {
+  if (!about.spec.trainable) return null;
+  const [{ createMovingFunction }, lookOf] = await Promise.all([
+    import("../moving_function.js"),
+    loadNumberedStyles(),
+  ]);
+  return createMovingFunction({ ...about, lookOf });
 }
 
 const jobName = (name, activation) => (name === null ? activation : html`${name}<small> ${activation}</small>`);
