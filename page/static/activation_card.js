@@ -2,6 +2,7 @@
 
 import { createFormulas, facts, marks } from "./activation_facts.js";
 import { createParameterControls } from "./controls.js";
+import { linkToDefine } from "./definition_query.js";
 import { html } from "./dom.js";
 import { fileLink, files } from "./file_links.js";
 import { swatch } from "./swatch.js";
@@ -37,4 +38,7 @@ export function createCard(activation, { own, values, file, onchange }) {
 const cite = ({ url, title, authors, year }) =>
   html`<a href=${url} rel="noreferrer">${title}</a> · ${authors}, ${year}`;
 
-const ownFormula = ({ formula }) => html`<p><small>Your own: <code>${formula}</code></small></p>`;
+const ownFormula = (activation) => html`
+  <p>
+    <small>Your own: <code>${activation.formula}</code> · <a href=${linkToDefine(activation)}>Change a copy</a></small>
+  </p>`;

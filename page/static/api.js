@@ -118,7 +118,17 @@ export function getOnce(path) {
   return cache.get(path);
 }
 
-export const loadCatalog = async () => (await getOnce("v1/activations")).data;
+/** The catalog and the activations that clients defined since; each view asks again. */
+export async function loadCatalog() {
+  const found = [];
+  let cursor = null;
+  do {
+    const page = await get(`v1/activations${queryString({ cursor })}`);
+    found.push(...page.data);
+    cursor = page.next_cursor ?? null;
+  } while (cursor !== null);
+  return found;
+}
 export const loadSchemas = async () => (await getOnce("openapi.json")).components.schemas;
 
 /** `?a=1&b=2` without null, undefined and empty values. */

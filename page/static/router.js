@@ -2,6 +2,7 @@
 
 const ROUTES = [
   ["/explore", "Explore", () => import("./views/explore.js")],
+  ["/define", "Define", () => import("./views/define.js")],
   ["/depth", "Depth", () => import("./views/depth.js")],
   ["/train", "Train", () => import("./views/train.js")],
   ["/train/sweep", "Train", () => import("./views/train.js")],

@@ -39,7 +39,7 @@ def test_a_job_that_does_not_exist_is_told_so(tab: Tab) -> None:
     expect(tab.page.locator("main")).to_contain_text(re.compile("no job|not found|does not exist", re.IGNORECASE))
 
 
-@pytest.mark.parametrize("name", ["Explore", "Depth", "Train", "Jobs", "Sweeps", "Compare", "Draw"])
+@pytest.mark.parametrize("name", ["Explore", "Define", "Depth", "Train", "Jobs", "Sweeps", "Compare", "Draw"])
 def test_the_navigation_leads_to_the_view_and_marks_it(tab: Tab, name: str) -> None:
     tab.open("#/depth" if name == "Explore" else "#/explore")
     tab.link(name).click()

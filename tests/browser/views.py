@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 HEADINGS: Mapping[str, str] = {
     "explore": "Explore",
+    "define": "Define",
     "depth": "Depth",
     "train": "Train",
     "train-sweep": "Train",
@@ -20,6 +21,7 @@ def routes(*, job_id: str, sweep_id: str, job_ids: list[str]) -> Mapping[str, st
     """The deep link of each view."""
     return {
         "explore": "#/explore?names=relu,gelu",
+        "define": "#/define?formula=x*sigmoid(b*x)&parameters=b:1:0:10",
         "depth": "#/depth?activation=sigmoid&depth=20",
         "train": "#/train",
         "train-sweep": "#/train/sweep",
