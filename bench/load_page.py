@@ -19,7 +19,8 @@ HEAD = """# Load
 `python -m bench.load` runs the whole service by `up`, lets one job train alone for a while, fills the queue up to its
 quota, and then sends mixed traffic over loopback while the training goes on and streams are open: pages of jobs,
 histories, drawings, evaluations, predictions, jobs and sweeps that are posted and cancelled, and requests that are
-refused. Jobs beyond the quota are answered 429; any other answer than the one asked for is a failure.
+refused. Jobs beyond the quota are answered 429; any other answer than the one asked for is a failure, also 503 `busy`:
+the traffic stays below what the threads of heavy work can do.
 """
 
 
