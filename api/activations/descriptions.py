@@ -8,7 +8,7 @@ from latex2mathml.converter import convert
 
 from activations.activation import Activation
 from activations.formula.catalog import find_formula
-from api.activations.models import ActivationOut, ParameterOut, PreviewOut, ReferenceOut
+from api.activations.models import MAX_LATEX, ActivationOut, ParameterOut, PreviewOut, ReferenceOut
 from jobs.access import NOBODY
 
 
@@ -26,6 +26,7 @@ def list_fields(activation: Activation) -> dict[str, Any]:
     defaults = activation.complete({})
     formula = activation.formula or find_formula(activation.name, defaults)
     slope = activation.derivative_at_zero(defaults)
+    derivative = activation.derivative_latex if len(activation.derivative_latex) <= MAX_LATEX else None
     return {
         "title": activation.title,
         "custom": activation.custom,
@@ -33,8 +34,8 @@ def list_fields(activation: Activation) -> dict[str, Any]:
         "derivative": formula.derivative_text,
         "formula_latex": activation.formula_latex,
         "formula_mathml": convert(activation.formula_latex, display="block"),
-        "derivative_latex": activation.derivative_latex,
-        "derivative_mathml": convert(activation.derivative_latex, display="block"),
+        "derivative_latex": derivative,
+        "derivative_mathml": derivative and convert(derivative, display="block"),
         "parameters": tuple(map(ParameterOut.model_validate, activation.parameters)),
         "range": activation.range(defaults),
         "monotonic": activation.monotonic,

@@ -21,6 +21,8 @@ from api.http.out import Out
 from api.http.paging import NextCursor
 from jobs.spec import CUSTOM_NAME, MAX_PARAMETERS, NO_NUL, SpecModel, make_field_error, read_formula
 
+MAX_LATEX = 4000
+"""Of a derivative; as MathML it has nine times as many characters, and the list may have hundreds."""
 MAX_POINTS = 100_000
 MAX_PREVIEWED = 1000
 MAX_ABSCISSA = 1e300  # leaves room to weight the ends of a curve by MAX_POINTS
@@ -171,8 +173,12 @@ class FormulaOut(Out):
     derivative: str = Field(description="The derivative in x, as text.", examples=["Phi(x) + x*exp(-x^2/2)/sqrt(2*pi)"])
     formula_latex: str = Field(description="The value.", examples=[r"f(x) = \max(0, x)"])
     formula_mathml: str = Field(description="The same for a web page.", examples=["<math>...</math>"])
-    derivative_latex: str = Field(description="The derivative in x.", examples=[r"f'(x) = 1"])
-    derivative_mathml: str = Field(description="The same for a web page.", examples=["<math>...</math>"])
+    derivative_latex: str | None = Field(
+        description=f"The derivative in x; null where it would have more than {MAX_LATEX:,} characters, which only "
+        "`derivative` has then.",
+        examples=[r"f'(x) = 1"],
+    )
+    derivative_mathml: str | None = Field(description="The same for a web page.", examples=["<math>...</math>"])
     parameters: tuple[ParameterOut, ...] = Field(description="The parameters it takes; often none.")
     range: catalog.Range | None = Field(
         description="Infimum and supremum of the value; null = unbounded. null in place of both: not decided.",

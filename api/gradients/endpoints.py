@@ -36,7 +36,7 @@ from api.http.tables import Table, Types
 from api.http.threads import draws_or_packs, heavy
 from article.examples import EXAMPLES, Example
 from jobs.errors import Busy, DatabaseUnavailable
-from jobs.spec import resolve_initializer
+from jobs.spec import InvalidSpec, resolve_initializer
 
 CHAIN_COLUMNS: Types = {
     "layer": "int64",
@@ -67,6 +67,8 @@ REFUSED = declare_errors(400, 406, 413, 415, 422, Busy, DatabaseUnavailable)
 
 ONE_AT_A_TIME = CapacityLimiter(1)
 """For propagations, each of which holds up to 0.5 GB for seconds and has threads of its own."""
+MAX_STEPS = 500_000_000
+"""Operations of a formula, of one pass of a propagation: some ten seconds."""
 FEW = 1000
 """Elements of a gradient that are clipped and written within a few milliseconds."""
 
@@ -146,6 +148,7 @@ def clip(spec: ClipSpec, kind: WantedFormat) -> Response:
 def propagate(asked: PropagationSpec, kind: WantedFormat, sessions: Sessions, holder: RequestHolder) -> Response:
     """Propagate signal and gradient, layer by layer, through a deep random network: vanishing, exploding, or kept."""
     spec = complete(asked, sessions, holder)
+    refuse_long_formula(spec)
     network = spec.model_dump() | {"initializer": resolve_initializer(spec.initializer, spec)}
     drawn = spec.model_dump(exclude={"formula"}) | {"initializer": network["initializer"]}
     layers = [*map(asdict, propagation.propagate(**drawn | {"activation": spec.function}))]
@@ -157,6 +160,14 @@ def propagate(asked: PropagationSpec, kind: WantedFormat, sessions: Sessions, ho
         table=lambda: Table.of_objects(PROPAGATION_COLUMNS, layers),
         drawing=lambda: draw_propagation(document),
     )
+
+
+def refuse_long_formula(spec: PropagationSpec) -> None:
+    """Raises InvalidSpec: the formula would be computed for too many units; the catalog's functions are short."""
+    formula, units = spec.function.formula, spec.depth * spec.width * spec.samples
+    most = MAX_STEPS // max(1, len(formula.program.steps)) if formula else units
+    if units > most:
+        raise InvalidSpec({"/depth": f"depth * width * samples is {units:,}; at most {most:,} with this formula"})
 
 
 def solve(spec: ChainSpec) -> dict[str, Any]:

@@ -148,7 +148,7 @@ class PropagationSpec(ActivationSpec):
     """Random dense layers a_l = f(a_(l-1) W_l) of equal width, without biases; a_0 is standard normal.
 
     depth * width * width * samples, the multiply-adds of one pass, is at most 13,421,772,800: as many as 200 layers of
-    256 units for 1024 samples have, or 200 layers of 1024 units for 64.
+    256 units for 1024 samples have, or 200 layers of 1024 units for 64. A long formula allows less.
     """
 
     depth: int = Field(50, ge=1, le=200, description="Layers.")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from db import job_list, new_jobs, queue, stats, sweep_events, sweep_results, sweeps
+from db import activations, job_list, new_jobs, queue, stats, sweep_events, sweep_results, sweeps
 from db.job_list import Filters
 from db.session import Sessions, connect
 from jobs.state import JobState
@@ -41,6 +41,7 @@ def test_no_page_sorts_all_jobs(key: str, descending: str, sessions: Sessions) -
         (lambda session: job_list.count(session, Filters(owner="anna")), "Seq Scan"),
         (lambda session: job_list.count(session, Filters(owner="anna", states=[JobState.RUNNING])), "Seq Scan"),
         (lambda session: new_jobs.check_quota_of_owner(session, "anna", 10), "Seq Scan"),
+        (lambda session: session.scalar(select(activations.is_in_use("swishy", owners=["anna"]))), "Seq Scan"),
         (queue.count_due, "Seq Scan"),
         (lambda session: new_jobs.check_quota(session, 10), "Seq Scan"),
         (queue.reap, "Seq Scan"),
@@ -64,6 +65,7 @@ def test_no_page_sorts_all_jobs(key: str, descending: str, sessions: Sessions) -
         "how many jobs of an owner",
         "how many jobs of an owner and a state",
         "unfinished jobs of an owner",
+        "unfinished jobs of an activation",
         "due jobs",
         "unfinished jobs",
         "expired leases",

@@ -147,16 +147,15 @@ def test_the_list_is_read_page_by_page(client: TestClient) -> None:
     ],
 )
 def test_what_is_wrong_is_pointed_at(
-    client: TestClient, given: dict[str, Any], pointer: str, column: int | None
+    static: TestClient, given: dict[str, Any], pointer: str, column: int | None
 ) -> None:
-    response = define(client, **given)
+    response = define(static, **given)
     assert refused_pointers(response) == [pointer]
     assert response.json()["errors"][0].get("column") == column
-    assert list_names(client) == []
 
 
-def test_a_refusal_says_what_is_allowed(client: TestClient) -> None:
-    (error,) = define(client, formula="x*b + swish(x)").json()["errors"]
+def test_a_refusal_says_what_is_allowed(static: TestClient) -> None:
+    (error,) = define(static, formula="x*b + swish(x)").json()["errors"]
     assert error["column"] == 7
     assert "sigmoid" in error["message"], "the functions that there are"
 
@@ -174,13 +173,23 @@ def test_a_preview_is_what_would_be_stored_and_stores_nothing(client: TestClient
     assert previewed == {**{key: value for key, value in stored.items() if key not in {"name", "owner"}}, "curve": None}
 
 
-def test_a_preview_has_the_curve_that_was_asked_for(client: TestClient) -> None:
+def test_a_preview_has_the_curve_that_was_asked_for(static: TestClient) -> None:
     body = {"formula": "max(x, 0) + 1/x", "curve": {"start": -1, "stop": 1, "points": 3}}
-    curve = client.post("/v1/activations/preview", json=body).json()["curve"]
+    curve = static.post("/v1/activations/preview", json=body).json()["curve"]
     assert (curve["x"], curve["value"]) == ([-1, 0, 1], [-1, None, 2])
     assert curve["non_finite"]["/value/1"] == "pole"
     backwards = {**body, "curve": {"start": 1, "stop": 1}}
-    assert refused_pointers(client.post("/v1/activations/preview", json=backwards)) == ["/curve/stop"]
+    assert refused_pointers(static.post("/v1/activations/preview", json=backwards)) == ["/curve/stop"]
+
+
+def test_a_derivative_too_long_to_be_set_is_text(static: TestClient) -> None:
+    nested = "x"
+    for _ in range(40):
+        nested = f"sin({nested})"
+    found = static.post("/v1/activations/preview", json={"formula": nested}).json()
+    assert found["derivative_latex"] is found["derivative_mathml"] is None
+    assert found["derivative"].count("cos") == 40
+    assert "sin" in found["formula_latex"]
 
 
 @pytest.mark.parametrize("name", [*catalog.ACTIVATIONS])
@@ -270,6 +279,14 @@ def test_a_chain_and_a_propagation_take_it(client: TestClient) -> None:
     assert refused_pointers(client.post("/v1/gradients/chain", json={**chain, "parameters": {"b": 11}})) == [
         "/parameters/b"
     ]
+
+
+def test_a_long_formula_propagates_through_fewer_units(static: TestClient) -> None:
+    formula = "+".join(f"sin({number}*x)" for number in range(1, 60))
+    network = {"activation": "mine", "formula": formula, "depth": 200, "width": 256, "samples": 1024}
+    response = static.post("/v1/gradients/propagation", json=network)
+    assert refused_pointers(response) == ["/depth"]
+    assert "at most" in response.json()["errors"][0]["message"]
 
 
 @pytest.mark.usefixtures("swishy")

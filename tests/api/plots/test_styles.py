@@ -75,6 +75,16 @@ def test_a_second_line_of_one_activation_never_looks_like_another_activation() -
     assert len({(style.color, style.dash, style.marker) for style in found}) == 2 * len(catalog.ACTIVATIONS)
 
 
+def test_an_activation_of_ones_own_looks_the_same_always_and_like_none_of_the_catalog() -> None:
+    names = [f"own-{number}" for number in range(200)]
+    found = {name: styles.style_activation(name) for name in names}
+    assert found == {name: styles.style_activation(name) for name in reversed(names)}
+    assert not any(style.dash == styles.SOLID for style in found.values())
+    assert len({(style.color, style.dash) for style in found.values()}) > 75, "of 98"
+    assert styles.style_activation("swishy") == styles.Style(color="#6e170c", dash=(6, 1.6, 1, 1.6), marker="^")
+    assert styles.style_activation("swishy", 1).dash != styles.style_activation("swishy").dash
+
+
 def test_the_page_is_given_the_very_table(client: TestClient) -> None:
     table = client.get("/static/looks.json").json()
     assert table["activations"] == [*catalog.ACTIVATIONS]
