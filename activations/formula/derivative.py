@@ -27,7 +27,7 @@ def differentiate(node: Node, name: str) -> Node:
     Raises:
         InvalidFormula: the derivative is too long to be worked with.
     """
-    inner = inner_links(node, "+", "-")
+    inner = inner_links(node, "+", "-") | inner_links(node, "*")
     found: dict[Node, Pair] = {}
     for part in postorder(node):
         if part not in inner:
@@ -45,15 +45,16 @@ def differentiate_part(part: Node, name: str, found: Mapping[Node, Pair]) -> Pai
     if part.function in {"+", "-"}:
         function, pairs = "+", [signed(sign, found[leaf]) for sign, leaf in summands(part)]
     else:
-        function, pairs = part.function, [found[argument] for argument in part.arguments]
-    arguments, slopes = tuple(node for node, _ in pairs), tuple(slope for _, slope in pairs)
-    derivative = FUNCTIONS[function].derivative(arguments, slopes)
+        arguments = factors(part) if part.function == "*" else part.arguments
+        function, pairs = part.function, [found[argument] for argument in arguments]
+    simplified, slopes = tuple(node for node, _ in pairs), tuple(slope for _, slope in pairs)
+    derivative = FUNCTIONS[function].derivative(simplified, slopes)
     if size(derivative) > MAX_DERIVATIVE_NODES:
         raise InvalidFormula(
             f"the derivative by {name} of this formula has more than {MAX_DERIVATIVE_NODES:,} numbers, names and "
             "operators: write a shorter formula"
         )
-    return simplify(function, arguments), derivative
+    return simplify(function, simplified), derivative
 
 
 def summands(node: Node) -> list[tuple[int, Node]]:
@@ -68,6 +69,18 @@ def summands(node: Node) -> list[tuple[int, Node]]:
         else:
             found.append((sign, part))
     return found
+
+
+def factors(node: Node) -> tuple[Node, ...]:
+    found = []
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if is_call(part, "*"):
+            waiting += reversed(part.arguments)
+        else:
+            found.append(part)
+    return tuple(found)
 
 
 def signed(sign: int, pair: Pair) -> Pair:

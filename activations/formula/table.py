@@ -66,7 +66,12 @@ def slope_of_negative(_: tuple[Node, ...], slopes: Slopes) -> Node:
 
 
 def slope_of_product(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
-    return add(multiply(slopes[0], arguments[1]), multiply(arguments[0], slopes[1]))
+    products = [
+        multiply(*arguments[:place], slope, *arguments[place + 1 :])
+        for place, slope in enumerate(slopes)
+        if slope != ZERO
+    ]
+    return add(*products)
 
 
 def slope_of_quotient(arguments: tuple[Node, ...], slopes: Slopes) -> Node:
