@@ -20,6 +20,7 @@ SPECS: Sequence[Mapping[str, Any]] = [
     {"activation": "selu", "optimizer": {"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}},
     {"activation": "gelu", "optimizer": {"name": "rmsprop", "learning_rate": 1e-3}},
     {"activation": "sigmoid", "optimizer": {"name": "adamw", "learning_rate": 1e-3}, "checkpoint_every": 2},
+    {"activation": "leaky-relu", "trainable": {"parameters": ["alpha"], "per": "channel"}},
 ]
 UNANSWERED = (httpx.HTTPError, RuntimeError)  # RuntimeError: the connections of a service that is no more
 

@@ -12,7 +12,7 @@ from db.queue import MAX_CRASHES_WITHOUT_PROGRESS
 from db.session import Sessions
 from jobs.state import JobState
 from stack.valkey import Valkey
-from tests.faults.workers import SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
+from tests.faults.workers import LEARNING, SPEC, find, submit, suspend, trainer_of, wait_for_end, worker
 from tests.support.invariants import read_history, violations
 from tests.support.waiting import wait_for
 
@@ -63,7 +63,7 @@ def test_a_worker_that_slept_past_its_lease_wakes_up_to_write_nothing(
     sessions: Sessions, database_url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
     hints = CeleryHintQueue(valkey.url)
-    unharmed, job_id = (submit(sessions, {**SPEC, "epochs": 8}) for _ in range(2))
+    unharmed, job_id = (submit(sessions, {**LEARNING, "epochs": 8}) for _ in range(2))
     with worker(database_url, valkey, tmp_path / "first") as first:
         dispatch(sessions, hints, [unharmed])
         wait_for_end(sessions, [unharmed], seconds=60)

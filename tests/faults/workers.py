@@ -25,6 +25,7 @@ SPEC = {
     "validation": {"fraction": 0.001},
     "optimizer": {"learning_rate": 0.03},  # too much: units die, and each epoch has its diagnoses
 }
+LEARNING = {**SPEC, "activation": "leaky-relu", "trainable": {"parameters": ["alpha"], "per": "channel"}}
 LEASE_SECONDS = 4
 WORKER = "from worker.main import main; from runtime import settings; main(settings.read(), tasks='{}')"
 

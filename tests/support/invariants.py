@@ -20,10 +20,16 @@ History = list[dict[str, Any]]
 
 
 def read_history(sessions: Sessions, job_id: str) -> History:
-    """Each epoch's figures, without those that name an attempt or measure time."""
+    """Each epoch's figures and learnt parameters, without what names an attempt or measures time."""
     with sessions.read() as session:
         rows = history.read_epochs(session, job_id)
-    return [{name: getattr(row, name) for name in EPOCH_FIGURES if name not in NOT_REPEATABLE} for row in rows]
+        learnt = history.read_parameters(session, job_id)
+    figures = [name for name in EPOCH_FIGURES if name not in NOT_REPEATABLE]
+    return [
+        {name: getattr(row, name) for name in figures}
+        | {"parameters": [tuple(values) for values in learnt if values.epoch == row.epoch]}
+        for row in rows
+    ]
 
 
 def retold(sessions: Sessions, job_id: str) -> tuple[list[Record], list[Record]]:
@@ -48,9 +54,11 @@ def violations(
     with sessions.read() as session:
         job = jobs.find(session, job_id)
         epochs = history.read_epochs(session, job_id)
+        learnt = {row.epoch for row in history.read_parameters(session, job_id)}
         events = session.scalars(select(Event).where(Event.job_id == job_id).order_by(Event.seq)).all()
     recorded = read_history(sessions, job_id)
     diagnoses = [event.data for event in events if event.kind == "diagnosis"], job.diagnoses or []
+    learns = job.spec["trainable"] is not None and job.environment is not None
     told = [event.data["epoch"] for event in events if event.kind == "epoch"]
     promises = {
         "it ends as it should": job.state in ends,
@@ -62,6 +70,8 @@ def violations(
         "it succeeds with all its epochs": job.state != JobState.SUCCEEDED or job.epochs_done == job.epochs_total,
         "the attempt never falls": all(before.attempt <= after.attempt for before, after in pairwise(epochs)),
         "its diagnoses are what its figures say, each told once": diagnoses == retold(sessions, job_id),
+        "it has its learnt parameters of the start and of every epoch": learnt
+        == {*range(job.epochs_done + 1 if learns else 0)},
         "it has no lease": job.lease_owner is None and job.lease_expires_at is None,
         "its history is the reference's, bit for bit": recorded == reference[: len(recorded)],
     }
