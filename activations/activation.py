@@ -91,10 +91,12 @@ class Activation:
 
     ``value`` and ``derivative`` take an array of finite numbers and every parameter by its name, and return float64
     of the same shape: ``activation.value(x, **activation.complete(given))``. ``bounds`` takes the parameters alone:
-    the infimum and supremum of the value, None where there is none. ``monotonic`` holds for all parameters in bounds.
-    ``seams`` are the numbers at which pieces of the definition meet; ``find_seams`` takes the parameters, where they
-    depend on those. For a ``custom`` activation, a client's own, ``formula`` is there, ``warnings`` say what is unusual
-    about it, what could not be decided is None, and ``monotonic`` is of the default parameters.
+    the infimum and supremum of the value, None where there is none. ``monotony`` is the answer of ``monotonic``, for
+    all parameters in bounds, or finds it out. ``seams`` are the numbers at which pieces of the definition meet;
+    ``find_seams`` takes the parameters, where they depend on those.
+
+    For a ``custom`` activation, a client's own, ``formula`` is there, ``warnings`` say what is unusual about it, and
+    what could not be decided is None. ``monotonic`` and ``warnings`` are of its default parameters.
     """
 
     name: str
@@ -105,7 +107,7 @@ class Activation:
     derivative_latex: str
     parameters: tuple[Parameter, ...] = ()
     bounds: Callable[..., Range | None]
-    monotonic: bool | None
+    monotony: bool | Callable[[], bool | None]
     seams: tuple[float, ...] = ()
     find_seams: Callable[..., tuple[float, ...]] | None = None
     self_normalizing: bool = False
@@ -114,7 +116,7 @@ class Activation:
     reference: Reference | None = None
     custom: bool = False
     formula: Formula | None = None
-    warnings: tuple[str, ...] = ()
+    find_warnings: Callable[[], tuple[str, ...]] = tuple
 
     def complete(self, given: Parameters) -> dict[str, float | str]:
         """Fill in the catalog's defaults; the parameters are in the catalog's order.
@@ -133,6 +135,15 @@ class Activation:
 
     def unknown_parameter(self, name: str) -> str:
         return f"{self.name} has no parameter {name!r}; it has: {', '.join(self.parameter_names) or 'none'}"
+
+    @property
+    def monotonic(self) -> bool | None:
+        """Whether the value never falls; None where that is not decided."""
+        return self.monotony() if callable(self.monotony) else self.monotony
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.find_warnings()
 
     def range(self, parameters: Parameters) -> Range | None:
         """Return the infimum and supremum of the value for complete parameters, each None where there is none.

@@ -59,7 +59,7 @@ _ENTRIES = (
         formula_latex=r"\sigma(x) = \frac{1}{1 + e^{-x}}",
         derivative_latex=r"\sigma'(x) = \sigma(x) \left(1 - \sigma(x)\right)",
         bounds=lambda: (0.0, 1.0),
-        monotonic=True,
+        monotony=True,
         advantages=(
             "Smooth, and bounded between 0 and 1: its output reads as a probability.",
             "Never amplifies: its slope is at most 1/4.",
@@ -84,7 +84,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = \max(0, x)",
         derivative_latex=r"f'(x) = \begin{cases} 1 & x > 0 \\ 0 & x \le 0 \end{cases}",
         bounds=lambda: (0.0, None),
-        monotonic=True,
+        monotony=True,
         seams=(0.0,),
         advantages=(
             "The cheapest of all: a comparison, no exponential.",
@@ -122,7 +122,7 @@ _ENTRIES = (
             ),
         ),
         bounds=lambda alpha: (-alpha, None),
-        monotonic=True,
+        monotony=True,
         seams=(0.0,),
         advantages=(
             "Negative input keeps a gradient, so units do not die.",
@@ -160,7 +160,7 @@ _ENTRIES = (
             ),
         ),
         bounds=lambda alpha: (None if alpha else 0.0, None),
-        monotonic=True,
+        monotony=True,
         seams=(0.0,),
         advantages=(
             "Negative input keeps a gradient, so units do not die.",
@@ -186,7 +186,7 @@ _ENTRIES = (
         r"\left(e^x - 1\right) & x \le 0 \end{cases} \\ \lambda = 1.05070\ldots, \; \alpha = 1.67326\ldots \end{array}",
         derivative_latex=r"f'(x) = \lambda \begin{cases} 1 & x > 0 \\ \alpha e^x & x \le 0 \end{cases}",
         bounds=lambda: (-SELU_SCALE * SELU_ALPHA, None),
-        monotonic=True,
+        monotony=True,
         seams=(0.0,),
         self_normalizing=True,
         advantages=(
@@ -224,7 +224,7 @@ _ENTRIES = (
             ),
         ),
         bounds=lambda approximate: (GELU_MINIMUM[approximate], None),
-        monotonic=False,
+        monotony=False,
         advantages=(
             "Smooth everywhere, with a gradient for moderately negative input.",
             "Weights its input by its size instead of gating it by its sign; the usual choice in transformers.",
@@ -249,7 +249,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = \tanh x = \frac{e^x - e^{-x}}{e^x + e^{-x}}",
         derivative_latex=r"f'(x) = 1 - \tanh^2 x = \operatorname{sech}^2 x",
         bounds=lambda: (-1.0, 1.0),
-        monotonic=True,
+        monotony=True,
         advantages=(
             "Smooth, bounded, and centred on zero.",
             "A slope of 1 at zero: small signals pass unchanged.",
@@ -273,7 +273,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = \ln\left(1 + e^x\right)",
         derivative_latex=r"f'(x) = \sigma(x) = \frac{1}{1 + e^{-x}}",
         bounds=lambda: (0.0, None),
-        monotonic=True,
+        monotony=True,
         advantages=(
             "A smooth ReLU, with a gradient everywhere: units do not die.",
             "Its derivative is the sigmoid.",
@@ -298,7 +298,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = x \sigma(x) = \frac{x}{1 + e^{-x}}",
         derivative_latex=r"f'(x) = \sigma(x) + x \sigma(x) \left(1 - \sigma(x)\right)",
         bounds=lambda: (SILU_MINIMUM, None),
-        monotonic=False,
+        monotony=False,
         advantages=(
             "Smooth everywhere, with a gradient for moderately negative input.",
             "Close to GELU, and cheaper.",
@@ -324,7 +324,7 @@ _ENTRIES = (
         derivative_latex=r"\begin{array}{l} f'(x) = \tanh s + x \sigma(x) \operatorname{sech}^2 s \\ "
         r"s = \ln\left(1 + e^x\right) \end{array}",
         bounds=lambda: (MISH_MINIMUM, None),
-        monotonic=False,
+        monotony=False,
         advantages=(
             "Smooth everywhere, with a gradient for moderately negative input.",
             "Gates its input by itself, as SiLU does, with a slightly deeper dip.",
@@ -350,7 +350,7 @@ _ENTRIES = (
         derivative_latex=r"f'(x) = \begin{cases} 0 & x \le -3 \\ \frac{2x + 3}{6} & -3 < x < 3 \\ 1 & x \ge 3 "
         r"\end{cases}",
         bounds=lambda: (-0.375, None),
-        monotonic=False,
+        monotony=False,
         seams=(-3.0, 3.0),
         advantages=(
             "SiLU's shape without an exponential: made for small devices.",
@@ -377,7 +377,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = \min(\max(0, x), 6)",
         derivative_latex=r"f'(x) = \begin{cases} 1 & 0 < x < 6 \\ 0 & \text{otherwise} \end{cases}",
         bounds=lambda: (0.0, 6.0),
-        monotonic=True,
+        monotony=True,
         seams=(0.0, 6.0),
         advantages=(
             "Bounded: activations cannot explode, and survive low precision.",
@@ -403,7 +403,7 @@ _ENTRIES = (
         formula_latex=r"f(x) = \frac{x}{1 + |x|}",
         derivative_latex=r"f'(x) = \frac{1}{\left(1 + |x|\right)^2}",
         bounds=lambda: (-1.0, 1.0),
-        monotonic=True,
+        monotony=True,
         advantages=(
             "Bounded and centred on zero, without an exponential.",
             "Saturates slowly: its slope falls with the square of x, not exponentially as tanh's.",
@@ -438,7 +438,7 @@ _ENTRIES = (
             ),
         ),
         bounds=lambda alpha: (-alpha, None),
-        monotonic=True,
+        monotony=True,
         seams=(0.0,),
         advantages=(
             "ELU with a continuous slope for every alpha.",

@@ -1,14 +1,18 @@
 """An activation made of a formula."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from activations.activation import Activation, Parameter
 from activations.formula.formula import Formula
-from activations.formula.properties import describe
 from activations.functions import Array
+
+if TYPE_CHECKING:
+    from activations.formula.properties import Properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,11 @@ class Definition:
 def make_activation(definition: Definition) -> Activation:
     """Make the activation of a definition; the same one for an equal definition.
 
-    ``monotonic``, ``seams`` and ``warnings`` hold for the default parameters; the range and the jumps follow those that
-    are given.
+    ``monotonic`` and ``warnings`` hold for the default parameters; the range and the jumps follow those that are given.
+    All of it is found out when it is asked for: a sweep makes hundreds of activations, and asks for nothing.
     """
     formula = definition.formula
-    known = describe(formula, {parameter.name: float(parameter.default) for parameter in definition.parameters})
+    defaults = {parameter.name: float(parameter.default) for parameter in definition.parameters}
 
     def value(x: ArrayLike, /, **parameters: float) -> Array:
         return formula.evaluate(x, parameters)[0]
@@ -45,11 +49,16 @@ def make_activation(definition: Definition) -> Activation:
         formula_latex=formula.latex,
         derivative_latex=formula.derivative_latex,
         parameters=definition.parameters,
-        bounds=lambda **parameters: describe(formula, parameters).range,
-        monotonic=known.monotonic,
-        seams=known.seams,
-        find_seams=lambda **parameters: describe(formula, parameters).seams,
+        bounds=lambda **parameters: study(formula, parameters).range,
+        monotony=lambda: study(formula, defaults).monotonic,
+        find_seams=lambda **parameters: study(formula, parameters).seams,
         custom=True,
         formula=formula,
-        warnings=known.warnings,
+        find_warnings=lambda: study(formula, defaults).warnings,
     )
+
+
+def study(formula: Formula, parameters: Mapping[str, float]) -> "Properties":
+    from activations.formula.properties import describe  # noqa: PLC0415  # the API starts without it
+
+    return describe(formula, parameters)
