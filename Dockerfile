@@ -31,7 +31,7 @@ COPY --from=wheel /wheels /opt/activation-lab/wheels
 RUN export PYTHONDONTWRITEBYTECODE=1 \
     && sh /opt/activation-lab/install.sh "$EXTRAS" \
     && python /opt/activation-lab/slim.py \
-    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.main, matplotlib.pyplot, s3fs' \
+    && MPLCONFIGDIR=/tmp/matplotlib python -c 'import api.main, stack.main, matplotlib.pyplot, s3fs, flint' \
     && rm -r /tmp/matplotlib
 USER 10001:10001
 EXPOSE 8000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BALLAST = {
-    "the packages' own tests": ["**/tests", "**/*_test_*.so"],
+    "the packages' own tests": ["**/tests", "**/*_test_*.so", "flint/test"],
     "what only compilers and type checkers read": [
         "**/*.pyi",
         "**/*.pxd",

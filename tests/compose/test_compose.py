@@ -537,6 +537,8 @@ def test_slimming_removes_the_ballast_and_leaves_the_rest(tmp_path: Path):
         "botocore/data/s3/a.json",
         "botocore/data/sts/a.json",
     ]
+    ballast += ["flint/test/test_all.py", "flint/types/arb.pyi"]
+    needed += ["flint/types/arb.abi3.so", "flint/typing.py", "python_flint.libs/libflint-1.so.24"]
     ballast += ["botocore/data/sso-admin/a.json", "botocore/data/ssm/a.json", "botocore/data/s3control/a.json"]
     ballast += ["plotly/__init__.py", "plotly/graph_objs/a.py", "plotly/package_data/widgetbundle.js", "narwhals/a.py"]
     needed += ["plotly/package_data/plotly.min.js", "botocore/data/sso-oidc/a.json", "botocore/data/signin/a.json"]
