@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from time import monotonic
+from time import thread_time
 
 import numpy as np
 from flint import arb, ctx
 from numpy.typing import ArrayLike
 
-from activations.formula.batch import Balls, Batch, find_varying
+from activations.formula.batch import Balls, Batch, find_varying, share
 from activations.formula.certified import Certified
 from activations.formula.formula import Formula
 from activations.formula.tree import Node, is_call, postorder
@@ -20,7 +20,7 @@ PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
 ENOUGH_BITS = 60  # of the midpoint, which is then rounded correctly but for one in 60 of the points
 LEAST_BITS = 41  # at the last precision: a relative 5e-13
 CHUNK = 4_000_000  # nodes times points times bits computed at a time: some 10 ms, then it is another thread's turn
-SECONDS = 20.0  # for a request; 100,000 points take one or two, and some 15 of the longest formulas
+SECONDS = 20.0  # of the processor, for a request; 100,000 points take one or two, and some 15 of the longest formulas
 
 UNDERFLOW = arb((1, -1075))  # half of the smallest float64
 OVERFLOW = arb((2**54 - 1, 970))  # from here on the nearest float64 is infinite
@@ -33,7 +33,7 @@ def certify(formula: Formula, x: ArrayLike, parameters: Mapping[str, float]) -> 
     """Compute value and derivative of the formula as mathematics; ``x`` and parameters are exact float64."""
     points = np.asarray(x, dtype=np.float64)
     search = Search(formula, points.ravel().tolist(), parameters)
-    search.run(monotonic() + SECONDS)
+    search.run(thread_time() + SECONDS)
     return Certified(
         value=np.array(search.value.numbers).reshape(points.shape),
         derivative=np.array(search.derivative.numbers).reshape(points.shape),
@@ -73,10 +73,10 @@ class Search:
     def __init__(self, formula: Formula, points: Sequence[float], parameters: Mapping[str, float]) -> None:
         self.points = points
         self.parameters = parameters
-        self.written = formula.tree
-        self.value = Outcome(formula.value, len(points))
-        self.derivative = Outcome(formula.derivative, len(points))
-        self.varying = find_varying(self.written, self.value.tree, self.derivative.tree)
+        self.written, value, derivative = share(formula.tree, formula.value, formula.derivative)
+        self.value = Outcome(value, len(points))
+        self.derivative = Outcome(derivative, len(points))
+        self.varying = find_varying(self.written, value, derivative)
         self.may_jump = any(is_call(node, "where") for node in postorder(self.written))
         self.ties: set[int] = set()
 
@@ -85,7 +85,7 @@ class Search:
         for bits in PRECISIONS:
             undecided: list[int] = []
             for chunk in self.split(pending, bits):
-                if monotonic() > deadline:
+                if thread_time() > deadline:
                     return
                 with precision(bits):
                     undecided += self.decide(chunk, ENOUGH_BITS if bits < PRECISIONS[-1] else LEAST_BITS)

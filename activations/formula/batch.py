@@ -21,6 +21,15 @@ Truth = bool | None
 Known = list[Any]  # balls, or the truths of a comparison
 
 
+def share(*roots: Node) -> list[Node]:
+    """Make equal parts of trees one object, which a dictionary finds without comparing them."""
+    shared: dict[Node, Node] = {}
+    for node in postorder(*roots):
+        arguments = tuple(shared[child] for child in children(node))
+        shared[node] = Call(node.function, arguments) if isinstance(node, Call) else node
+    return [shared[root] for root in roots]
+
+
 def find_varying(*roots: Node) -> frozenset[Node]:
     """Find the nodes that depend on x."""
     found: set[Node] = {X}
