@@ -50,8 +50,8 @@ def write_page(page: Path, runs: Mapping[str, Run]) -> None:
 
 
 def format_page(runs: Mapping[str, Run]) -> str:
-    versions = {run["versions"] for run in runs.values()}
-    peers = [f"Versions: {'; '.join(sorted(versions))}.\n"] if versions else []
+    versions = dict.fromkeys(version for run in runs.values() for version in run["versions"].split(", "))
+    peers = [f"Versions: {', '.join(versions)}.\n"] if versions else []
     return "\n".join([HEAD, *peers, *(format_section(SECTIONS[name], runs.get(name)) for name in SECTIONS)])
 
 

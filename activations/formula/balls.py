@@ -20,7 +20,7 @@ PRECISIONS = (128, 256, 512, 1024, 2048, 4096)
 ENOUGH_BITS = 60  # of the midpoint, which is then rounded correctly but for one in 60 of the points
 LEAST_BITS = 41  # at the last precision: a relative 5e-13
 CHUNK = 4_000_000  # nodes times points times bits computed at a time: some 10 ms, then it is another thread's turn
-SECONDS = 20.0  # of the processor, for a request; 100,000 points take one or two, and some 15 of the longest formulas
+SECONDS = 20.0  # of the processor, for a request; 100,000 points take less than one, and some 8 of the longest formulas
 
 UNDERFLOW = arb((1, -1075))  # half of the smallest float64
 OVERFLOW = arb((2**54 - 1, 970))  # from here on the nearest float64 is infinite
