@@ -101,6 +101,7 @@ CUSTOM_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 MAX_PARAMETERS = 8
 """Of a formula, and more than any activation of the catalog has."""
 NOT_PARAMETERS = frozenset({"x", *CONSTANTS, *ARITIES})
+FormulaText = Annotated[str, Field(json_schema_extra={"format": "formula"})]
 
 
 class InvalidSpec(ValueError):
@@ -118,7 +119,7 @@ class ActivationSpec(SpecModel):
     """
 
     activation: str = Field(description="A name of GET /v1/activations.", examples=["gelu"])
-    formula: str | None = Field(
+    formula: FormulaText | None = Field(
         None,
         description="The formula of an activation of your own, whose parameters are all in `parameters`; null for one "
         "of the catalog. A request may leave it out: then it is the one that is stored under this name.",

@@ -31,7 +31,7 @@ from db import activations
 from jobs.errors import Busy, DatabaseUnavailable, InvalidCursor
 from runtime.settings import MAX_STORED_ACTIVATIONS
 
-NOT_FOUND = declare_errors(404, 422, DatabaseUnavailable)
+NOT_FOUND = declare_errors(404, 405, 422, DatabaseUnavailable)
 FILES = declare_files("x,value,derivative\r\n1.0,1.0,1.0\r\n")
 REFUSED = declare_errors(400, 404, 406, 413, 415, 422, Busy, DatabaseUnavailable)
 

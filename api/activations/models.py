@@ -19,7 +19,15 @@ from activations.custom import Definition
 from api.http.numbers import NotDecided
 from api.http.out import Out
 from api.http.paging import NextCursor
-from jobs.spec import CUSTOM_NAME, MAX_PARAMETERS, NO_NUL, SpecModel, make_field_error, read_formula
+from jobs.spec import (
+    CUSTOM_NAME,
+    MAX_PARAMETERS,
+    NO_NUL,
+    FormulaText,
+    SpecModel,
+    make_field_error,
+    read_formula,
+)
 
 MAX_LATEX = 4000
 """Of a derivative; as MathML it has nine times as many characters, and the list may have hundreds."""
@@ -66,7 +74,7 @@ class ParameterIn(SpecModel):
 class FormulaIn(SpecModel):
     """A formula of x and its parameters, which is differentiated by rules."""
 
-    formula: str = Field(
+    formula: FormulaText = Field(
         description="Of x, parameters, numbers, pi and e: + - * / ^, parentheses, where(a < b, u, v), and exp expm1 "
         "log log1p sqrt abs sin cos tanh sinh cosh asinh atan erf erfc sigmoid softplus relu min max clip Phi. At "
         "most 1,000 characters, 300 numbers, names and operations, and 64 levels.",

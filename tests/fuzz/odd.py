@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.streams import positions
+from tests.fuzz.hooks import FORMULAS, ODD_FORMULAS
 from tests.fuzz.target import Target, make_known
 from tests.support.headers import READ_HEADERS
 
@@ -55,6 +56,7 @@ ODD_JSON = st.one_of(
     CONTROLS.map(lambda text: json.dumps(text, ensure_ascii=False)),
     st.builds(lambda pair, depth: pair[0] * depth + "1" + pair[1] * depth, BRACKETS, DEPTHS),
     NUMBERS,
+    (FORMULAS | ODD_FORMULAS).map(json.dumps),
     SURROGATES.map(lambda key: f"{{{json.dumps(key)}: 1}}"),
     SURROGATES.map(lambda key: f"{{{json.dumps(key)}: 1, {json.dumps(key)}: 2}}"),
     st.sampled_from(["null", "true", "[]", "{}", '""', "[null]", '" 5 "', '"1_000"', '"\u0661"', r'"$\\frac$"']),

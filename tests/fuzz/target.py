@@ -142,17 +142,19 @@ def make_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 def make_known(target: Target) -> dict[str, list[str]]:
-    """Make a few sweeps, and name values of each part of a path."""
+    """Make a few sweeps and activations, and name values of each part of a path."""
     with httpx.Client(base_url=target.url, headers=target.headers, trust_env=False) as http:
         body = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
         sweeps = [http.post("/v1/sweeps", json=body).raise_for_status().json()["id"] for _ in range(3)]
+        for name, formula in (("swishy", "x*sigmoid(x)"), ("holey", "log(x) + 1/(x - 1)")):
+            http.post("/v1/activations", json={"name": name, "formula": formula}).raise_for_status()
         learning = {"activation": "elu", "epochs": 2, "trainable": {"parameters": ["alpha"]}}
         http.post("/v1/jobs", json=learning).raise_for_status()
         jobs = http.get("/v1/jobs").raise_for_status().json()["data"]
     return {
         "job_id": [job["id"] for job in jobs],
         "sweep_id": sweeps,
-        "name": ["elu", "leaky-relu", "exploding", "dead-relu"],
+        "name": ["elu", "leaky-relu", "swishy", "holey", "exploding", "dead-relu"],
         "kind": ["svg", "png"],
         "epoch": ["1", "2"],
     }
