@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from activations.formula.formula import Formula
@@ -124,17 +124,14 @@ class Activation:
         Raises:
             InvalidParameter: an unknown name, a wrong type, or a value out of bounds.
         """
-        for name in given:
-            if name not in self.parameter_names:
-                raise InvalidParameter(name, self.unknown_parameter(name))
-        return {known.name: known.check(given.get(known.name, known.default)) for known in self.parameters}
+        return complete_parameters(self.name, self.parameters, given)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(parameter.name for parameter in self.parameters)
 
     def unknown_parameter(self, name: str) -> str:
-        return f"{self.name} has no parameter {name!r}; it has: {', '.join(self.parameter_names) or 'none'}"
+        return describe_unknown_parameter(self.name, name, self.parameter_names)
 
     @property
     def monotonic(self) -> bool | None:
@@ -171,3 +168,20 @@ class Activation:
         return float(
             2 * self.derivative(near, **parameters) - self.derivative(math.nextafter(near, side), **parameters)
         )
+
+
+def complete_parameters(activation: str, known: Sequence[Parameter], given: Parameters) -> dict[str, float | str]:
+    """Fill in the defaults of an activation's parameters, in their order.
+
+    Raises:
+        InvalidParameter: an unknown name, a wrong type, or a value out of bounds.
+    """
+    names = [parameter.name for parameter in known]
+    for name in given:
+        if name not in names:
+            raise InvalidParameter(name, describe_unknown_parameter(activation, name, names))
+    return {parameter.name: parameter.check(given.get(parameter.name, parameter.default)) for parameter in known}
+
+
+def describe_unknown_parameter(activation: str, name: str, known: Iterable[str]) -> str:
+    return f"{activation} has no parameter {name!r}; it has: {', '.join(known) or 'none'}"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from activations import catalog, custom
-from activations.activation import Activation, Parameter
+from activations.activation import Activation, Parameter, complete_parameters, describe_unknown_parameter
 from activations.custom import Definition
 from activations.formula.formula import Formula
 from activations.formula.language import ARITIES, PARAMETER_NAME, InvalidFormula
@@ -296,7 +296,7 @@ class JobSpec(ActivationSpec):
     @model_validator(mode="after")
     def trainable_parameters_are_numbers(self) -> Self:
         if self.trainable is not None and self.is_complete:
-            refuse_untrainable(self.trainable, self.function)
+            refuse_untrainable(self.trainable, self)
         return self
 
     @model_validator(mode="after")
@@ -332,18 +332,18 @@ class JobSpec(ActivationSpec):
         return int(TRAINING_ARCHIVE_IMAGES * (1 - self.validation.fraction))
 
 
-def refuse_untrainable(trainable: Trainable, activation: Activation) -> None:
-    """Refuse parameters that the activation does not have, or that are no numbers.
+def refuse_untrainable(trainable: Trainable, spec: ActivationSpec) -> None:
+    """Refuse parameters that the activation does not have, or that are no numbers; a complete spec has them all.
 
     Raises:
         PydanticCustomError: with the pointer of the first of them, in a JobSpec.
     """
-    known = {parameter.name: parameter for parameter in activation.parameters}
     for index, name in enumerate(trainable.parameters):
-        if name not in known:
-            raise make_field_error(f"/trainable/parameters/{index}", activation.unknown_parameter(name))
-        if known[name].choices:
-            raise make_field_error(f"/trainable/parameters/{index}", f"{name} is a choice and no number to be learnt")
+        pointer = f"/trainable/parameters/{index}"
+        if name not in spec.parameters:
+            raise make_field_error(pointer, describe_unknown_parameter(spec.activation, name, spec.parameters))
+        if isinstance(spec.parameters[name], str):
+            raise make_field_error(pointer, f"{name} is a choice and no number to be learnt")
 
 
 def resolve_initializer(initializer: Initializer, spec: ActivationSpec) -> str:
@@ -388,8 +388,8 @@ def complete(given: Mapping[str, Any], definitions: Mapping[str, Definition]) ->
     definition, parameters = definitions.get(str(given.get("activation"))), given.get("parameters", {})
     if definition is None or given.get("formula") is not None or not isinstance(parameters, Mapping):
         return given
-    complete_parameters = custom.make_activation(definition).complete(parameters)
-    return {**given, "formula": definition.formula.text, "parameters": complete_parameters}
+    filled_in = complete_parameters(definition.name, definition.parameters, parameters)
+    return {**given, "formula": definition.formula.text, "parameters": filled_in}
 
 
 def refuse_unknown(spec: ActivationSpec) -> None:
