@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from activations.formula.formula import Formula
 from activations.functions import Array
 
@@ -154,13 +156,23 @@ class Activation:
         return float(self.derivative(0.0, **parameters))
 
     def jumps(self, parameters: Parameters) -> list[Jump]:
-        """Find the jumps of the derivative, ascending, for complete parameters: seams whose two limits differ."""
-        found = []
-        for x in self.seams if self.find_seams is None else self.find_seams(**parameters):
-            below, above = self._limit(x, -math.inf, parameters), self._limit(x, math.inf, parameters)
-            if not math.isclose(below, above, rel_tol=1e-12):
-                found.append(Jump(x, below, float(self.derivative(x, **parameters)), above))
-        return found
+        """Find the jumps of the derivative, ascending, for complete parameters: seams whose two limits differ.
+
+        A pole, or another seam where a limit or the derivative is not finite, is none.
+        """
+        seams = self.seams if self.find_seams is None else self.find_seams(**parameters)
+        with np.errstate(all="ignore"):
+            found = [self._measure_jump(x, parameters) for x in seams]
+        return [
+            jump
+            for jump in found
+            if all(map(math.isfinite, (jump.below, jump.at, jump.above)))
+            and not math.isclose(jump.below, jump.above, rel_tol=1e-12)
+        ]
+
+    def _measure_jump(self, x: float, parameters: Parameters) -> Jump:
+        at = float(self.derivative(x, **parameters))
+        return Jump(x, self._limit(x, -math.inf, parameters), at, self._limit(x, math.inf, parameters))
 
     def _limit(self, x: float, side: float, parameters: Parameters) -> float:
         """Extrapolate the derivative's limit from that side, on the line through the two nearest float64."""

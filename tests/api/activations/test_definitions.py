@@ -178,6 +178,7 @@ def test_a_preview_has_the_curve_that_was_asked_for(static: TestClient) -> None:
     curve = static.post("/v1/activations/preview", json=body).json()["curve"]
     assert (curve["x"], curve["value"]) == ([-1, 0, 1], [-1, None, 2])
     assert curve["non_finite"]["/value/1"] == "pole"
+    assert "jumps" not in curve, "of a derivative that has no limit there"
     backwards = {**body, "curve": {"start": 1, "stop": 1}}
     assert refused_pointers(static.post("/v1/activations/preview", json=backwards)) == ["/curve/stop"]
 
