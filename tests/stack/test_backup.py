@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from db import schema
+from activations.activation import Parameter
+from activations.custom import Definition
+from db import activations, schema
 from db.checkpoints import CheckpointFile
 from db.models import Base, Checkpoint, Epoch, Event, Job
 from db.session import Sessions, connect
+from jobs.spec import parse_formula
 from runtime.settings import Settings
 from stack import backup
 from stack.errors import BackupFailed
@@ -49,7 +52,10 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]
 
 
 def record_job(sessions: Sessions, settings: Settings) -> str:
-    """A job that succeeded, with a checkpoint whose file exists."""
+    """A job that succeeded, with a checkpoint whose file exists; and an activation of a client's own."""
+    parameters = (Parameter("b", 1.0, "", maximum=10.0),)
+    with sessions.begin() as session:
+        activations.create(session, Definition("own", "", parse_formula("b*x", ("b",)), parameters), owner="", most=1)
     worker, job_id = FakeWorker(sessions), create_job(sessions)
     lease = worker.claim(job_id)
     path = f"{job_id}/1"
