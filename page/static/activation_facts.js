@@ -4,14 +4,14 @@ import { create, html } from "./dom.js";
 import { number } from "./format.js";
 import { parseMath } from "./mathml.js";
 
-/** The value and the derivative as elements, in MathML. */
-export const createFormulas = ({ name, formula_mathml: value, derivative_mathml: derivative }) => [
-  createFormula(`${name}: formula`, value),
-  createFormula(`${name}: derivative`, derivative),
+/** The value and the derivative as elements: in MathML, or as text where that would be too long. */
+export const createFormulas = ({ name, formula_mathml: value, derivative_mathml: mathml, derivative: text }) => [
+  createFormula(`${name}: formula`, parseMath(value)),
+  createFormula(`${name}: derivative`, mathml === null ? text : parseMath(mathml)),
 ];
 
-const createFormula = (label, mathml) =>
-  create(html`<div class="formula" role="group" aria-label=${label} tabindex="0">${parseMath(mathml)}</div>`);
+const createFormula = (label, content) =>
+  create(html`<div class="formula" role="group" aria-label=${label} tabindex="0">${content}</div>`);
 
 export const facts = (activation) => html`
   <ul class="facts">${listFacts(activation).map((text) => html`<li class="badge plain">${text}</li>`)}</ul>`;
