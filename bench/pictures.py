@@ -50,6 +50,7 @@ def take_all(stack: Stack) -> None:
         take = partial(take_in_each_theme, browser, stack.url)
         sweep = client.submit_sweep(SWEEP)
         take("explore", "#/explore?names=relu,gelu,selu", "value")
+        take("define", "#/define?formula=x*sigmoid(b*x)&parameters=b:1.5:0:10&name=swishy&title=Swish", "value")
         take("depth", "#/depth?activation=sigmoid,relu,selu&depth=30", "gradient_norm")
         jobs = {job["spec"]["activation"]: job["id"] for job in client.list_jobs(filters={"sweep_id": sweep["id"]})}
         wait_until(
