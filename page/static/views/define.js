@@ -57,7 +57,8 @@ export async function view({ root, query, signal, title }) {
   const formula = createFormulaField({ value: first.formula, oninput: loadSoon, onparameter: addParameter });
   const parameters = createParameterEditor({ parameters: first.parameters, onchange: loadSoon });
   const [nameField, titleField] = [NAME, TITLE].map((field) => createControl(field, `definition-${field.path}`));
-  const reader = createCurveReader({ signal, query, look: () => styleOf(0), onreach: load, onmove: rememberSoon, update });
+  const lookOf = () => styleOf(0); // not by the name, which is being typed
+  const reader = createCurveReader({ signal, query, look: lookOf, onreach: load, onmove: rememberSoon, update });
   let own = all.filter(({ custom }) => custom);
   let shown = null; // the last definition that was understood, with its formulas as elements
   let isStale = false; // what is shown is of an earlier formula
