@@ -22,7 +22,7 @@ CERTIFIED = {
     "swish": "x*sigmoid(b*x)",
     "mish": "x*tanh(log(1 + exp(x)))",
     "gelu": "x*Phi(x)",
-    "cancelling": "sin(x)^2 + cos(x)^2 - 1 + exp(-20*abs(x))",
+    "cancelling": "2*sin(x)*cos(x) - sin(2*x) + exp(-20*abs(x))",
     "longest": LONGEST["sums"],
 }
 
