@@ -16,7 +16,14 @@ def read_facts(printed: str) -> dict[str, Any]:
 
 def test_the_catalog_is_listed(lab: Lab):
     rows = [line.split("\t") for line in lab("activations").stdout.splitlines()]
-    assert rows[3] == ["elu", "Exponential Linear Unit", "alpha=1.0", "-1 to inf", "yes", ""]
+    assert rows[3] == [
+        "elu",
+        "Exponential Linear Unit",
+        "alpha=1.0",
+        "-1 to inf",
+        "yes",
+        "where(x > 0, x, alpha*(exp(x) - 1))",
+    ]
     assert json.loads(lab("activations", "--json").stdout.splitlines()[0])["name"] == "sigmoid"
 
 
@@ -42,6 +49,7 @@ def test_define_shows_the_derivative_and_the_properties(lab: Lab):
     assert facts["formula"] == "x*sigmoid(b*x)"
     assert "sigmoid(b*x)" in facts["derivative"]
     assert facts["parameters"] == "b=1.0 (0.1 to 10)"
+    assert facts["monotonic"] == "no"
 
 
 def test_a_defined_activation_is_listed_evaluated_trained_and_swept(lab: Lab):
@@ -77,6 +85,11 @@ def test_a_wrong_formula_is_shown_with_a_caret_under_the_column(lab: Lab):
         assert (formula, caret) == ("  x + frob(x)", "      ^")
         assert message.startswith("activation-lab: ")
         assert "frob" in message
+
+
+def test_a_formula_without_a_value_somewhere_comes_with_a_warning(lab: Lab):
+    facts = read_facts(lab("define", "log-unit", "log(x)", "--preview").stdout)
+    assert "x" in facts["warning 1"]
 
 
 def test_a_defined_activation_is_undefined_unless_an_unfinished_job_uses_it(lab: Lab):
