@@ -12,6 +12,15 @@ import pytest
 from typer import Typer
 from typer.models import CommandInfo
 
+from activations.formula.language import (
+    LARGEST_EXPONENT,
+    LARGEST_NUMBER,
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_NODES,
+    SMALLEST_NUMBER,
+)
+from activations.formula.table import CONSTANTS, NAMED
 from cli.commands import app as client_commands
 from stack.main import app
 from tests.docs import settings_page
@@ -179,6 +188,15 @@ def test_a_decision_is_at_most_250_words_long(path: Path) -> None:
 @pytest.mark.quick
 def test_the_page_of_the_settings_says_what_the_code_says() -> None:
     assert settings_page.PAGE.read_text() == settings_page.render(), "run `make settings`"
+
+
+@pytest.mark.quick
+def test_the_page_on_formulas_has_every_function_and_every_bound() -> None:
+    text = (ROOT / "docs" / "using.md").read_text()
+    section = text[text.index("### The language") : text.index("## Gradients")]
+    assert {*NAMED, *CONSTANTS} <= set(re.findall(r"\w+", section))
+    bounds = (MAX_LENGTH, MAX_NODES, MAX_DEPTH, LARGEST_EXPONENT, SMALLEST_NUMBER, LARGEST_NUMBER)
+    assert [bound for bound in bounds if f"{bound:,.4g}".replace("+", "") not in section] == []
 
 
 def walk_commands(within: Typer) -> Iterator[CommandInfo]:
