@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from article.published import METRICS
+from bench import paired_tables
 from jobs import statistics
 
 Answer = Mapping[str, Any]  # as the service sent it
@@ -32,12 +33,18 @@ def fill_page(text: str, folder: Path) -> str:
     beside, published = (read(folder, name)["data"] for name in ("article-published", "published"))
     article, holdout, timed = (read(folder, name) for name in ("article", "holdout", "cost"))
     runs = {name: read_history(folder, name) for name in ("article", "float32")}
+    learning, own = paired_tables.read_jobs(folder, "learned"), paired_tables.read_jobs(folder, "own", "own-learned")
+    values = paired_tables.read_learned(folder, "learned", "own-learned")
     tables = {
         "verdicts": tabulate_verdicts(beside),
         "first epoch": tabulate_first_epoch(published, runs["article"]),
         "protocols": tabulate_protocols(article, holdout),
         "cost": tabulate_cost(published, timed),
         "precision": tabulate_precision(runs["article"], runs["float32"]),
+        "learned": format_table(*paired_tables.tabulate_learned(learning)),
+        "learned values": format_table(*paired_tables.tabulate_values(learning, values)),
+        "own": format_table(*paired_tables.tabulate_formulas(own)),
+        "own values": format_table(*paired_tables.tabulate_values(own, values)),
     }
     for name, table in tables.items():
         text = fill_table(text, name, table)
