@@ -12,8 +12,9 @@ from activations.formula.table import FUNCTIONS
 from activations.formula.tree import Node
 from worker.training.lowering import KEEP
 
-BLOCK = {"cpu": 2**17, "cuda": 2**24}
-"""Elements at a time. On a CPU, half a megabyte for each value of the program; on a GPU, a bound on its memory."""
+BLOCK = {"cpu": 2**19, "cuda": 2**22}
+"""Elements at a time: 2 MB for each value of the program on a CPU. In smaller blocks, threads wait for each other more
+often, and on busy cores for long; on a GPU it only bounds the memory."""
 
 Operation = Callable[..., Tensor]
 Values = list[Any]  # tensors by the program's numbers, None until computed

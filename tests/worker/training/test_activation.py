@@ -176,7 +176,7 @@ def test_bfloat16_is_widened_inside() -> None:
         assert torch.equal(narrow, wide.bfloat16())
 
 
-@pytest.mark.parametrize("block", [12, 2**17])
+@pytest.mark.parametrize("block", [12, 2**19])
 @pytest.mark.parametrize("shape", [(3, 4, 5, 6), (7, 4)])
 @pytest.mark.parametrize("channels", [None, 4])
 def test_gradients_of_learnt_parameters_are_autograds(
