@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bench import formulas, growth, latency, propagation, requests, resume, starts, streams, training
+from bench import formula_training, formulas, growth, latency, propagation, requests, resume, starts, streams, training
 from bench.contestants import PEERS
 from bench.figures import Figures
 from bench.performance_page import PAGE, format_section, read_runs, summarize, write_page
@@ -30,6 +30,7 @@ GROUPS: Mapping[str, tuple[Measure, Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "latency": (latency.measure, {"jobs": 20}, {"jobs": 3}),
     "training": (training.measure, {"rounds": 5, "images": 4000}, {"rounds": 2, "images": 1500}),
+    "formula-training": (formula_training.measure, {"rounds": 10, "batches": 8}, {"rounds": 3, "batches": 4}),
     "starts": (starts.measure, {"rounds": 5, "whole_demo": True}, {"rounds": 2, "whole_demo": False}),
     "propagation": (propagation.measure, {"rounds": 5}, {"rounds": 2}),
     "formulas": (formulas.measure, {"rounds": 5, "points": 100_000}, {"rounds": 1, "points": 10_000}),

@@ -86,6 +86,19 @@ SECTIONS: Mapping[str, Section] = {
             Row("float32, one core busy; one thread alone", "one core busy", "one thread", "rate", 1, None, "images/s"),
         ],
     ),
+    "formula-training": Section(
+        "Training with formulas and learnt parameters",
+        "A batch of 128 images in training, in one process on all cores: five of the catalog, each beside "
+        "itself written as a formula, and leaky-relu with an alpha that is learnt beside a fixed one.",
+        [
+            *(
+                Row(f"{name} as a formula", f"{name}, formula", name, "times", 1.5)
+                for name in ("relu", "elu", "gelu", "mish", "silu")
+            ),
+            Row("alpha learnt in each layer", "alpha, learnt per layer", "alpha, fixed", "times", 1.2),
+            Row("alpha learnt in each channel", "alpha, learnt per channel", "alpha, fixed", "times", 1.2),
+        ],
+    ),
     "gpu": Section(
         "Training on a GPU",
         "The same on a GPU, which `make bench` leaves to a machine that has one.",

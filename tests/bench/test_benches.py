@@ -28,6 +28,8 @@ SMALLEST_OF_SECTION = {
     "growth": {"rounds": 1, "batch": 1, "epochs": 20, "times": 2},
     "latency": {"jobs": 1},
     "training": {"rounds": 1, "images": 256},
+    "formulas": {"rounds": 1, "points": 100},
+    "formula-training": {"rounds": 1, "batches": 1},
     "starts": {"rounds": 1, "demo": ["--epochs=1", "--samples=128"], "whole_demo": True},
     "propagation": {"rounds": 1},
     "streams": {"clients": 4, "jobs": 2, "seconds": 1, "rounds": 1},
