@@ -12,8 +12,7 @@ from activations import catalog, custom
 from activations.activation import Activation, Parameter, complete_parameters, describe_unknown_parameter
 from activations.custom import Definition
 from activations.formula.formula import Formula
-from activations.formula.language import ARITIES, PARAMETER_NAME, InvalidFormula
-from activations.formula.table import CONSTANTS
+from activations.formula.language import InvalidFormula, explain_parameter
 from activations.formula.tree import names
 from jobs.pointers import to_pointer
 
@@ -100,7 +99,6 @@ CUSTOM_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 """Of an activation that a client defined."""
 MAX_PARAMETERS = 8
 """Of a formula, and more than any activation of the catalog has."""
-NOT_PARAMETERS = frozenset({"x", *CONSTANTS, *ARITIES})
 FormulaText = Annotated[str, Field(json_schema_extra={"format": "formula"})]
 
 
@@ -344,6 +342,17 @@ def refuse_untrainable(trainable: Trainable, spec: ActivationSpec) -> None:
             raise make_field_error(pointer, describe_unknown_parameter(spec.activation, name, spec.parameters))
         if isinstance(spec.parameters[name], str):
             raise make_field_error(pointer, f"{name} is a choice and no number to be learnt")
+        if spec.formula is not None:
+            refuse_long_slope(spec.formula, tuple(spec.parameters), name, pointer)
+
+
+@functools.lru_cache(maxsize=1024)
+def refuse_long_slope(formula: str, parameters: tuple[str, ...], name: str, pointer: str) -> None:
+    """Raises PydanticCustomError: the derivative by this parameter is too long to be computed."""
+    try:
+        parse_formula(formula, tuple(sorted(parameters))).slope(name)
+    except InvalidFormula as error:
+        raise make_field_error(pointer, str(error)) from error
 
 
 def resolve_initializer(initializer: Initializer, spec: ActivationSpec) -> str:
@@ -405,9 +414,8 @@ def read_formula(text: str, parameters: Collection[str]) -> Formula:
         PydanticCustomError: with the pointer, and the column in the formula.
     """
     for name in parameters:
-        if not PARAMETER_NAME.fullmatch(name) or name in NOT_PARAMETERS:
-            message = f"{name!r} is no parameter's name: a small letter, then small letters, digits and _, at most 32"
-            raise make_field_error(to_pointer(["parameters", name]), f"{message}; and no name that formulas have")
+        if (reason := explain_parameter(name)) is not None:
+            raise make_field_error(to_pointer(["parameters", name]), reason)
     try:
         formula = parse_formula(text, tuple(sorted(parameters)))
     except InvalidFormula as error:
