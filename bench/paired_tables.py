@@ -46,13 +46,14 @@ Jobs = Mapping[Configuration, Sequence[Trained]]
 
 
 def read_jobs(folder: Path, *runs: str) -> Jobs:
-    """The jobs of the runs by configuration, both in the order of the sweeps."""
+    """The jobs of the runs by configuration: those of an activation together, else in the order of the sweeps."""
     found: dict[Configuration, list[Trained]] = {}
     for run in runs:
         for job in json.loads((folder / f"{run}-jobs.json").read_text())["data"]:
             trained = parse_job(job)
             found.setdefault((trained.activation, trained.per), []).append(trained)
-    return found
+    activations = [activation for activation, _ in found]
+    return dict(sorted(found.items(), key=lambda item: activations.index(item[0][0])))
 
 
 def parse_job(job: Answer) -> Trained:
