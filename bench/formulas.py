@@ -10,10 +10,10 @@ from activations.formula.properties import Study
 from bench.figures import Figures, Measure, time_calls, time_warm
 
 LONGEST = {
-    "sums": " + ".join(f"sin({number}*x)" for number in range(59)),
-    "nested": "tanh(" * 60 + "x" + ")" * 60,
-    "quotients": "x" + "/(1 + x^2)" * 40,
-    "powers": " + ".join(f"x^{number}" for number in range(60)),
+    "sums": " + ".join(f"sin({number}*x)" for number in range(45)),
+    "nested": "tanh(" * 46 + "x" + ")" * 46,
+    "quotients": "x" + "/(1 + x^2)" * 39,
+    "powers": " + ".join(f"x^{number}" for number in range(44)),
 }
 """Formulas near the bounds of the language, on length, nodes or depth."""
 

@@ -17,8 +17,8 @@ from activations.formula.tree import COMPARISONS, Call, Name, Node, Number, fold
 PARAMETER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 MAX_LENGTH = 1_000
-MAX_NODES = 300
-MAX_DEPTH = 64
+MAX_NODES = 240
+MAX_DEPTH = 48
 MAX_PARAMETERS = 16
 LARGEST_NUMBER = 1e300
 SMALLEST_NUMBER = 1e-300

@@ -77,7 +77,7 @@ class FormulaIn(SpecModel):
     formula: FormulaText = Field(
         description="Of x, parameters, numbers, pi and e: + - * / ^, parentheses, where(a < b, u, v), and exp expm1 "
         "log log1p sqrt abs sin cos tanh sinh cosh asinh atan erf erfc sigmoid softplus relu min max clip Phi. At "
-        "most 1,000 characters, 300 numbers, names and operations, and 64 levels.",
+        "most 1,000 characters, 240 numbers, names and operations, and 48 levels.",
         examples=["x*sigmoid(b*x)"],
     )
     title: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)] | None = Field(
