@@ -33,6 +33,7 @@ POLE = 1e12  # reached beside a divisor's sign change
 STEEPEST = 1e9  # of a slope beside a seam that explains a difference of values
 SMALL = 1e-150
 JUMP = 1e-9  # relative: a smaller one may be rounding
+SMALLEST_JUMP = 1e-30  # the root of |x|, which has no jump, is 2e-162 beside 0
 MAX_SEAMS = 64
 MAX_ALIKE = 4
 PARTIAL = ("/", "^", "log", "log1p", "sqrt")
@@ -158,7 +159,7 @@ class Study:
             below, at, above = self.around(x)
             index = int(np.searchsorted(self.x, x))
             slope = min(maximum(np.abs(self.slope[max(index - 1, 0) : index + 2])), STEEPEST)
-            rounding = JUMP * max(abs(below), abs(above)) + 4 * math.ulp(x) * slope
+            rounding = JUMP * max(abs(below), abs(above)) + 4 * math.ulp(x) * slope + SMALLEST_JUMP
             if max(abs(at - below), abs(above - at)) > rounding:
                 yield Jump(x, below, at, above)
 

@@ -80,6 +80,15 @@ def test_a_canonical_form_that_is_longer_than_a_formula_may_be_is_refused() -> N
         read(activation="mine", formula=text)
 
 
+def test_a_parameter_whose_slope_is_too_long_cannot_be_learnt() -> None:
+    text = "x + " + "^".join(["p"] * 45)
+    own = {"activation": "own", "formula": text, "parameters": {"p": 1}}
+    assert read(**own).trainable is None
+    with pytest.raises(ValidationError, match="the derivative by p of this formula has more than") as refused:
+        read(**own, trainable={"parameters": ["p"]})
+    assert refused.value.errors()[0]["ctx"]["pointer"] == "/trainable/parameters/0"
+
+
 def test_a_stored_activation_completes_the_spec_that_names_it() -> None:
     spec = read(activation="swishy", parameters={"b": 2}, epochs=3, protocol="article", metadata={"k": "v"})
     assert not spec.is_complete
