@@ -73,9 +73,12 @@ def describe_sweep_end(members: Sequence[Member]) -> dict[str, Any]:
 def interleave(
     members: Sequence[Member], rows: Sequence[tuple[Event, Epoch | None]]
 ) -> Sequence[tuple[Member, Event, Epoch | None]]:
-    """Order events of several jobs by time, as far as each job's own order allows: a clock may have been set back."""
+    """Order events of several jobs by time, as far as each job's own order allows: a clock may have been set back.
+
+    Events of the same millisecond are in the order of the jobs, whichever of them a client has already.
+    """
     by_id = {member.job_id: member for member in members}
     by_job = defaultdict(list)
     for event, epoch in rows:
         by_job[event.job_id].append((by_id[event.job_id], event, epoch))
-    return list(heapq.merge(*by_job.values(), key=lambda row: row[1].at))
+    return list(heapq.merge(*by_job.values(), key=lambda row: (row[1].at, row[0].position)))

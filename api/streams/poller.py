@@ -37,13 +37,13 @@ class Look(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Told:
-    """Where the jobs stood when the client of a stream was told their progress last; shared by those told together."""
+    """Where the jobs of a stream stood when its client was told their progress last."""
 
     found: Found = field(default_factory=lambda: NOTHING)
 
 
 Listener = asyncio.Future[Sequence[Look]]
-Listeners = Mapping[Listener, tuple[Sequence[Awaited], Told]]
+Listeners = Mapping[Listener, Sequence[tuple[Awaited, Told]]]
 
 
 class EventPoller:
@@ -54,25 +54,25 @@ class EventPoller:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._listeners: dict[Listener, tuple[Sequence[Awaited], Told]] = {}
+        self._listeners: dict[Listener, Sequence[tuple[Awaited, Told]]] = {}
         self._polling: asyncio.Task[None] | None = None
 
     async def watch(self, awaited: Awaited, told: Told) -> AsyncIterator[tuple[str, Newest]]:
         """Yield the jobs of a stream that are further, and note it in `told`, until one of them has news."""
         while True:
-            (look,) = await self.wait([awaited], told)
+            (look,) = await self.wait([(awaited, told)])
             for found in look.further:
                 yield found
             if look.news:
                 return
 
-    async def wait(self, awaited: Sequence[Awaited], told: Told) -> Sequence[Look]:
-        """Wait until there is something to tell of one of them, and note in `told` what is; a look for each of them.
+    async def wait(self, streams: Sequence[tuple[Awaited, Told]]) -> Sequence[Look]:
+        """Wait until there is something to tell of one of them, and note in its `told` what is; a look for each.
 
         While the database is away it looks as if each had news.
         """
         listener: Listener = asyncio.get_running_loop().create_future()
-        self._listeners[listener] = (awaited, told)
+        self._listeners[listener] = streams
         if self._polling is None:  # in an empty context: it serves all requests and belongs to none
             self._polling = asyncio.create_task(self._poll(), context=Context())
         try:
@@ -85,7 +85,7 @@ class EventPoller:
             while self._listeners:
                 await asyncio.sleep(POLL_SECONDS)
                 listeners = dict(self._listeners)
-                different = {one.key: one.seen for awaited, _ in listeners.values() for one in awaited}
+                different = {one.key: one.seen for streams in listeners.values() for one, _ in streams}
                 job_ids = set().union(*different.values())
                 wake(listeners, await read_in_turn(self._read_newest, job_ids))
         finally:
@@ -103,17 +103,17 @@ class EventPoller:
 def wake(listeners: Listeners, found: Found) -> None:
     """Wake those for whom there is something, and look only once for all that wait for the same and were told alike."""
     looks: dict[tuple[tuple[str, str], int], Look] = {}
-    for listener, (awaited, told) in listeners.items():
-        keys = [(one.key, id(told.found)) for one in awaited]
-        for key, one in zip(keys, awaited, strict=True):
+    for listener, streams in listeners.items():
+        keys = [(awaited.key, id(told.found)) for awaited, told in streams]
+        for key, (awaited, told) in zip(keys, streams, strict=True):
             if key not in looks:
-                looks[key] = look_at(found, one.seen, told.found)
+                looks[key] = look_at(found, awaited.seen, told.found)
         mine = [looks[key] for key in keys]
-        news, further = any(look.news for look in mine), any(look.further for look in mine)
-        if (news or further) and not listener.done():
+        if any(look.news or look.further for look in mine) and not listener.done():
             listener.set_result(mine)
-        if further or not news:
-            told.found = found
+        for (_, told), look in zip(streams, mine, strict=True):
+            if look.further or not look.news:
+                told.found = found
 
 
 def look_at(found: Found, seen: Mapping[str, int], told: Found) -> Look:

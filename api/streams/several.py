@@ -57,6 +57,7 @@ class Followed:
     position: str
     """The position that it has, as it is written."""
     batch: Batch = field(init=False)
+    told: Told = field(default_factory=Told)
 
 
 async def parse_streams(
@@ -138,7 +139,7 @@ async def stream(
     `id` has a position for each stream, in their order, separated by commas: send it back as `Last-Event-ID`, or as
     `after` with the positions of those streams alone that are still wanted. A position is opaque.
     """
-    told, late = Told(), streams
+    late = streams
     try:
         while True:
             for each in late:
@@ -147,7 +148,7 @@ async def stream(
             waiting = [each for each in streams if not each.batch.complete]
             if not waiting:
                 return
-            looks = await poller.wait([each.batch.awaited for each in waiting], told)
+            looks = await poller.wait([(each.batch.awaited, each.told) for each in waiting])
             for each, look in zip(waiting, looks, strict=True):
                 for job_id, newest in look.further:
                     yield make_progress(newest, **each.names, **each.batch.names[job_id])

@@ -1,13 +1,14 @@
 """Progress within an epoch, on the streams of a job, of a sweep and of several."""
 
 from collections.abc import Callable
+from operator import itemgetter
 from threading import Thread
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from api.streams import poller
+from api.streams import job, poller, several, sweep
 from tests.support.fake_worker import FakeWorker
 from tests.support.sse import Events, parse_events
 from tests.support.submitting import list_job_ids, post_job, post_pair
@@ -40,6 +41,30 @@ def polls(monkeypatch: pytest.MonkeyPatch) -> Polls:
     return counted
 
 
+class Told:
+    """Counts the messages of progress that streams have made: after a look of the poll, each in its own time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def wait_for(self, count: int) -> None:
+        wait_for(lambda: self.count >= count, seconds=60)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    counted, make_progress = Told(), job.make_progress
+
+    def count(*arguments: Any, **names: Any) -> Any:
+        message = make_progress(*arguments, **names)
+        counted.count += 1
+        return message
+
+    for module in (job, sweep, several):
+        monkeypatch.setattr(module, "make_progress", count)
+    return counted
+
+
 def read_while(work: Callable[[], None], client: TestClient, path: str) -> Events:
     """Read a stream to its end while a worker works."""
     working = Thread(target=work)
@@ -50,15 +75,16 @@ def read_while(work: Callable[[], None], client: TestClient, path: str) -> Event
 
 
 def test_a_stream_sends_progress_without_an_id_whenever_it_changed(
-    client: TestClient, worker: FakeWorker, polls: Polls
+    client: TestClient, worker: FakeWorker, polls: Polls, told: Told
 ) -> None:
     job_id = post_job(client, epochs=2)["id"]
 
     def train() -> None:
         lease = worker.claim(job_id)
-        for images in (4200, 4200, 5000):
+        for images, messages in ((4200, 1), (4200, 1), (5000, 2)):
             worker.report(lease, images=images)
             polls.wait_for_one()
+            told.wait_for(messages)
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/jobs/{job_id}/stream")
@@ -76,7 +102,7 @@ def test_a_stream_sends_progress_without_an_id_whenever_it_changed(
 
 
 def test_progress_costs_no_read_of_events(
-    client: TestClient, worker: FakeWorker, polls: Polls, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, worker: FakeWorker, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only the one poll of all streams sees it."""
     job_id, reads = post_job(client, epochs=2)["id"], []
@@ -90,7 +116,7 @@ def test_progress_costs_no_read_of_events(
     def train() -> None:
         for images in range(1, 5):
             worker.report(lease, images=images)
-            polls.wait_for_one()
+            told.wait_for(images)
         worker.cancel(lease)
 
     monkeypatch.setattr(poller.events, "read", count)
@@ -100,7 +126,7 @@ def test_progress_costs_no_read_of_events(
 
 
 def test_a_client_that_comes_back_is_told_where_the_epoch_is_now(
-    client: TestClient, worker: FakeWorker, polls: Polls
+    client: TestClient, worker: FakeWorker, told: Told
 ) -> None:
     job_id = post_job(client, epochs=2)["id"]
     lease = worker.claim(job_id)
@@ -108,7 +134,7 @@ def test_a_client_that_comes_back_is_told_where_the_epoch_is_now(
         worker.report(lease, images=images)
 
     def end() -> None:
-        polls.wait_for_one()
+        told.wait_for(1)
         worker.cancel(lease)
 
     found = read_while(end, client, f"/v1/jobs/{job_id}/stream?after=2")
@@ -130,7 +156,7 @@ def test_an_epoch_that_was_recorded_has_no_progress_left(client: TestClient, wor
 
 
 def test_the_stream_of_a_sweep_names_the_job_that_progresses(
-    client: TestClient, worker: FakeWorker, polls: Polls
+    client: TestClient, worker: FakeWorker, told: Told
 ) -> None:
     sweep = post_pair(client)
     first, second = list_job_ids(sweep)
@@ -139,7 +165,7 @@ def test_the_stream_of_a_sweep_names_the_job_that_progresses(
     def train() -> None:
         lease = worker.claim(second)
         worker.report(lease)
-        polls.wait_for_one()
+        told.wait_for(1)
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/sweeps/{sweep['id']}/stream")
@@ -150,7 +176,7 @@ def test_the_stream_of_a_sweep_names_the_job_that_progresses(
 
 
 def test_several_streams_have_the_progress_of_each_of_their_jobs(
-    client: TestClient, worker: FakeWorker, polls: Polls
+    client: TestClient, worker: FakeWorker, told: Told
 ) -> None:
     sweep = post_pair(client, activations=["relu"])
     (job_id,) = list_job_ids(sweep)
@@ -158,11 +184,11 @@ def test_several_streams_have_the_progress_of_each_of_their_jobs(
     def train() -> None:
         lease = worker.claim(job_id)
         worker.report(lease)
-        polls.wait_for_one()
+        told.wait_for(2)
         worker.cancel(lease)
 
     found = read_while(train, client, f"/v1/stream?jobs={job_id}&sweeps={sweep['id']}")
-    of_job, of_sweep = (data for _, kind, data in found if kind == "progress")
+    of_job, of_sweep = sorted((data for _, kind, data in found if kind == "progress"), key=itemgetter("stream"))
     assert {**WITHIN, "stream": 0, "job_id": job_id}.items() <= of_job.items()
     assert {**WITHIN, "stream": 1, "sweep_id": sweep["id"], "job_id": job_id, "activation": "relu"}.items() <= (
         of_sweep.items()

@@ -110,8 +110,8 @@ def test_the_poller_looks_once_for_all_who_wait_for_the_same(monkeypatch: pytest
     async def poll() -> list[bool]:
         loop = asyncio.get_running_loop()
         one, other = Awaited(("sweep", "1x512"), {"a": 1}), Awaited(("sweep", "2.1x511"), {"a": 2})
-        listeners = {loop.create_future(): ([one], Told()) for _ in range(200)}
-        listeners |= {loop.create_future(): ([other], Told()) for _ in range(200)}
+        listeners = {loop.create_future(): [(one, Told())] for _ in range(200)}
+        listeners |= {loop.create_future(): [(other, Told())] for _ in range(200)}
         found = {"a": Newest(2, 0, 10, None, None)}
         for _ in range(2):
             poller.wake(listeners, found)
