@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a client says of an activation of their own; each parameter of the formula is among ``parameters``."""
+    """A client's own activation, as it is stored; each parameter of the formula is among ``parameters``."""
 
     name: str
     title: str

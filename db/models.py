@@ -175,7 +175,7 @@ class Sweep(Base):
     grid_paths: Mapped[list[str]] = mapped_column(Json, server_default="[]")
     """The grid's fields in the order of the request, which stored JSON does not keep."""
     owner: Mapped[str] = mapped_column(String(64), server_default="")
-    """As a job's."""
+    """The same as a job's."""
     created_at: Mapped[datetime]
 
     __table_args__ = (make_owner_index("id"),)
@@ -188,7 +188,7 @@ class CustomActivation(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     owner: Mapped[str] = mapped_column(String(64))
-    """As a job's."""
+    """The same as a job's."""
     name: Mapped[str] = mapped_column(String(40))
     title: Mapped[str]
     formula: Mapped[str]

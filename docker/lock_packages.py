@@ -21,7 +21,7 @@ COMPILE = ["pip", "compile", "--quiet", "--universal", "--python-version=3.11", 
 PLAIN = ["--no-header", "--no-annotate", "--no-emit-index-url"]
 HEAD = "# Made by `make locks` from constraints.txt: do not edit.\n"
 ONLY_ON_LINUX = " ; sys_platform == 'linux'"
-"""What uv writes after each package, because it resolves for the images' system alone."""
+"""The marker that uv writes after each package, because it resolves for the images' system alone."""
 
 
 def lock(uv: str, source: str, *options: str, given: str | None = None) -> Mapping[str, str]:

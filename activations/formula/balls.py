@@ -117,7 +117,7 @@ class Search:
         return undecided
 
     def refuse_jumps(self, chunk: Sequence[int]) -> None:
-        """Where a comparison is a tie, compare the value with its limits from both sides, the neighbours' branches."""
+        """Compare the value with its limits from both sides, the neighbours' branches, where a comparison is a tie."""
         points = [self.points[position] for position in chunk]
         here = self.make_batch(points).evaluate(self.written)
         sides = []

@@ -41,7 +41,7 @@ def find_varying(*roots: Node) -> frozenset[Node]:
 
 @dataclass(slots=True)
 class Findings:
-    """What was met at the points of a batch, under their indices in the outermost batch."""
+    """Events at the points of a batch, under their indices in the outermost batch."""
 
     reasons: dict[int, str] = field(default_factory=dict)
     """Why a function has no value there."""

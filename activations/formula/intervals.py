@@ -31,7 +31,7 @@ class Interval(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """Where a comparison holds in all of the box, and where it fails in all of it."""
+    """Whether a comparison holds in all of the box, and whether it fails in all of it."""
 
     holds: Part
     fails: Part

@@ -300,7 +300,7 @@ def written(node: Node, parts: tuple[tuple[str, int], ...]) -> tuple[str, int]:
 
 
 def operand_strengths(operator: str) -> tuple[int, int]:
-    """How strongly the operands must bind to stand without parentheses: left and right."""
+    """The strength that each operand needs to stand without parentheses: left and right."""
     return {"+": (SUM, PRODUCT), "-": (SUM, PRODUCT), "*": (PRODUCT, POWER), "/": (PRODUCT, POWER), "^": (ATOM, POWER)}[
         operator
     ]

@@ -158,7 +158,7 @@ def divide_by_growth(product: Product) -> bool:
 
 
 def exponents(total: Node) -> list[Node]:
-    """What is above e in the terms of a sum."""
+    """List the exponents of e in the terms of a sum."""
     found = []
     for _, rest in terms(total):
         found += [scaled(exponent, argument_of(base)) for base, exponent in exponential_powers(rest)]

@@ -306,10 +306,10 @@ def shorten(warnings: Iterable[str]) -> Iterator[str]:
 
 
 def minimum(values: Array) -> float:
-    """Of those that are numbers; infinity without any."""
+    """Find the smallest of those that are numbers; infinity without any."""
     return float(np.fmin.reduce(values, initial=np.inf))
 
 
 def maximum(values: Array) -> float:
-    """As ``minimum``."""
+    """Find the largest number, as ``minimum`` finds the smallest."""
     return float(np.fmax.reduce(values, initial=-np.inf))

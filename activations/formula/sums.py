@@ -152,7 +152,7 @@ def join_tail(products: list[Product]) -> Node | None:
 
 
 def tails(total: Node) -> list[Node]:
-    """What the denominator tends to far from 0, as signed."""
+    """The limit of the denominator far from 0, signed."""
     if is_call(total, "hypot"):
         return [total.arguments[1]]
     return [rest.arguments[0] for coefficient, rest in terms(total) if is_call(rest, "abs") and coefficient == 1]
@@ -186,7 +186,7 @@ PAIRED = ("softplus", "abs", "atan", *{function for function, _ in LATE_NEAR})
 
 
 def key(product: Product) -> Key:
-    """What a product has beside its number."""
+    """The factors of a product beside its number."""
     return frozenset(product.above.items()), frozenset(product.below.items())
 
 
@@ -194,7 +194,7 @@ Partner = tuple[Product, Callable[[float | None], Node | None]]
 
 
 def partners(product: Product, factor: Call, exponent: int, near: Mapping[tuple[str, int], Near]) -> Iterator[Partner]:
-    """What may stand beside K F(u), and how both are replaced where that is there r times."""
+    """List the terms that may stand beside K F(u), each with the replacement of both where it is there r times."""
     common = Product(product.build())
     common.remove(factor, exponent)
     u = factor if factor.function == "hypot" else factor.arguments[0]

@@ -1,4 +1,4 @@
-"""What formulas are made of: one entry for each function and operator.
+"""The functions and operators of formulas, one entry for each.
 
 A new function of one argument is one entry here: value, rule of the derivative, LaTeX, torch's function and the ball's.
 """
@@ -92,7 +92,7 @@ def grows(node: Node) -> bool:
 
 
 def over_common_denominator(u: Node, v: Node, du: Node, dv: Node) -> Node:
-    """For v = w^n, with n a half or one: (w u' - n u w') / (w v)."""
+    """Divide, for v = w^n with n a half or one: (w u' - n u w') / (w v)."""
     w, n = root(v)
     inner_slope = multiply(TWO, v, dv) if n == HALF else dv
     numerator = add(*expand(du, w), *map(negate, expand(multiply(n, u), inner_slope)))

@@ -279,7 +279,7 @@ class Curve(Evaluation):
 
 
 class PreviewOut(FormulaOut):
-    """What an activation of this formula would be, and its curve if one was asked for."""
+    """The activation that this formula would make, and its curve if one was asked for."""
 
     curve: Curve | None = Field(
         None, description="Value and derivative on the grid, under the name `preview`; null unless asked for."

@@ -17,9 +17,9 @@ COLUMNS: Types = {"x": "float64", "value": "float64", "derivative": "float64"}
 @dataclass(frozen=True, slots=True)
 class Values:
     columns: dict[str, Array]
-    """As COLUMNS says."""
+    """By the names of COLUMNS."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """What was not decided, by JSON pointer."""
+    """The reason of each value that was not decided, by JSON pointer."""
 
 
 def are_few(activation: Activation, count: int) -> bool:

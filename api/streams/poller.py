@@ -37,7 +37,7 @@ class Look(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Told:
-    """Where the jobs of a stream stood when its client was told their progress last."""
+    """The jobs of a stream, as they were when its client was last told of their progress."""
 
     found: Found = field(default_factory=lambda: NOTHING)
 

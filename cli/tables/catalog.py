@@ -26,7 +26,7 @@ def tabulate_activations(activations: Iterable[Answer]) -> Table:
 
 
 def tabulate_activation(name: str, activation: Answer) -> Table:
-    """What is known of an activation by its formula."""
+    """List the known properties of an activation."""
     facts = {
         "title": activation["title"],
         "formula": activation["formula"],

@@ -94,7 +94,7 @@ CARET_OFFSET = """column => {
     const before = input.getBoundingClientRect().left + parseFloat(paddingLeft) + parseFloat(borderLeftWidth);
     return range.getBoundingClientRect().left - before - context.measureText(input.value.slice(0, column)).width;
 }"""
-"""How far the caret stands from the left edge of that character of the formula."""
+"""Measure the distance of the caret from the left edge of that character of the formula."""
 
 
 def test_an_unknown_name_becomes_a_parameter_with_a_slider(canned_tab: Tab) -> None:

@@ -92,7 +92,7 @@ def multiply_out(base: Node, exponent: int) -> Node:
 
 
 def lower_tanh(u: Node) -> Node:
-    """As e / (e + 2) with e = exp(2u) - 1, which keeps its relative precision near 0."""
+    """Compute e / (e + 2) with e = exp(2u) - 1, which keeps its relative precision near 0."""
     grown = call("expm1", call("*", TWO, call("min", u, Number(TANH_IS_ONE))))
     return call("/", grown, call("+", grown, TWO))
 
@@ -102,7 +102,7 @@ def lower_softplus(u: Node) -> Node:
 
 
 def lower_normal(u: Node) -> Node:
-    """As erfc: torch's ndtr takes five times as long, and float32 loses its tail from -5 on."""
+    """Compute it by erfc: torch's ndtr takes five times as long, and float32 loses its tail from -5 on."""
     return call("*", Number(0.5), call("erfc", call("*", Number(-math.sqrt(0.5)), u)))
 
 

@@ -20,7 +20,7 @@ from tests.support.statements import name_targets, record_statements
 from tests.support.submitting import post_job, post_sweep
 
 SWISHY = {"name": "swishy", "formula": "x * sigmoid( b*x )", "parameters": {"b": {"default": 1, "maximum": 10}}}
-"""As a client may write it."""
+"""The formula as a client may write it."""
 FIELDS = (
     "title",
     "custom",
