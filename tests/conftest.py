@@ -1,5 +1,6 @@
 """Real servers for the tests: PostgreSQL, Valkey and S3 out of their wheels, on loopback, gone with the test run."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -52,6 +53,12 @@ def is_slow(item: pytest.Item) -> bool:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
     return folder in SLOW_FOLDERS or (folder == "api" and parameters.get("database_url") == "postgres")
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at thousands of tests: the API runs one after each drawing."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
