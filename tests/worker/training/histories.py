@@ -2,13 +2,17 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from db.models import Checkpoint
 from jobs.errors import Diverged
 from jobs.metrics import EpochMetrics
 from jobs.spec import JobSpec
 from tests.support.figures import NOT_REPEATABLE
+from worker.checkpoint import Checkpoints
 from worker.training.train import Training
 
 Start = Callable[..., Training]
@@ -31,6 +35,17 @@ def drop_times(metrics: EpochMetrics) -> EpochMetrics:
 
 def compute_history(training: Training) -> list[EpochMetrics]:
     return [drop_times(metrics) for metrics in training.epochs()]
+
+
+def resume_after_an_epoch(start: Start, folder: Path, **changes: Any) -> Training:
+    """Train one epoch, and resume it from its checkpoint in another training."""
+    interrupted = start(**changes)
+    next(interrupted.epochs())
+    checkpoints = Checkpoints(folder.as_uri())
+    saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
+    resumed = start(**changes)
+    resumed.load_state_dict(checkpoints.load(Checkpoint(job_id="job", **dataclasses.asdict(saved))))
+    return resumed
 
 
 DIVERGING = {"epochs": 6, "batch_size": 64, "activation": "elu", "clip": None, "loss": "cross_entropy"}

@@ -1,6 +1,6 @@
 """Training with formulas in place of the catalog's activations."""
 
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,8 @@ import pytest
 import torch
 
 from activations.formula.catalog import CATALOG_FORMULAS
-from db.models import Checkpoint
 from jobs.errors import Diverged
-from tests.worker.training.histories import Start, compute_history
-from worker.checkpoint import Checkpoints
+from tests.worker.training.histories import Start, compute_history, resume_after_an_epoch
 from worker.training.classifier import build_classifier
 from worker.training.randomness import make_generator
 
@@ -40,13 +38,8 @@ def test_a_resumed_job_is_equal_to_the_bit(start: Start, tmp_path: Path, spec: d
     changes = {**spec, "precision": precision, "train_samples": 128, "batch_size": 64}
     uninterrupted = start(**changes)
     expected = compute_history(uninterrupted)
-    interrupted = start(**changes)
-    next(interrupted.epochs())
-    checkpoints = Checkpoints(tmp_path.as_uri())
-    saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
-    resumed = start(**changes)
-    resumed.load_state_dict(checkpoints.load(Checkpoint(job_id="job", **asdict(saved))))
+    resumed = resume_after_an_epoch(start, tmp_path, **changes)
 
     assert compute_history(resumed) == expected[1:]
     assert (resumed.layers, resumed.parameters) == (uninterrupted.layers, uninterrupted.parameters)

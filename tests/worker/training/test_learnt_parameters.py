@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from db.models import Checkpoint
 from jobs.errors import Diverged
 from jobs.metrics import ParameterMetrics
-from tests.worker.training.histories import NO_DROPOUT, OPTIMIZERS, Start, compute_history
-from worker.checkpoint import Checkpoints
+from tests.worker.training.histories import NO_DROPOUT, OPTIMIZERS, Start, compute_history, resume_after_an_epoch
 from worker.training.classifier import build_classifier
 from worker.training.data import Mnist
 from worker.training.randomness import make_generator
@@ -104,13 +101,8 @@ def test_a_resumed_job_learns_the_same_to_the_bit(
     changes = {"epochs": 2, "optimizer": optimizer, "batch_size": 64, "diagnostics": False, **learn(per)}
     uninterrupted = start(**changes)
     expected = compute_history(uninterrupted)
-    interrupted = start(**changes)
-    next(interrupted.epochs())
-    checkpoints = Checkpoints(tmp_path.as_uri())
-    saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
-    resumed = start(**changes)
-    resumed.load_state_dict(checkpoints.load(Checkpoint(job_id="job", **asdict(saved))))
+    resumed = resume_after_an_epoch(start, tmp_path, **changes)
 
     assert compute_history(resumed) == expected[1:]
     assert resumed.parameters == uninterrupted.parameters

@@ -1,5 +1,4 @@
 import dataclasses
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from db.models import Checkpoint
 from jobs.metrics import EpochMetrics
 from tests.worker.training.histories import (
     NO_DROPOUT,
@@ -16,8 +14,8 @@ from tests.worker.training.histories import (
     Tiny,
     compute_history,
     drop_times,
+    resume_after_an_epoch,
 )
-from worker.checkpoint import Checkpoints
 from worker.training import train
 from worker.training.data import Mnist
 from worker.training.randomness import make_generator
@@ -197,13 +195,8 @@ def test_a_resumed_job_is_equal_to_an_uninterrupted_one_to_the_bit(
     changes = {"epochs": 3, "optimizer": optimizer, "precision": precision, "activation": "selu"}
     uninterrupted = start(**changes)
     expected = compute_history(uninterrupted)
-    interrupted = start(**changes)
-    next(interrupted.epochs())
-    checkpoints = Checkpoints(tmp_path.as_uri())
-    saved = checkpoints.save("job", 1, 1, interrupted.state_dict())
 
-    resumed = start(**changes)
-    resumed.load_state_dict(checkpoints.load(Checkpoint(job_id="job", **asdict(saved))))
+    resumed = resume_after_an_epoch(start, tmp_path, **changes)
 
     assert compute_history(resumed) == expected[1:]
     assert resumed.layers == uninterrupted.layers
