@@ -13,12 +13,13 @@ from hashlib import sha256
 from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKERS = 2
+OPENER = build_opener(ProxyHandler({}))
 Answer = TypeVar("Answer")
 MEASURED = {"attempt", "epoch_seconds", "images_per_second", "recorded_at"}
 """The columns of a history that may differ between two trainings of one spec."""
@@ -31,6 +32,24 @@ class Stack:
         self.name = f"activation-lab-run-{os.getpid()}"
         self.port = free_port()
         self.environment = environment(COMPOSE_PROJECT_NAME=self.name, PUBLISHED_PORT=str(self.port))
+        self.key = ""
+
+    def create_key(self, name: str) -> None:
+        """Create a key of the service, with which everything is asked from now on."""
+        self.key = self.compose("run", "--rm", "--no-TTY", "api", "keys", "create", name).strip()
+
+    def back_up(self, file: Path) -> None:
+        with file.open("wb") as archive:
+            self.api_run("backup", stdout=archive)
+
+    def restore(self, file: Path) -> None:
+        with file.open("rb") as archive:
+            self.api_run("restore", stdin=archive)
+
+    def api_run(self, command: str, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> None:
+        """Run a command of ours in a new container of the API, with a file for its input or its output."""
+        words = ["docker", "compose", "run", "--rm", "--no-TTY", "api", command, "-"]
+        subprocess.run(words, cwd=PROJECT, env=self.environment, stdin=stdin, stdout=stdout, check=True)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         return sh("docker", "compose", *arguments, environment=self.environment, check=check)
@@ -48,7 +67,8 @@ class Stack:
         return found
 
     def healthy(self) -> bool:
-        states = Counter((service(one), health(one)) for one in self.containers() if service(one) != "migrate")
+        staying = [one for one in self.containers() if service(one) not in {"migrate", "roles"}]
+        states = Counter((service(one), health(one)) for one in staying)
         wanted = {"postgres": 1, "valkey": 1, "api": 1, "worker": WORKERS}
         return states == {(name, "healthy"): count for name, count in wanted.items()}
 
@@ -58,6 +78,14 @@ class Stack:
 
     def get(self, path: str) -> bytes:
         return until(lambda: self.ask(Request(self.url(path))), path, seconds=180)
+
+    def status(self, path: str, *, key: str) -> int:
+        """The status of an answer to somebody with this key."""
+        try:
+            with OPENER.open(Request(self.url(path), headers={"Authorization": f"Bearer {key}"}), timeout=20) as answer:
+                return int(answer.status)
+        except HTTPError as error:
+            return error.code
 
     def read(self, path: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get(path))
@@ -72,8 +100,9 @@ class Stack:
 
     def ask(self, request: Request) -> bytes:
         """The answer's body, empty where nobody is there to answer yet. Refusals are raised."""
+        request.add_header("Authorization", f"Bearer {self.key}")
         try:
-            with build_opener(ProxyHandler({})).open(request, timeout=20) as answer:
+            with OPENER.open(request, timeout=20) as answer:
                 body: bytes = answer.read()
                 return body
         except HTTPError as error:
@@ -168,7 +197,6 @@ def environment(**chosen: str) -> dict[str, str]:
         "API_DATABASE_PASSWORD": "of-the-api",
         "WORKER_DATABASE_PASSWORD": "of-the-worker",
         "VALKEY_PASSWORD": "of-a-test",
-        "ACTIVATION_LAB_AUTH": "none",
         "ACTIVATION_LAB_WORKER_THREADS": "1",
     }
     return ours | chosen | fixed
