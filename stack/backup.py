@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -171,10 +172,11 @@ def open_source(source: Path | None) -> Iterator[tarfile.TarFile]:
 def extract_database(archive: tarfile.TarFile, scratch: Path) -> Path:
     """Extract it in this version's schema, whatever older one it was made with."""
     first = archive.next()
-    if first is None or first.name != DATABASE:
+    if first is None or first.name != DATABASE or not first.isfile():
         raise BackupFailed(f"this is no backup: it does not begin with {DATABASE}")
-    archive.extract(first, scratch, filter="data")
     copy = scratch / DATABASE
+    with copy.open("wb") as file:
+        shutil.copyfileobj(cast(IO[bytes], archive.extractfile(first)), file)  # which is None of no file
     schema.migrate(sqlite_url(copy))
     return copy
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from http.client import HTTPException
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -40,16 +40,13 @@ class Stack:
 
     def back_up(self, file: Path) -> None:
         with file.open("wb") as archive:
-            self.api_run("backup", stdout=archive)
+            words = ["docker", "compose", "exec", "--no-TTY", "api", "activation-lab", "backup", "-"]
+            subprocess.run(words, cwd=PROJECT, env=self.environment, stdout=archive, check=True)
 
     def restore(self, file: Path) -> None:
         with file.open("rb") as archive:
-            self.api_run("restore", stdin=archive)
-
-    def api_run(self, command: str, *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None) -> None:
-        """Run a command of ours in a new container of the API, with a file for its input or its output."""
-        words = ["docker", "compose", "run", "--rm", "--no-TTY", "api", command, "-"]
-        subprocess.run(words, cwd=PROJECT, env=self.environment, stdin=stdin, stdout=stdout, check=True)
+            words = ["docker", "compose", "run", "--rm", "--no-TTY", "api", "restore", "-"]
+            subprocess.run(words, cwd=PROJECT, env=self.environment, stdin=archive, check=True)
 
     def compose(self, *arguments: str, check: bool = True) -> str:
         return sh("docker", "compose", *arguments, environment=self.environment, check=check)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from api.streams import positions
 from tests.fuzz.hooks import FORMULAS, ODD_FORMULAS
-from tests.fuzz.target import Target, make_known
+from tests.fuzz.target import Target
 from tests.support.headers import READ_HEADERS
 
 CHECKS = [
@@ -99,7 +99,6 @@ Twist = tuple[dict[str, str], dict[str, str], str, bytes | None]
 
 def try_odd_requests(target: Target, *, examples: int, derandomize: bool = False) -> Counter[str]:
     """Ask this many of each operation, and count them; the first failure is shrunk and raised."""
-    known = make_known(target)
     asked: Counter[str] = Counter()
     schema = schemathesis.openapi.from_url(f"{target.url}/openapi.json")
     for found in schema.get_all_operations():
@@ -111,7 +110,7 @@ def try_odd_requests(target: Target, *, examples: int, derandomize: bool = False
         def ask(case: Case, data: st.DataObject) -> None:
             asked[case.operation.label] += 1
             case.path_parameters = {
-                name: data.draw(st.sampled_from(known[name]) if data.draw(st.integers(0, 9)) else ODD_PARTS)
+                name: data.draw(st.sampled_from(target.known[name]) if data.draw(st.integers(0, 9)) else ODD_PARTS)
                 for name in case.path_parameters
             }
             query, odd_headers, raw, body = data.draw(st.one_of(*list_twists(case)))

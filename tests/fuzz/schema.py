@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.fuzz.target import Target, make_known
+from tests.fuzz.target import Target
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -55,7 +55,7 @@ class Tried:
 def try_schema(target: Target, *options: str) -> Tried:
     """Try the operations that OpenAPI lists; the options are those of `schemathesis run`."""
     with tempfile.TemporaryDirectory() as folder:
-        known = format_known(make_known(target))
+        known = format_known(target.known)
         report, configuration = Path(folder) / "report.json", Path(folder) / "schemathesis.toml"
         configuration.write_text(f"hooks = {json.dumps(str(HOOKS))}\n{CONFIGURATION.read_text()}{known}")
         headers = [part for name, value in target.headers.items() for part in ("-H", f"{name}:{value}")]

@@ -3,7 +3,7 @@
 import hashlib
 import queue
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +109,8 @@ class Target:
     url: str
     headers: Mapping[str, str]
     """With a key, where the service requires one."""
+    known: Mapping[str, Sequence[str]]
+    """Values of each part of a path that exist."""
 
 
 @contextmanager
@@ -124,7 +126,8 @@ def serve_on(database: str, *, keys: bool = False) -> Iterator[Target]:
             app.state.hints = trainer
             # Each check that a key is asked for tries a wrong one, and the eleventh would be answered 429.
             with patch.dict(auth.FAILED_KEYS, capacity=1_000_000), serve(app, lifespan="on") as address:
-                yield Target(address, make_headers(app.state.sessions) if keys else {})
+                headers = make_headers(app.state.sessions) if keys else {}
+                yield Target(address, headers, make_known(address, headers))
 
 
 def make_headers(sessions: Sessions) -> dict[str, str]:
@@ -141,9 +144,9 @@ def make_database(kind: str, folder: Path) -> Iterator[str]:
         yield server.url("postgres")
 
 
-def make_known(target: Target) -> dict[str, list[str]]:
+def make_known(url: str, headers: Mapping[str, str]) -> dict[str, list[str]]:
     """Make a few sweeps and activations, and name values of each part of a path."""
-    with httpx.Client(base_url=target.url, headers=target.headers, trust_env=False) as http:
+    with httpx.Client(base_url=url, headers=headers, trust_env=False) as http:
         body = {"activations": ["relu", "gelu"], "base": {"epochs": 2}}
         sweeps = [http.post("/v1/sweeps", json=body).raise_for_status().json()["id"] for _ in range(3)]
         for name, formula in (("swishy", "x*sigmoid(x)"), ("holey", "log(x) + 1/(x - 1)")):

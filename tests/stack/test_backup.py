@@ -219,6 +219,17 @@ def test_a_cut_backup_restores_nothing(sqlite_url: str, file_url: str, tmp_path:
         assert not any(read_all(restored).values())
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE])
+def test_a_database_that_is_no_file_is_refused(tmp_path: Path, kind: bytes):
+    first = tarfile.TarInfo("database.sqlite")
+    first.type, first.linkname = kind, "/etc/passwd"
+    with tarfile.open(tmp_path / "backup.tar", "w") as archive:
+        archive.addfile(first)
+
+    with pytest.raises(BackupFailed, match=r"does not begin with database\.sqlite"):
+        backup.restore(Settings(data_dir=tmp_path / "restored"), tmp_path / "backup.tar")
+
+
 def test_only_checkpoints_that_the_database_names_are_restored(tmp_path: Path, sqlite_url: str, file_url: str):
     """Neither a changed file nor one that leads out of the folder is written."""
     settings = Settings(database_url=sqlite_url, checkpoints_url=file_url)
