@@ -1,7 +1,13 @@
-"""Helps schemathesis to formulas, keeps its time from one endpoint, and a false failure away. Loaded by its path."""
+"""Helps schemathesis to formulas and ids, keeps its time from one endpoint, and a false failure away.
 
+Loaded by its path; FUZZ_IDS has the ids that exist, and how many of those in a list become one of them.
+"""
+
+import json
+import os
 from math import prod
 from typing import Any
+from zlib import crc32
 
 import schemathesis
 from hypothesis import strategies as st
@@ -48,6 +54,30 @@ def filter_body(context: schemathesis.HookContext, body: Any) -> bool:
         return True
     sizes = [body.get(name) for name in ("depth", "width", "samples")] if isinstance(body, dict) else []
     return prod(size for size in sizes if isinstance(size, int | float)) <= MOST_NUMBERS
+
+
+IDS = json.loads(os.environ.get("FUZZ_IDS", '{"known": {}}'))
+
+
+@schemathesis.hook
+def map_query(_context: schemathesis.HookContext, query: Any) -> Any:
+    """Put ids that exist in place of most of those in a list; the configuration does so for parts of a path alone."""
+    if not isinstance(query, dict):
+        return query
+    return {
+        name: [pick(name, each) for each in value] if is_list_of_ids(name, value) else value
+        for name, value in query.items()
+    }
+
+
+def is_list_of_ids(name: str, value: Any) -> bool:
+    return name in IDS["known"] and isinstance(value, list)
+
+
+def pick(name: str, given: Any) -> Any:
+    """Pick by what was given, so that the same value always becomes the same id."""
+    known, number = IDS["known"][name], crc32(repr(given).encode())
+    return known[number % len(known)] if number % 100 < 100 * IDS["probability"] else given
 
 
 @schemathesis.hook

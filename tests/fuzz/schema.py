@@ -1,10 +1,11 @@
 """Runs schemathesis on the service, with every phase and check, and reads its report."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,8 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 HOOKS = Path(__file__).with_name("hooks.py")
 KNOWN_PROBABILITY = 0.7
-"""Of a part of a path that exists; other ids come from answers, or are random."""
+"""Of an id that exists; the others come from answers, or are random."""
+ROUNDS_OF_SEQUENCES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,20 @@ def try_schema(target: Target, *options: str) -> Tried:
         command = [PROGRAM, "--config-file", configuration, "run", f"{target.url}/openapi.json", "--no-color"]
         reported = ["--report", "json", "--report-json-path", report]
         arguments = [str(part) for part in (*command, *reported, *headers, *options)]
-        subprocess.run(arguments, cwd=folder, check=False)
+        listed = {"jobs": target.known["job_id"], "sweeps": target.known["sweep_id"]}
+        ids = json.dumps({"known": listed, "probability": KNOWN_PROBABILITY})
+        subprocess.run(arguments, cwd=folder, env=os.environ | {"FUZZ_IDS": ids}, check=False)
         return Tried.read(json.loads(report.read_text()))
+
+
+def try_sequences(target: Target, *options: str) -> Iterator[Tried]:
+    """Try requests that go on from the answers of others, in several rounds.
+
+    Hypothesis ends a round as soon as it finds a repeated sequence answered otherwise, which this service, whose jobs
+    go on meanwhile, does now and then.
+    """
+    for _ in range(ROUNDS_OF_SEQUENCES):
+        yield try_schema(target, "--phases", "stateful", *options)
 
 
 def format_known(known: Mapping[str, Sequence[str]]) -> str:
