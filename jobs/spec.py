@@ -88,6 +88,7 @@ class OnTestSet(SpecModel):
 Validation = Annotated[Holdout | OnTestSet, Field(discriminator="kind")]
 MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500, pattern=NO_NUL)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 MAX_METADATA = 32
 Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA), AfterValidator(sort_by_key)]
 
@@ -258,7 +259,7 @@ class JobSpec(ActivationSpec):
     train_samples: int | None = Field(
         None, ge=128, le=TRAINING_ARCHIVE_IMAGES, description="Train on the first n images only; null = all."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Decides initial weights, data order and dropout.")
+    seed: Seed = Field(0, description="Decides initial weights, data order and dropout.")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16 = autocast over float32 parameters, softmax and loss in float32."
     )

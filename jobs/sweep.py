@@ -15,7 +15,7 @@ from activations import catalog
 from activations.custom import Definition
 from jobs.bounds import find_excess, find_sweep_excess
 from jobs.pointers import resolve, to_pointer
-from jobs.spec import InvalidSpec, JobSpec, SpecModel, complete, make_field_error, refuse_unknown
+from jobs.spec import InvalidSpec, JobSpec, Seed, SpecModel, complete, make_field_error, refuse_unknown
 from jobs.values import format_value
 
 MAX_JOBS = 512
@@ -74,7 +74,7 @@ class SweepSpec(SpecModel):
         description="Names of GET /v1/activations; default: the article's.",
         examples=[["relu", "gelu"]],
     )
-    seeds: list[int] = Field(
+    seeds: list[Seed] = Field(
         [0],
         min_length=1,
         max_length=MAX_JOBS,

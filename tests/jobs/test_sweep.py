@@ -48,6 +48,12 @@ def test_enumerated_fields_parameters_and_whole_objects_can_be_searched():
     assert len({spec.model_dump_json() for spec in specs}) == 8
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32, True, "1"])
+def test_seeds_are_those_of_a_job(seed: Any):
+    with pytest.raises(ValidationError, match=r"seeds\.1\n"):
+        sweep(seeds=[0, seed])
+
+
 @pytest.mark.parametrize(
     ("given", "pointers"),
     [
@@ -59,7 +65,6 @@ def test_enumerated_fields_parameters_and_whole_objects_can_be_searched():
         ({"grid": {"parameters.alpha": [0.1]}, "activations": ["elu", "relu"]}, ["/grid/parameters.alpha/0"]),
         ({"grid": {"validation.fraction": [0.5]}, "base": {"train_samples": 50000}}, ["/base/train_samples"]),
         ({"activations": ["relu", "nothing"]}, ["/activations/1"]),
-        ({"seeds": [0, -1]}, ["/seeds/1"]),
         ({"base": {"epochs": 0, "dropout": {"dense": 1}}}, ["/base/epochs", "/base/dropout/dense"]),
         ({"base": {"nothing": 1}}, ["/base/nothing"]),
         ({"grid": {"trainable": [None, LEARNT]}, "activations": ["elu", "relu"]}, ["/grid/trainable/1"]),
