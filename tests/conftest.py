@@ -55,8 +55,12 @@ def is_slow(item: pytest.Item) -> bool:
     return folder in SLOW_FOLDERS or (folder == "api" and parameters.get("database_url") == "postgres")
 
 
-def pytest_collection_finish() -> None:
-    """Let no collection of garbage look at thousands of tests: the API runs one after each drawing."""
+@pytest.fixture(autouse=True, scope="module")
+def freeze_objects() -> None:
+    """Let no collection of garbage look at what was there before the module, such as thousands of tests.
+
+    The API runs one after each drawing, which took seconds where a million objects had come together.
+    """
     gc.collect()
     gc.freeze()
 
