@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,24 @@ def test_a_job_is_deleted_only_when_the_visitor_is_sure(tab: Tab, stack: Service
     dialog.get_by_role("button", name="Delete").click()
     expect(tab.heading("Jobs")).to_be_visible()
     assert stack.http.get(f"/v1/jobs/{job_id}").status_code == 404
+
+
+def test_nothing_of_a_job_is_loaded_while_it_is_deleted(tab: Tab, stack: Service) -> None:
+    job_id = stack.submit(epochs=1, seed=11)
+    stack.ended(job_id)
+
+    def answer_late(route: Route) -> None:
+        if route.request.method != "DELETE":
+            return route.fallback()
+        response = route.fetch()
+        time.sleep(2.5)  # the layers are loaded again after 2 s
+        return route.fulfill(response=response)
+
+    tab.page.route(f"**/v1/jobs/{job_id}", answer_late)
+    tab.open(f"#/jobs/{job_id}")
+    tab.button("Delete").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(tab.heading("Jobs")).to_be_visible()
 
 
 def test_a_job_in_the_list_is_cancelled_and_found_by_its_state(tab: Tab, stack: Service) -> None:

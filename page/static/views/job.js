@@ -21,7 +21,9 @@ import { createTimer, throttle } from "../timing.js";
 const AGAIN_MS = 1000;
 const QUEUE_MS = 3000;
 
-export async function view({ root, id, signal, title }) {
+export async function view({ root, id, signal: visit, title }) {
+  const deletion = new AbortController();
+  const signal = AbortSignal.any([visit, deletion.signal]);
   const path = `v1/jobs/${encodeURIComponent(id)}`;
   const [first, look] = await Promise.all([get(path, signal), loadLineStyles()]);
   signal.throwIfAborted();
@@ -121,6 +123,7 @@ export async function view({ root, id, signal, title }) {
   async function erase() {
     const text = "This also deletes its history, layers and checkpoints. It cannot be undone.";
     if (!(await confirmAction({ title: "Delete this job?", text, action: "Delete" }))) return;
+    deletion.abort(); // what is still being loaded would be answered 404
     await remove(path);
     go("#/jobs");
   }
