@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from tests.fuzz.odd import try_odd_requests
-from tests.fuzz.schema import try_schema, try_sequences
+from tests.fuzz.schema import try_in_rounds
 from tests.fuzz.target import serve_on
 
 
@@ -28,8 +28,7 @@ def fuzz(database: str, options: argparse.Namespace, others: Sequence[str]) -> b
     sound = True
     with serve_on(database, keys=options.keys) as target:
         if options.only != "odd":
-            chosen = ("--max-examples", str(options.examples), *others)
-            for tried in (try_schema(target, *chosen), *try_sequences(target, *chosen)):
+            for tried in try_in_rounds(target, "--max-examples", str(options.examples), *others):
                 print(f"{database}: {tried}", flush=True)
                 sound = sound and tried.is_sound
         if options.only != "schema":

@@ -70,14 +70,15 @@ def try_schema(target: Target, *options: str) -> Tried:
         return Tried.read(json.loads(report.read_text()))
 
 
-def try_sequences(target: Target, *options: str) -> Iterator[Tried]:
-    """Try requests that go on from the answers of others, in several rounds.
+def try_in_rounds(target: Target, *options: str) -> Iterator[Tried]:
+    """Try the operations, then requests that go on from the answers of others in several more rounds.
 
     Hypothesis ends a round as soon as it finds a repeated sequence answered otherwise, which this service, whose jobs
     go on meanwhile, does now and then.
     """
+    yield try_schema(target, *options)
     for _ in range(ROUNDS_OF_SEQUENCES):
-        yield try_schema(target, "--phases", "stateful", *options)
+        yield try_schema(target, *options, "--phases", "stateful")
 
 
 def format_known(known: Mapping[str, Sequence[str]]) -> str:

@@ -48,6 +48,8 @@ def test_a_sweep_with_one_impossible_job_makes_none(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
+        ({"seeds": [0, -1]}, "/seeds/1"),
+        ({"seeds": [0, 2**32]}, "/seeds/1"),
         ({"seeds": list(range(86))}, ""),
         ({"seeds": []}, "/seeds"),
         ({"seeds": [1.5]}, "/seeds/0"),
