@@ -69,11 +69,16 @@ def read_next(sessions: database.Sessions, stream: Stream, seen: Position, limit
 
 
 def read_after(stream: Stream, members: Sequence[Member], seen: Position, read: Read) -> Batch:
-    """Read the next events, after the jobs' states: what was found to have ended has no others."""
+    """Read the next events, after the jobs' states: what was found to have ended has no others.
+
+    What a job did in between is left for the next time: on PostgreSQL each statement sees what was committed before it,
+    and a client that had the last event of a job that was found running would wait for others for ever.
+    """
     if positions.is_beyond(members, seen):
         return begin_again(stream, members, Position((0,) * len(seen.numbers)))
     unsent = positions.find_unsent(members, seen)
-    rows = read(unsent) if unsent else []
+    newest = {member.job_id: member.last_seq for member in members}
+    rows = [(event, epoch) for event, epoch in read(unsent) if event.seq <= newest[event.job_id]] if unsent else []
     frames, after = encode(stream, members, rows, seen)
     if stream.field == "sweep_id" and not positions.find_outstanding(members, after):
         after = Position(after.numbers, end=True)

@@ -11,7 +11,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from api.streams.batches import Stream, read_first, read_next
 from api.streams.poller import Awaited, EventPoller, Told
+from db import sweep_events
 from tests.support.fake_worker import FakeWorker
 from tests.support.sse import parse_events
 from tests.support.submitting import list_job_ids, post_pair
@@ -147,6 +149,28 @@ def test_a_listener_is_woken_by_any_one_of_its_jobs(client: TestClient, app: Fas
         return await asyncio.wait_for(listening, 5)
 
     assert asyncio.run(listen()) == []
+
+
+def test_a_job_that_ends_between_two_statements_of_a_read_is_not_waited_for(
+    client: TestClient, app: FastAPI, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = post_pair(client, activations=["relu"])
+    lease = worker.claim(list_job_ids(sweep)[0])
+    list_members = sweep_events.list_members_of_stream
+
+    def list_members_and_end(*arguments: Any) -> Any:
+        members = list_members(*arguments)
+        monkeypatch.undo()
+        worker.cancel(lease)
+        return members
+
+    monkeypatch.setattr(sweep_events, "list_members_of_stream", list_members_and_end)
+    stream = Stream("sweep_id", sweep["id"])
+    first = read_first(app.state.sessions, stream, None, 100)
+    assert [frame.event for frame in first.frames] == ["state", "state"]
+    rest = read_next(app.state.sessions, stream, first.after, 100)
+    assert [frame.event for frame in rest.frames] == ["state", "end", "sweep_end"]
+    assert rest.complete
 
 
 def test_a_job_deleted_while_the_stream_runs_does_not_stop_it(client: TestClient, worker: FakeWorker) -> None:
