@@ -1,6 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
-TEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
 
 .PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins locks audit sbom
 

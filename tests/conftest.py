@@ -1,5 +1,6 @@
 """Real servers for the tests: PostgreSQL, Valkey and S3 out of their wheels, on loopback, gone with the test run."""
 
+import faulthandler
 import gc
 import os
 import secrets
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 
 import pytest
@@ -29,6 +31,7 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.register_profile("deep", deadline=None, max_examples=5000)
 settings.load_profile("reproducible")  # unless --hypothesis-profile names the other
 
+STDERR = pytest.StashKey[int]()
 SLOW_FOLDERS = {"bench", "browser", "compose", "docs", "e2e", "faults", "fuzz"}
 
 S3_ENVIRONMENT = {
@@ -53,6 +56,33 @@ def is_slow(item: pytest.Item) -> bool:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
     return folder in SLOW_FOLDERS or (folder == "api" and parameters.get("database_url") == "postgres")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STDERR] = os.dup(2)  # which is captured while a test runs
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End a process that has hung, for pytest-xdist to name the test and to go on in another.
+
+    pytest-timeout raises an exception once, and not after a test has failed: it is lost in an event loop's callback,
+    and what tidies up afterwards may wait for ever.
+    """
+    marker = item.get_closest_marker("timeout")
+    seconds = 2 * float(marker.args[0] if marker else item.config.getini("timeout")) + 60
+    watchdog = Timer(seconds, end_process, (item.nodeid, item.config.stash[STDERR]))
+    watchdog.daemon = True
+    watchdog.start()
+    result = yield
+    watchdog.cancel()
+    return result
+
+
+def end_process(test: str, stderr: int) -> None:
+    os.write(stderr, f"\n{test} hung:\n".encode())
+    faulthandler.dump_traceback(stderr)
+    os._exit(1)
 
 
 @pytest.fixture(autouse=True, scope="module")
