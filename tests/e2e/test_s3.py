@@ -11,7 +11,7 @@ import pytest
 from storage import files
 from tests.support.service import service_on
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_killed_trainers_job_goes_on_from_its_checkpoint_in_s3(s3_server: Any, s3_url: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from tests.support.service import Service, service_on
 from worker.prepare import choose_device, describe_device
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from tests.support.disk import small_disk
 from tests.support.service import QUICK, Service, start
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_full_disk_is_named_everywhere_and_costs_no_job(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.campaign import campaign, ground_on
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_few_kills_break_no_promise() -> None:
     with ground_on("sqlite") as ground:
         outcome = campaign(ground, kills=4, seed=7)

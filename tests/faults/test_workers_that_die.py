@@ -16,7 +16,7 @@ from tests.faults.workers import LEARNING, SPEC, find, submit, suspend, trainer_
 from tests.support.invariants import read_history, violations
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(900)
 
 POINTS = (
     "before claim",

@@ -95,7 +95,7 @@ def test_a_host_that_is_not_here_is_told_plainly(host: str, says: str) -> None:
 
 @IPV6
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_stack_on_ipv6_is_used_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(tmp_path, "--host", "::1")
     try:
