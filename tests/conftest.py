@@ -64,19 +64,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """End a process that has hung, for pytest-xdist to name the test and to go on in another.
+    """End a process of pytest-xdist that has hung; the run then ends too, and names the test.
 
-    pytest-timeout raises an exception once, and not after a test has failed: it is lost in an event loop's callback,
-    and what tidies up afterwards may wait for ever.
+    pytest-timeout raises an exception once, and not after a test has failed: a test's clean-up may still wait for ever.
+    Without pytest-xdist there may be somebody at a debugger.
     """
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
     marker = item.get_closest_marker("timeout")
     seconds = 2 * float(marker.args[0] if marker else item.config.getini("timeout")) + 60
     watchdog = Timer(seconds, end_process, (item.nodeid, item.config.stash[STDERR]))
     watchdog.daemon = True
     watchdog.start()
-    result = yield
-    watchdog.cancel()
-    return result
+    try:
+        return (yield)
+    finally:
+        watchdog.cancel()
 
 
 def end_process(test: str, stderr: int) -> None:
