@@ -41,9 +41,10 @@ class OpenStreams:
         try:
             while self._open:
                 await asyncio.sleep(CHECK_SECONDS)
-                valid = await to_thread.run_sync(find_valid, sessions, {*self._open.values()}, limiter=self._thread)
-                for scope, key_digest in self._open.items():
-                    if valid is not None and key_digest not in valid:
+                checked = dict(self._open)  # nothing is known of the keys of streams that open meanwhile
+                valid = await to_thread.run_sync(find_valid, sessions, {*checked.values()}, limiter=self._thread)
+                for scope, key_digest in checked.items():
+                    if valid is not None and key_digest not in valid and scope in self._open:
                         scope.cancel()
         finally:
             self._checking = None

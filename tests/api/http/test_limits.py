@@ -1,6 +1,9 @@
 """Limits of an API key and of those who guess one: requests, jobs, open streams, and the end of the key itself."""
 
+import asyncio
 from collections.abc import Iterator
+from threading import Event
+from typing import Any
 
 import httpx2
 import pytest
@@ -8,6 +11,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.http import auth, open_streams
+from api.http.open_streams import OpenStreams
 from api.http.rates import REMEMBERED, Buckets
 from db import keys
 from tests.support.access import Headers, change_settings, make_key
@@ -124,6 +128,35 @@ def test_a_stream_ends_when_its_key_is_revoked_and_no_other_does(
         assert http.get(jobs_of["anna"], headers=anna).status_code == 401
         assert not streams["bob"].is_closed
         streams["bob"].close()
+
+
+def test_a_stream_that_opens_while_keys_are_read_goes_on(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, opened = Event(), Event()
+    read: list[set[str]] = []
+
+    def find_valid(_: Any, digests: set[str]) -> set[str]:
+        read.append(digests)
+        reading.set()
+        assert opened.wait(60)
+        return digests if len(read) < 3 else set()
+
+    monkeypatch.setattr(open_streams, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(open_streams, "find_valid", find_valid)
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def serve_two() -> list[bool]:
+        streams = OpenStreams()
+        first = asyncio.create_task(streams.serve(app.state.sessions, "anna's", wait))
+        await asyncio.to_thread(reading.wait, 60)
+        second = asyncio.create_task(streams.serve(app.state.sessions, "bob's", wait))
+        await asyncio.sleep(0)
+        opened.set()
+        return await asyncio.gather(first, second)
+
+    assert asyncio.run(serve_two()) == [True, True]
+    assert read == [{"anna's"}, {"anna's", "bob's"}, {"anna's", "bob's"}]
 
 
 def test_a_key_has_a_quota_of_open_streams(app: FastAPI, live: str, anna: Headers, bob: Headers) -> None:
