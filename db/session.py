@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from db.outages import Disk, find_folder, translate_error
 from db.turns import FirstTurns, OrderedTurns, Turns
@@ -68,7 +69,13 @@ class Sessions:
             raise WrongSchema(self.refusal)
 
     def close(self) -> None:
+        """Close the connections: at once, or when the transaction that uses one ends."""
+        event.listen(self.engine, "checkin", close_connection)
         self.engine.dispose()
+
+
+def close_connection(_: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 @contextmanager

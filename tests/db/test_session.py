@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,3 +26,13 @@ def test_a_connection_whose_ping_ends_in_any_error_is_replaced(sessions: Session
     before = answering_process()
     monkeypatch.setattr(sessions.engine.dialect, "do_ping", ping)
     assert answering_process() != before
+
+
+def test_a_connection_in_use_is_closed_when_it_is_returned_to_sessions_that_are_closed(database_url: str):
+    closed = connect(database_url)
+    with closed.read() as session:
+        used: Any = session.connection().connection.driver_connection
+        closed.close()
+        session.execute(text("SELECT 1"))
+    with pytest.raises(closed.engine.dialect.loaded_dbapi.Error):
+        used.cursor().execute("SELECT 1")
