@@ -146,8 +146,9 @@ class Reconciler:
         A pause that the wall clock measures longer or shorter shows that the machine slept or its clock was set.
         """
         pause, began = self._interval_seconds * random.uniform(0.8, 1.2), time()  # noqa: S311  # jitter
-        stopped = self._stopped.wait(pause)
+        if self._stopped.wait(pause):
+            return True
         if abs(time() - began - pause) > max(MIN_CLOCK_JUMP_SECONDS, self._lease_seconds / 2):
             log.warning("this machine slept or its clock was set: no worker loses its job for %.0f s", GRACE_SECONDS)
             self._grace_until = monotonic() + GRACE_SECONDS
-        return stopped
+        return False

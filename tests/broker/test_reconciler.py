@@ -142,6 +142,15 @@ def test_after_the_machine_slept_or_its_clock_was_set_workers_are_given_time(
     assert find_job(sessions, job_id).state == "running"
 
 
+def test_stopping_in_the_middle_of_a_pause_is_not_taken_for_a_clock_that_was_set(
+    sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    reconciler = Reconciler(sessions, FakeHints(), interval_seconds=3600)
+    reconciler.start()
+    reconciler.stop()
+    assert not caplog.messages
+
+
 def test_a_lease_from_before_the_clock_was_set_back_runs_out(sessions: Sessions) -> None:
     [job_id] = submit(sessions, 1)
     with sessions.begin() as session:
