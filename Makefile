@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
-TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0
+# In the order of the folders, so that each process starts the servers of a folder once.
+TEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: install demo up test test-slow test-all lint bench pictures scale results faults fuzz load compose settings env pins locks audit sbom
 

@@ -46,16 +46,22 @@ S3_ENVIRONMENT = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and put those of the API last: in many short files, so that all processes end together."""
     for item in items:
         if is_slow(item) and item.get_closest_marker("quick") is None:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: find_folder(item) == "api")
 
 
 def is_slow(item: pytest.Item) -> bool:
     """Whether the test is in a slow folder, or asks the API a second time, on the second database."""
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    folder = find_folder(item)
     parameters: dict[str, object] = getattr(getattr(item, "callspec", None), "params", {})
     return folder in SLOW_FOLDERS or (folder == "api" and parameters.get("database_url") == "postgres")
+
+
+def find_folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_configure(config: pytest.Config) -> None:
