@@ -79,6 +79,7 @@ HEADERS = [
     "X-Forwarded-Host",
     "X-Forwarded-For",
     "X-Forwarded-Proto",
+    "Authorization",
     "Origin",
     "Referer",
     "Sec-Fetch-Site",
@@ -100,7 +101,7 @@ Twist = tuple[dict[str, str], dict[str, str], str, bytes | None]
 def try_odd_requests(target: Target, *, examples: int, derandomize: bool = False) -> Counter[str]:
     """Ask this many of each operation, and count them; the first failure is shrunk and raised."""
     asked: Counter[str] = Counter()
-    schema = schemathesis.openapi.from_url(f"{target.url}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{target.url}/openapi.json", headers=dict(target.headers))
     for found in schema.get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
@@ -115,9 +116,8 @@ def try_odd_requests(target: Target, *, examples: int, derandomize: bool = False
             }
             query, odd_headers, raw, body = data.draw(st.one_of(*list_twists(case)))
             case.query = {**case.query, **query}
-            case.headers.update(odd_headers)
             options = {"data": body} if body is not None else {}
-            response = case.call(headers=dict(target.headers), params=raw or None, **options)
+            response = case.call(headers={**target.headers, **odd_headers}, params=raw or None, **options)
             case.validate_response(response, checks=CHECKS)
 
         ask()

@@ -1,5 +1,7 @@
 """The API does what its OpenAPI document says, whatever it is asked. `make fuzz` takes a longer look."""
 
+from functools import partial
+
 import pytest
 
 from bench.postgres import is_installed
@@ -8,10 +10,11 @@ from tests.fuzz.odd import try_odd_requests
 from tests.fuzz.schema import try_schema
 from tests.fuzz.target import serve_on
 
-DATABASES = [
-    "sqlite",
-    pytest.param("postgres", marks=pytest.mark.skipif(not is_installed(), reason="there is no PostgreSQL")),
-]
+SERVICES = {
+    "sqlite": partial(serve_on, "sqlite"),
+    "postgres": partial(serve_on, "postgres"),
+    "keys": partial(serve_on, "sqlite", keys=True),
+}
 LONGEST_SECONDS = 900
 
 
@@ -25,9 +28,11 @@ def test_requests_that_schemathesis_makes_are_answered_as_documented() -> None:
 
 
 @pytest.mark.timeout(LONGEST_SECONDS)
-@pytest.mark.parametrize("database", DATABASES)
-def test_requests_that_no_schema_describes_are_answered_as_documented(database: str) -> None:
-    with serve_on(database) as target:
+@pytest.mark.parametrize("service", SERVICES)
+def test_requests_that_no_schema_describes_are_answered_as_documented(service: str) -> None:
+    if service == "postgres" and not is_installed():
+        pytest.skip("there is no PostgreSQL")
+    with SERVICES[service]() as target:
         asked = try_odd_requests(target, examples=8, derandomize=True)
     assert len(asked) == len(OPERATION_IDS)
     assert min(asked.values()) >= 8
