@@ -1,7 +1,8 @@
 """Mixed traffic on a full service while a job trains and streams are open; writes docs/load.md.
 
-It counts the answers by status, and measures the memory of each process and the duration of each epoch, alone and
-under load. The exit status is 1 where an answer was none of those that were asked for, nor 429.
+The load pauses several times. It counts the answers by status, and measures the memory of each process and the
+duration of each epoch, in the pauses and under load. The exit status is 1 where an answer was none of those that were
+asked for, nor 429.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import psutil
 
 from bench.contestants import run_up
 from bench.load_page import PAGE, format_page
-from bench.load_traffic import Load, Measured, Plan, Usage
+from bench.load_traffic import Epochs, Load, Measured, Plan, Usage
 from bench.postgres import run_server
 
 MAX_UNFINISHED_JOBS = 100
@@ -49,8 +50,11 @@ def main(**chosen: Any) -> None:
 def parse_arguments() -> dict[str, Any]:
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgres"])
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--alone-seconds", type=float, default=120, help="of training without any load, before it")
+    parser.add_argument("--minutes", type=float, default=20, help="of load, in all rounds together")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--alone-seconds", type=float, default=60, help="without load, before each round and at the end"
+    )
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rate", type=float, default=40, help="requests a second of all clients together, at most")
     parser.add_argument("--streams", type=int, default=20)
@@ -61,15 +65,25 @@ def measure(plan: Plan) -> Measured:
     with tempfile.TemporaryDirectory(prefix="activation-lab-load-") as folder, run_database(plan.database) as database:
         settings = {"max_unfinished_jobs": str(MAX_UNFINISHED_JOBS), "worker_threads": "1", **database}
         with run_up(Path(folder), **settings) as up, httpx.Client(base_url=up.url, trust_env=False, timeout=60) as http:
-            job = start_training(http)
-            before = len(read_epochs(http, job))
-            time.sleep(plan.alone_seconds)
-            began = len(read_epochs(http, job))
-            sweep = http.post("/v1/sweeps", json=WAITING).raise_for_status().json()["id"]
-            load, usage = Load({"job": job, "sweep": sweep}, time.monotonic() + plan.minutes * 60), Usage()
-            asyncio.run(apply(load, plan, up.url, usage, psutil.Process(up.process.pid)))
-            epochs = read_epochs(http, job)
-            return Measured(load, usage, epochs[before:began], epochs[began + 1 :])  # one is half of each
+            job, sweep = start_training(http), fill_queue(http)
+            load, usage, tree = Load({"job": job, "sweep": sweep}), Usage(), psutil.Process(up.process.pid)
+            alone, loaded = [pause(http, job, plan.alone_seconds)], []
+            for _ in range(plan.rounds):
+                before = len(read_epochs(http, job))
+                load.begin_round(plan.minutes * 60 / plan.rounds)
+                asyncio.run(apply(load, plan, up.url, usage, tree))
+                loaded.append(read_epochs(http, job)[before + 1 :])
+                alone.append(pause(http, job, plan.alone_seconds))
+            return Measured(load, usage, Epochs(alone, loaded))
+
+
+def pause(http: httpx.Client, job: str, seconds: float) -> list[float]:
+    """Let the job train alone; returns the seconds of the epochs that began and ended meanwhile."""
+    before = len(read_epochs(http, job))
+    time.sleep(seconds)
+    while not (epochs := read_epochs(http, job)[before + 1 :]):
+        time.sleep(SAMPLE_SECONDS)
+    return epochs
 
 
 @contextmanager
@@ -88,6 +102,10 @@ def start_training(http: httpx.Client) -> str:
     while len(read_epochs(http, job)) < SETTLING_EPOCHS:
         time.sleep(0.5)
     return job
+
+
+def fill_queue(http: httpx.Client) -> str:
+    return str(http.post("/v1/sweeps", json=WAITING).raise_for_status().json()["id"])
 
 
 def read_epochs(http: httpx.Client, job: str) -> list[float]:
@@ -113,8 +131,8 @@ async def sample(load: Load, usage: Usage, up: psutil.Process) -> None:
         for name, process in name_processes(up).items():
             usage.mebibytes[name].append(process.memory_info().rss / 2**20)
         await asyncio.sleep(SAMPLE_SECONDS)
-    seconds = time.monotonic() - began
-    usage.cores = {name: (spent - before.get(name, 0.0)) / seconds for name, spent in read_cpu_seconds(up).items()}
+    usage.seconds += time.monotonic() - began
+    usage.cpu_seconds.update({name: spent - before.get(name, 0.0) for name, spent in read_cpu_seconds(up).items()})
 
 
 def read_cpu_seconds(up: psutil.Process) -> dict[str, float]:

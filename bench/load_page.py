@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from statistics import median, quantiles
 from textwrap import fill
@@ -13,14 +14,19 @@ from bench.load_traffic import Measured, Plan
 PAGE = Path(__file__).parents[1] / "docs" / "load.md"
 WIDTH = 120
 LATE = 1.1
-"""An epoch is late that takes this many times the median of those without load."""
+"""An epoch is late that takes this many times as long as those without load."""
 HEAD = """# Load
 
-`python -m bench.load` runs the whole service by `up`, lets one job train alone for a while, fills the queue up to its
-quota, and then sends mixed traffic over loopback while the training goes on and streams are open: pages of jobs,
-histories, drawings, evaluations, predictions, jobs and sweeps that are posted and cancelled, and requests that are
-refused. Jobs beyond the quota are answered 429; any other answer than the one asked for is a failure, also 503 `busy`:
-the traffic stays below what the threads of heavy work can do.
+`python -m bench.load` runs the whole service by `up`, with one job that trains all the time and a queue filled up to
+its quota. It sends mixed traffic over loopback while streams are open: pages of jobs, histories, drawings, evaluations,
+predictions, jobs and sweeps that are posted and cancelled, and requests that are refused. Jobs beyond the quota are
+answered 429; any other answer than the one asked for is a failure, also 503 `busy`: the traffic stays below what the
+threads of heavy work can do.
+
+The load comes in rounds, with a pause before each and after the last, in which the job trains alone. An epoch under
+load is compared with the median epochs of the pauses before and after it, because the speed of a machine that shares
+its host changes within minutes; an epoch of a pause is compared with its own pause, which shows how much epochs differ
+without any load.
 """
 
 
@@ -30,7 +36,8 @@ def format_page(plan: Plan, measured: Measured) -> str:
 
 
 def describe_run(plan: Plan) -> Iterator[str]:
-    command = f"python -m bench.load --database {plan.database} --minutes {plan.minutes:g} --rate {plan.rate:g}"
+    times = f"--minutes {plan.minutes:g} --rounds {plan.rounds} --alone-seconds {plan.alone_seconds:g}"
+    command = f"python -m bench.load --database {plan.database} {times} --rate {plan.rate:g}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores for the service and its clients"
     traffic = f"{plan.clients} clients, at most {plan.rate:g} requests a second in all, and {plan.streams} streams"
     yield fill(f"`{command}` on {datetime.now(UTC).date()}, {machine}: {traffic}.", WIDTH) + "\n"
@@ -46,12 +53,19 @@ def list_findings(measured: Measured) -> Iterator[str]:
 
 
 def list_epochs(measured: Measured) -> Iterator[str]:
-    limit = LATE * median(measured.alone or [0.0])
-    yield "\n| epochs | number | median | slowest | late by more than 10 % |\n| --- | ---: | ---: | ---: | ---: |"
-    for name, epochs in (("alone", measured.alone), ("under load", measured.loaded)):
-        slowest, late = max(epochs, default=0.0), sum(seconds > limit for seconds in epochs)
-        yield f"| {name} | {len(epochs)} | {median(epochs or [0.0]):.2f} s | {slowest:.2f} s | {late} |"
+    yield "\n| epochs | number | median | beside the training alone, median and slowest | late by more than 10 % |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    epochs = measured.epochs
+    yield describe_epochs("alone", epochs.alone, epochs.compare_alone())
+    yield describe_epochs("under load", epochs.loaded, epochs.compare_loaded())
     yield f"\nFrom the commit of an epoch to a stream's client: {format_seconds(measured.load.delays)}.\n"
+
+
+def describe_epochs(name: str, seconds: Sequence[Sequence[float]], ratios: Sequence[float]) -> str:
+    if not ratios:  # the rounds were shorter than an epoch
+        return f"| {name} | 0 | | | |"
+    middle, late = median(chain.from_iterable(seconds)), sum(ratio > LATE for ratio in ratios)
+    return f"| {name} | {len(ratios)} | {middle:.2f} s | {median(ratios):.3f}, {max(ratios):.3f} | {late} |"
 
 
 def list_processes(measured: Measured) -> Iterator[str]:
@@ -59,7 +73,8 @@ def list_processes(measured: Measured) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: |"
     for name, samples in measured.usage.mebibytes.items():
         quarters = " / ".join(f"{median(quarter):.0f}" for quarter in cut(samples))
-        yield f"| {name} | {measured.usage.cores.get(name, 0.0):.2f} | {quarters} | {max(samples):.0f} |"
+        cores = measured.usage.cpu_seconds[name] / measured.usage.seconds
+        yield f"| {name} | {cores:.2f} | {quarters} | {max(samples):.0f} |"
 
 
 def cut(samples: Sequence[float]) -> list[Sequence[float]]:

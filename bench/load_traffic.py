@@ -8,6 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
+from statistics import mean, median
 from typing import Any
 
 import httpx
@@ -74,7 +76,10 @@ class Plan:
 
     database: str
     minutes: float
+    """Of load, in all rounds together."""
+    rounds: int
     alone_seconds: float
+    """Without load, before each round and after the last."""
     clients: int
     rate: float
     """Requests a second of all clients together, at most."""
@@ -86,23 +91,29 @@ class Usage:
     """Of each process of the service."""
 
     mebibytes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """Resident, every two seconds."""
-    cores: dict[str, float] = field(default_factory=dict)
+    """Resident under load, every two seconds."""
+    cpu_seconds: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
 class Load:
-    """Of one run: who asks, for how long, and what came of it."""
+    """Of one run: what is asked for, for how long, and what came of it."""
 
     ids: Mapping[str, str]
-    until: float
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     statuses: Counter[int] = field(default_factory=Counter)
     unexpected: Counter[str] = field(default_factory=Counter)
     """Answers that are neither what was asked for nor 429."""
     delays: list[float] = field(default_factory=list)
     """Seconds from the commit of an epoch to a stream's client."""
-    began_at: float = field(default_factory=time.time)
+    began_at: float = 0.0
+    """Of the round."""
+    until: float = 0.0
+    """On the monotonic clock."""
+
+    def begin_round(self, seconds: float) -> None:
+        self.began_at, self.until = time.time(), time.monotonic() + seconds
 
     def is_over(self) -> bool:
         return time.monotonic() > self.until
@@ -160,16 +171,36 @@ class Load:
                 self.unexpected[f"stream: {type(error).__name__}"] += 1
 
     def note_delay(self, recorded_at: str) -> None:
-        """Note when an epoch came; what a stream replays is older than the load."""
+        """Note when an epoch came; what a stream replays is older than the round."""
         recorded = datetime.fromisoformat(recorded_at).timestamp()
         if recorded > self.began_at:
             self.delays.append(time.time() - recorded)
 
 
 @dataclass(frozen=True, slots=True)
+class Epochs:
+    """Seconds of each epoch of the training, as load and pauses took turns.
+
+    The speed of the machine itself changes within minutes, where others share its host. So an epoch under load is
+    compared with the pauses before and after it, and one of a pause with its own pause.
+    """
+
+    alone: Sequence[Sequence[float]]
+    """By pause; there is one more than there are rounds."""
+    loaded: Sequence[Sequence[float]]
+    """By round."""
+
+    def compare_alone(self) -> list[float]:
+        return [seconds / median(pause) for pause in self.alone for seconds in pause]
+
+    def compare_loaded(self) -> list[float]:
+        """Divide each by the mean of the medians of the pause before and of the one after."""
+        around = [mean([median(before), median(after)]) for before, after in pairwise(self.alone)]
+        return [seconds / alone for epochs, alone in zip(self.loaded, around, strict=True) for seconds in epochs]
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     load: Load
     usage: Usage
-    alone: Sequence[float]
-    """Seconds of each epoch before the load."""
-    loaded: Sequence[float]
+    epochs: Epochs

@@ -15,7 +15,15 @@ from bench.rows import SECTIONS
 
 MODULES = sorted(path.stem for path in Path(bench.__file__).parent.glob("[a-z]*.py"))
 SMALLEST_SCALE = ["--jobs=20", "--stored=0", "--seconds=0.2", "--limit=60", "--fsync=off", "--workers", "1", "2"]
-SMALLEST_LOAD = {"database": "sqlite", "minutes": 0.1, "alone_seconds": 1, "clients": 2, "rate": 10, "streams": 2}
+SMALLEST_LOAD = {
+    "database": "sqlite",
+    "minutes": 0.2,
+    "rounds": 1,
+    "alone_seconds": 1,
+    "clients": 2,
+    "rate": 10,
+    "streams": 2,
+}
 SMALLEST = {
     "clients": (partial(clients.main, clients=2, seconds=1), "lease kept: True"),
     "startup": (partial(startup.main, runs=1), "API start to ready"),
