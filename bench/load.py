@@ -27,7 +27,6 @@ MAX_UNFINISHED_JOBS = 100
 TRAINED = {
     "activation": "relu",
     "epochs": 1000,  # as many as there may be: they have to outlast the load
-    "train_samples": 3000,
     "validation": {"kind": "holdout", "fraction": 0.001},
 }
 WAITING = {"activations": ["relu", "gelu"], "seeds": [*range(49)]}
@@ -55,8 +54,9 @@ def parse_arguments() -> dict[str, Any]:
     parser.add_argument(
         "--alone-seconds", type=float, default=60, help="without load, before each round and at the end"
     )
+    parser.add_argument("--samples", type=int, default=12_000, help="images of an epoch; the article's has 48,000")
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=40, help="requests a second of all clients together, at most")
+    parser.add_argument("--rate", type=float, default=10, help="requests a second of all clients together, at most")
     parser.add_argument("--streams", type=int, default=20)
     return vars(parser.parse_args())
 
@@ -65,7 +65,7 @@ def measure(plan: Plan) -> Measured:
     with tempfile.TemporaryDirectory(prefix="activation-lab-load-") as folder, run_database(plan.database) as database:
         settings = {"max_unfinished_jobs": str(MAX_UNFINISHED_JOBS), "worker_threads": "1", **database}
         with run_up(Path(folder), **settings) as up, httpx.Client(base_url=up.url, trust_env=False, timeout=60) as http:
-            job, sweep = start_training(http), fill_queue(http)
+            job, sweep = start_training(http, plan.samples), fill_queue(http)
             load, usage, tree = Load({"job": job, "sweep": sweep}), Usage(), psutil.Process(up.process.pid)
             alone, loaded = [pause(http, job, plan.alone_seconds)], []
             for _ in range(plan.rounds):
@@ -96,9 +96,9 @@ def run_database(kind: str) -> Iterator[dict[str, str]]:
         yield {"database_url": server.url("postgres")}
 
 
-def start_training(http: httpx.Client) -> str:
+def start_training(http: httpx.Client, samples: int) -> str:
     """Submit the job that trains all the time, and wait until its first epochs are done."""
-    job = str(http.post("/v1/jobs", json=TRAINED).raise_for_status().json()["id"])
+    job = str(http.post("/v1/jobs", json={**TRAINED, "train_samples": samples}).raise_for_status().json()["id"])
     while len(read_epochs(http, job)) < SETTLING_EPOCHS:
         time.sleep(0.5)
     return job

@@ -37,7 +37,7 @@ def format_page(plan: Plan, measured: Measured) -> str:
 
 def describe_run(plan: Plan) -> Iterator[str]:
     times = f"--minutes {plan.minutes:g} --rounds {plan.rounds} --alone-seconds {plan.alone_seconds:g}"
-    command = f"python -m bench.load --database {plan.database} {times} --rate {plan.rate:g}"
+    command = f"python -m bench.load --database {plan.database} {times} --samples {plan.samples} --rate {plan.rate:g}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores for the service and its clients"
     traffic = f"{plan.clients} clients, at most {plan.rate:g} requests a second in all, and {plan.streams} streams"
     yield fill(f"`{command}` on {datetime.now(UTC).date()}, {machine}: {traffic}.", WIDTH) + "\n"

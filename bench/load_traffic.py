@@ -80,6 +80,8 @@ class Plan:
     rounds: int
     alone_seconds: float
     """Without load, before each round and after the last."""
+    samples: int
+    """Images of an epoch."""
     clients: int
     rate: float
     """Requests a second of all clients together, at most."""

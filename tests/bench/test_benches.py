@@ -20,6 +20,7 @@ SMALLEST_LOAD = {
     "minutes": 0.2,
     "rounds": 1,
     "alone_seconds": 1,
+    "samples": 256,
     "clients": 2,
     "rate": 10,
     "streams": 2,
