@@ -72,7 +72,7 @@ def measure(plan: Plan) -> Measured:
                 before = len(read_epochs(http, job))
                 load.begin_round(plan.minutes * 60 / plan.rounds)
                 asyncio.run(apply(load, plan, up.url, usage, tree))
-                loaded.append(read_epochs(http, job)[before + 1 :])
+                loaded.append(read_whole_epochs(http, job, after=before))
                 alone.append(pause(http, job, plan.alone_seconds))
             return Measured(load, usage, Epochs(alone, loaded))
 
@@ -81,7 +81,7 @@ def pause(http: httpx.Client, job: str, seconds: float) -> list[float]:
     """Let the job train alone; returns the seconds of the epochs that began and ended meanwhile."""
     before = len(read_epochs(http, job))
     time.sleep(seconds)
-    while not (epochs := read_epochs(http, job)[before + 1 :]):
+    while not (epochs := read_whole_epochs(http, job, after=before)):
         time.sleep(SAMPLE_SECONDS)
     return epochs
 
@@ -112,6 +112,11 @@ def read_epochs(http: httpx.Client, job: str) -> list[float]:
     """Read how long each epoch took."""
     epochs = http.get(f"/v1/jobs/{job}/history").raise_for_status().json()["epochs"]
     return [epoch["epoch_seconds"] for epoch in epochs]
+
+
+def read_whole_epochs(http: httpx.Client, job: str, *, after: int) -> list[float]:
+    """Read the epochs that began and ended since this many had ended; the one under way then is not among them."""
+    return read_epochs(http, job)[after + 1 :]
 
 
 async def apply(load: Load, plan: Plan, url: str, usage: Usage, up: psutil.Process) -> None:
